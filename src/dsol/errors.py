@@ -1,0 +1,23 @@
+"""The one error that a user may see."""
+
+
+class DsolError(Exception):
+    """A wrong call or input: the command line prints it as one line and exits with 2.
+
+    Args:
+        where: the file, folder or option at fault.
+        what: what is wrong with it, with the value where there is one.
+        remedy: what the user can do about it.
+
+    Example:
+        >>> raise DsolError("party.mp4", "has no sound track", "add one, or leave the video out")
+        Traceback (most recent call last):
+        dsol.errors.DsolError: party.mp4: has no sound track (add one, or leave the video out)
+    """
+
+    def __init__(self, where: object, what: str, remedy: str):
+        self.where, self.what, self.remedy = str(where), what, remedy
+        super().__init__(f"{where}: {what} ({remedy})".replace("\n", " "))
+
+    def __reduce__(self):  # worker processes send it home
+        return type(self), (self.where, self.what, self.remedy)

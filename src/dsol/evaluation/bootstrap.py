@@ -1,0 +1,133 @@
+"""Confidence intervals over videos.
+
+The frames of one video are not independent, so what is drawn anew, with replacement, is whole videos. Means
+over frames are then ratios of sums over videos, which makes a thousand draws one matrix product.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from dsol.evaluation.metrics import outranked
+
+LEVEL = 0.95
+
+
+class Statistic(Protocol):
+    """A figure of a data set in which every video counts a number of times."""
+
+    def of(self, draws: np.ndarray) -> np.ndarray:
+        """Its value for each of (R, V) rows of counts: (R,), NaN where it is not defined."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a value over frames.
+
+    Attributes:
+        total: (V,) sum of the values of each video.
+        count: (V,) how many values it has.
+    """
+
+    total: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def over(cls, values: np.ndarray, video: np.ndarray, videos: int) -> "Mean":
+        """Of values (N,), NaN left out, that belong to videos (N,)."""
+        known = ~np.isnan(values)
+        return cls(np.bincount(video[known], values[known], minlength=videos),
+                   np.bincount(video[known], minlength=videos).astype(float))  # fmt: skip
+
+    def of(self, draws: np.ndarray) -> np.ndarray:
+        total, count = draws @ self.total, draws @ self.count
+        return np.divide(total, count, out=np.full(len(draws), np.nan), where=count > 0)
+
+
+@dataclass(frozen=True)
+class LargestMean:
+    """The largest of several means over the same frames, chosen anew for every draw.
+
+    Attributes:
+        total: (V, T) sums of T values of each video.
+        count: (V,) how many frames it has.
+    """
+
+    total: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def over(cls, values: np.ndarray, video: np.ndarray, videos: int) -> "LargestMean":
+        """Of values (N, T) that belong to videos (N,)."""
+        total = np.zeros((videos, values.shape[1]))
+        np.add.at(total, video, values)
+        return cls(total, np.bincount(video, minlength=videos).astype(float))
+
+    def of(self, draws: np.ndarray) -> np.ndarray:
+        count = (draws @ self.count)[:, None]
+        means = np.divide(draws @ self.total, count, out=np.full((len(draws), self.total.shape[1]), np.nan),
+                          where=count > 0)  # fmt: skip
+        return means.max(axis=1)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How well a score separates two kinds (area under the ROC).
+
+    Attributes:
+        won: (V, V) pairs of an object of the one kind in video a and one of the other kind in video b, of which
+            the first has the higher score. A draw of videos then is a quadratic form.
+        ones, others: (V,) how many objects of each kind a video has.
+    """
+
+    won: np.ndarray
+    ones: np.ndarray
+    others: np.ndarray
+
+    @classmethod
+    def over(cls, score: np.ndarray, label: np.ndarray, video: np.ndarray, videos: int) -> "Ranking":
+        """Of scores (X,), labels (X,) bool, and videos (X,)."""
+        ones, others = (np.bincount(video[kind], minlength=videos).astype(float) for kind in (label, ~label))
+        won = np.zeros((videos, videos)) if ones.any() and others.any() else np.zeros((videos, 0))
+        for b in np.flatnonzero(others[: won.shape[1]]):
+            theirs = score[~label & (video == b)]
+            won[:, b] = np.bincount(video[label], outranked(score[label], theirs), minlength=videos)
+        return cls(won, ones, others)
+
+    def of(self, draws: np.ndarray) -> np.ndarray:
+        pairs = (draws @ self.ones) * (draws @ self.others)
+        won = ((draws @ self.won) * draws[:, : self.won.shape[1]]).sum(axis=1)
+        return np.divide(won, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
+
+
+def value(statistic: Statistic, videos: int) -> float | None:
+    """The figure itself, None where it is not defined."""
+    return _number(statistic.of(np.ones((1, videos)))[0])
+
+
+def draws_of(videos: int, bootstrap: int, seed: int) -> np.ndarray:
+    """(bootstrap, videos) how often each video is drawn; the same for every figure, so that they compare."""
+    return np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=bootstrap).astype(float)
+
+
+def interval(statistic: Statistic, draws: np.ndarray) -> list[float] | None:
+    """The 95 % percentile interval.
+
+    Args:
+        draws: (R, V) from `draws_of`.
+
+    Returns:
+        [low, high], or None where one video, no draws or an undefined figure say nothing.
+    """
+    found = statistic.of(draws) if draws.size and draws.shape[1] > 1 else np.zeros(0)
+    found = found[~np.isnan(found)]
+    if not len(found):
+        return None
+    tail = (1 - LEVEL) / 2
+    return [float(edge) for edge in np.quantile(found, [tail, 1 - tail])]
+
+
+def _number(figure: float) -> float | None:
+    return None if np.isnan(figure) else float(figure)

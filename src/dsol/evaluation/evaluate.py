@@ -1,0 +1,191 @@
+"""`dsol evaluate`: a model on the annotated frames of a store.
+
+annotated frames of the test split ─ find clip ─▶ picture, sound ─ system ─▶ Maps ─ name clusters ─▶ score
+                                         └─ sound of another video ─▶ Maps ─▶ the floor "swapped sound"
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from dsol.boxes import Boxes
+from dsol.errors import DsolError
+from dsol.evaluation.matching import merge_clusters
+from dsol.evaluation.metrics import nmi
+from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters
+from dsol.evaluation.protocols import protocol_named
+from dsol.evaluation.result import Evaluation
+from dsol.evaluation.score import score
+from dsol.maps import Maps, MapsWriter
+from dsol.progress import say, track
+from dsol.store import Store
+from dsol.systems import System, load_system
+from dsol.systems.model_file import find_model, load_card
+from dsol.systems.ours import OurSystem
+
+Place = tuple[int, int]  # row of the store, frame of its clip
+
+
+def evaluate(
+    model: Path,
+    store: Path,
+    protocol: str = "solo",
+    match: Path | None = None,
+    size: int | None = None,
+    maps: Path | None = None,
+    figures: Path | None = None,
+) -> Evaluation:
+    """Score a model.
+
+    Args:
+        model: model file or run folder.
+        store: store with boxes; where it has splits, the split "test" is scored.
+        protocol: see `dsol.evaluation.protocols`.
+        match: labelled store that tells which cluster is what; not needed for a model that has been named.
+        size: side of the picture shown to the model, pixels; as trained where None, in stage one for `solo`.
+        maps: also write the maps to this file, M.npz, and the annotations that were scored to M.boxes.json.
+        figures: also draw some of the frames into this folder.
+
+    Raises:
+        DsolError: no annotated frames, or nothing to name the clusters by.
+    """
+    clips = Store.open(store)
+    boxes, places = annotated_frames(clips)
+    united = protocol_named(protocol).united
+    if united and size is None:  # single-source frames are shown as stage one saw them
+        size = load_card(find_model(model)).config.get("nets", {}).get("size")
+    system = load_system(model, size)
+    names = None if united else _names(system, clips, match)
+    with ExitStack() as stack:
+        answers = answer_frames(system, clips, boxes, places, places, names, f"Localising, {protocol}")
+        if maps:
+            answers = _write(answers, stack.enter_context(MapsWriter(maps)))
+        swapped = swapped_places(boxes, places)
+        other = answer_frames(system, clips, boxes, places, swapped, names, "With swapped sound")
+        result = score(answers, boxes, protocol, swapped=other, nmi=cluster_nmi(system, clips))
+    if maps:
+        _save_beside(boxes, maps)
+    if figures:
+        draw(system, clips, boxes, places, names, figures)
+    return result
+
+
+def annotated_frames(clips: Store) -> tuple[Boxes, list[Place]]:
+    """The annotated frames that can be scored, and where they lie.
+
+    Raises:
+        DsolError: there are none.
+    """
+    tested = clips.select(split="test").videos if "test" in clips.splits else clips.videos
+    frames = [(frame, clips.find(frame.video, frame.time_s)) for frame in clips.boxes.of_videos(tested)]
+    found = [(frame, place) for frame, place in frames if place is not None and frame.boxes]
+    missing = sum(place is None for _, place in frames)
+    if missing:
+        say(f"{missing} of {len(frames)} annotated frames are not in the store and are left out")
+    if not found:
+        raise DsolError(clips.path, "has no annotated frames to score", "prepare it with --boxes FILE")
+    return Boxes(clips.boxes.categories, tuple(frame for frame, _ in found)), [place for _, place in found]
+
+
+def swapped_places(boxes: Boxes, places: list[Place]) -> list[Place]:
+    """For each frame, a place whose sound it gets instead: of another video, with other categories if there are any."""
+    heard = [{box.category for box in frame.boxes if box.sounding} for frame in boxes]
+    count, half = len(places), len(places) // 2
+    found = []
+    for i, frame in enumerate(boxes):
+        order = [(i + half + step) % count for step in range(count)]
+        others = [j for j in order if boxes.frames[j].video != frame.video]
+        strangers = (j for j in others if not heard[j] & heard[i])
+        found.append(places[next(strangers, others[0] if others else i)])
+    return found
+
+
+def answer_frames(
+    system: System,
+    clips: Store,
+    boxes: Boxes,
+    seen: list[Place],
+    heard: list[Place],
+    names: tuple[str, ...] | None,
+    label: str,
+) -> Iterator[Maps]:
+    """Answers for annotated frames, batch by batch, with one map a category.
+
+    Args:
+        system: what answers.
+        clips: where pictures and sounds lie.
+        boxes: the frames.
+        seen, heard: place of each frame's picture and sound.
+        names: category of each cluster; None: the sounding area alone.
+        label: for the progress.
+    """
+    for start in track(range(0, len(seen), BATCH), label, unit=f"batches of {BATCH} frames"):
+        part = slice(start, start + BATCH)
+        frames = [clips.frame(*place) for place in seen[part]]
+        waveforms = np.stack([clips.waveform(row) for row, _ in heard[part]])
+        answer = system.answer(frames, waveforms, [frame.key for frame in boxes.frames[part]])
+        if names is None:
+            yield Maps(answer.keys, answer.area)
+        else:
+            yield merge_names(answer, names, boxes.categories)
+
+
+def merge_names(answer: Maps, names: tuple[str, ...], categories: tuple[str, ...]) -> Maps:
+    """One map a category of the annotations; clusters of other categories are left out."""
+    wide = (*categories, *sorted(set(names) - set(categories)))
+    merged = merge_clusters(answer, np.array([wide.index(name) for name in names]), wide)
+    k = len(categories)
+    return replace(merged, maps=merged.maps[:, :k], score=merged.score[:, :k], categories=categories)
+
+
+def cluster_nmi(system: System, clips: Store) -> float | None:
+    """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
+    tested = clips.select(split="test") if "test" in clips.splits else clips
+    labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
+    if not len(labelled) or not isinstance(system, OurSystem):
+        return None
+    return nmi(np.array(labelled.column("category")), assign_clips(system, labelled))
+
+
+def draw(
+    system: System, clips: Store, boxes: Boxes, places: list[Place], names: tuple[str, ...] | None, folder: Path
+) -> Path:
+    """A picture of a few frames with their maps and boxes, spread over the videos: `scenes.png`."""
+    from dsol.evaluation.figures import scene_figure
+
+    chosen = list(np.linspace(0, len(places) - 1, min(5, len(places))).astype(int))
+    some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
+    at = [places[i] for i in chosen]
+    answer = next(answer_frames(system, clips, some, at, at, names, "Drawing"))
+    folder.mkdir(parents=True, exist_ok=True)
+    scene_figure([clips.frame(*place) for place in at], list(some), {"dsol": answer}, folder / "scenes.png")
+    return folder / "scenes.png"
+
+
+def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:
+    if not isinstance(system, OurSystem):
+        return None
+    if match is None and system.card.named:
+        return system.categories
+    if match is None and not clips.categories:
+        raise DsolError(
+            clips.path,
+            "does not say which cluster of the model is which category",
+            "give a labelled store with --match, or name the model first: dsol name",
+        )
+    return name_clusters(system, labelled_training_clips(Store.open(match) if match else clips))
+
+
+def _save_beside(boxes: Boxes, maps: Path) -> None:
+    file = Path(f"{str(maps).removesuffix('.npz')}.boxes.json")
+    boxes.save(file)
+    say(f"{maps}: the maps; {file}: the annotations that they were scored against")
+
+
+def _write(answers: Iterator[Maps], writer: MapsWriter) -> Iterator[Maps]:
+    for answer in answers:
+        writer.add(answer)
+        yield answer

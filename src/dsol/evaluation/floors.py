@@ -1,0 +1,126 @@
+"""What answers that look at nothing and hear nothing score.
+
+    whole image        every pixel of every frame, without an opinion: each category gets 1/K everywhere
+    best centred box   one square in the middle, the same in every frame and for every category. Its side is the
+                       best of 5 %, 10 %, …, 100 % of the frame by the protocol's own success rate, cut to whole
+                       pixels: chosen on the very boxes that it is scored on, so no blind answer of its kind beats it
+    random             14×14 cells of noise; where categories are told apart, softmax of three times noise, as
+                       class-aware maps are made
+
+They are scored against the same objects as a system, so they end in the same `Tally`.
+"""
+
+import numpy as np
+
+from dsol.evaluation.metrics import frame_means, iou, success
+from dsol.evaluation.protocols import Protocol
+from dsol.evaluation.resize import mean_inside
+from dsol.evaluation.tally import QUIET, Tally, add_columns, shares_above
+from dsol.evaluation.truth import Truth, areas, overlaps
+
+SIDES = 20  # sizes tried for the centred box
+CELLS = 14  # of a random map
+ANSWERS = 8  # different random answers; frames take turns
+SHARPNESS = 3.0  # of the softmax that makes class-aware maps
+
+
+def whole_image(truth: Truth, protocol: Protocol) -> Tally:
+    """The tally of a map that is the same everywhere."""
+    flat = 1 / max(len(truth.categories), 1)
+    return _of_rectangle(truth, protocol, np.array([0, truth.size, 0, truth.size]), flat, flat)
+
+
+def best_centred_box(truth: Truth, protocol: Protocol) -> Tally:
+    """The tally of the best centred square (see above)."""
+    squares = [centred(truth.size * step // SIDES, truth.size) for step in range(1, SIDES + 1)]
+    rates = [_success(truth, protocol, _rectangle_iou(truth, square)) for square in squares]
+    return _of_rectangle(truth, protocol, squares[int(np.argmax(rates))], 1.0, 0.0)
+
+
+def centred(side: int, size: int) -> np.ndarray:
+    """(4,) the square of that side in the middle of size×size pixels.
+
+    Example:
+        >>> centred(156, 224).tolist()
+        [34, 190, 34, 190]
+    """
+    start = (size - side) // 2
+    return np.array([start, start + side, start, start + side])
+
+
+def random_maps(truth: Truth, protocol: Protocol, seed: int) -> Tally:
+    """The tally of noise."""
+    rng = np.random.default_rng(seed)
+    kinds = 1 if protocol.united else max(len(truth.categories), 1)
+    noise = rng.random((ANSWERS, kinds, CELLS, CELLS))
+    if not protocol.united:
+        raised = np.exp(SHARPNESS * noise)
+        noise = raised / raised.sum(axis=1, keepdims=True)
+    return _of_answers(truth, protocol, noise.reshape(-1, CELLS, CELLS), kinds)
+
+
+def _success(truth: Truth, protocol: Protocol, found: np.ndarray) -> float:
+    frames = frame_means(found, truth.object_frame, len(truth.keys))
+    return float(np.nanmean(success(frames, protocol.step))) if len(found) else 0.0
+
+
+def _rectangle_iou(truth: Truth, rect: np.ndarray) -> np.ndarray:
+    shared = np.bincount(truth.rect_object, overlaps(truth.rects, rect), minlength=len(truth.object_frame))
+    return iou(shared, areas(rect[None]), truth.object_area)
+
+
+def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: float, beyond: float) -> Tally:
+    """The tally of maps with one value in a rectangle and another one around it."""
+    covered = overlaps(truth.box_rect, rect) / areas(truth.box_rect)
+    share = areas(rect[None])[0] / truth.size**2
+    quiet = share * (within <= QUIET) + (1 - share) * (beyond <= QUIET)
+    inside = beyond + covered * (within - beyond)
+    result = Tally(_rectangle_iou(truth, rect), _everywhere_silent(truth, protocol, quiet), inside)
+    picture = np.full((truth.size, truth.size), beyond)
+    picture[rect[0] : rect[1], rect[2] : rect[3]] = within
+    objects = np.arange(len(truth.object_frame))
+    add_columns(result, np.broadcast_to(picture, (len(objects), *picture.shape)), objects, truth, protocol)
+    return result
+
+
+def _everywhere_silent(truth: Truth, protocol: Protocol, quiet: float) -> np.ndarray:
+    """(F,) NSA of an answer that is the same for every category; NaN where none is silent."""
+    heard = np.bincount(truth.object_frame, minlength=len(truth.keys))
+    return np.where((heard < len(truth.categories)) & (not protocol.united), quiet, np.nan)
+
+
+def _of_answers(truth: Truth, protocol: Protocol, maps: np.ndarray, kinds: int) -> Tally:
+    """The tally of a few answers, maps (answers · kinds, H, W), that the frames take turns in."""
+    counts = _running(protocol.paint(maps, truth.size))
+    frames = np.arange(len(truth.keys)) % ANSWERS * kinds
+    of_object = frames[truth.object_frame] + truth.object_category % kinds
+    of_box = frames[truth.box_frame] + truth.box_category % kinds
+    shared = _within(counts, of_object[truth.rect_object], truth.rects)
+    shared = np.bincount(truth.rect_object, shared, minlength=len(of_object))
+    found = iou(shared, counts[of_object, -1, -1], truth.object_area)
+    quiet = 1 - shares_above(maps, QUIET, truth.size)
+    silent = _mean_of_silent(truth, protocol, quiet, frames, kinds)
+    result = Tally(found, silent, mean_inside(maps[of_box], truth.box_rect, truth.size))
+    add_columns(result, maps[of_object], np.arange(len(of_object)), truth, protocol)
+    return result
+
+
+def _mean_of_silent(truth: Truth, protocol: Protocol, quiet: np.ndarray, frames: np.ndarray, kinds: int) -> np.ndarray:
+    silent = np.ones((len(frames), kinds), dtype=bool)
+    silent[truth.object_frame, truth.object_category % kinds] = False
+    share = np.where(silent, quiet[frames[:, None] + np.arange(kinds)], 0).sum(axis=1)
+    count = silent.sum(axis=1)
+    known = (count > 0) & (not protocol.united)
+    return np.divide(share, count, out=np.full(len(frames), np.nan), where=known)
+
+
+def _running(painted: np.ndarray) -> np.ndarray:
+    """(N, S+1, S+1) predicted pixels above and left of each pixel."""
+    sums = np.zeros((len(painted), painted.shape[1] + 1, painted.shape[2] + 1), dtype=np.int32)
+    np.cumsum(painted, axis=2, out=sums[:, 1:, 1:])
+    return np.cumsum(sums, axis=1, out=sums)
+
+
+def _within(sums: np.ndarray, n: np.ndarray, rects: np.ndarray) -> np.ndarray:
+    top, bottom, left, right = rects.T
+    return sums[n, bottom, right] - sums[n, top, right] - sums[n, bottom, left] + sums[n, top, left]

@@ -1,0 +1,108 @@
+"""The paper's measures, as functions of numbers that are already counted.
+
+    IoU = |P ∩ G| / (|G| + |P \\ G|)          P: pixels above the threshold, G: pixels of the boxes
+    CIoU = mean IoU of the sounding categories of a frame                             (equation 9, left)
+    NSA = mean over the silent categories of the share of pixels ≤ 0.2                (equation 9, right)
+    AUC = area under the share of frames with (C)IoU ≥ t, t = 0, 0.05, …, 1
+
+The area under a success rate is the mean of every frame's own area, so that all of these are means over
+frames, and a bootstrap only has to resample sums.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+STEPS = 0.05 * np.arange(21)  # the thresholds t of the AUC
+
+
+def iou(inside: np.ndarray, predicted: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Intersection over union.
+
+    Args:
+        inside: predicted pixels inside the boxes.
+        predicted: predicted pixels in all.
+        area: pixels of the boxes.
+
+    Returns:
+        Values in [0, 1]; 0 where neither has any pixel.
+
+    Example:
+        >>> float(iou(np.array(25.0), np.array(50.0), np.array(75.0)))
+        0.25
+    """
+    return inside / np.maximum(area + predicted - inside, 1)
+
+
+def frame_means(values: np.ndarray, frame: np.ndarray, frames: int) -> np.ndarray:
+    """Mean of the values of each frame.
+
+    Args:
+        values: (O,) one value an object.
+        frame: (O,) the frame that it is in.
+        frames: how many frames there are.
+
+    Returns:
+        (frames,), NaN where a frame has none.
+    """
+    count = np.bincount(frame, minlength=frames)
+    total = np.bincount(frame, values, minlength=frames)
+    return np.divide(total, count, out=np.full(frames, np.nan), where=count > 0)
+
+
+def area_under_success(values: np.ndarray) -> np.ndarray:
+    """Each value's share in the AUC, which is the mean of them; NaN stays NaN.
+
+    Example:
+        >>> float(area_under_success(np.array([0.5])).mean().round(6))
+        0.525
+    """
+    reached = np.asarray(values)[..., None] >= STEPS
+    area = np.trapezoid(reached.astype(float), STEPS, axis=-1)
+    return np.where(np.isnan(values), np.nan, area)
+
+
+def success(values: np.ndarray, step: float) -> np.ndarray:
+    """1.0 where a value reaches the step, else 0.0; NaN stays NaN."""
+    return np.where(np.isnan(values), np.nan, (np.asarray(values) >= step).astype(float))
+
+
+def auroc(score: np.ndarray, label: np.ndarray) -> float:
+    """Area under the receiver operating characteristic; ties count half.
+
+    Args:
+        score: (X,) how surely an object sounds.
+        label: (X,) bool, whether it does.
+
+    Returns:
+        A value in [0, 1], NaN where one of the two kinds is missing.
+
+    Example:
+        >>> auroc(np.array([0.1, 0.9, 0.4]), np.array([False, True, True]))
+        1.0
+    """
+    label = np.asarray(label, dtype=bool)
+    pairs = label.sum() * (~label).sum()
+    return float(outranked(score[label], score[~label]).sum() / pairs) if pairs else float("nan")
+
+
+def outranked(score: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(X,) how many of the others (Y,) each score exceeds; ties count half."""
+    others = np.sort(others)
+    return (np.searchsorted(others, score) + np.searchsorted(others, score, side="right")) / 2
+
+
+def nmi(labels: Sequence | np.ndarray, clusters: Sequence | np.ndarray) -> float:
+    """Normalised mutual information between clusters and categories, scikit-learn's.
+
+    Args:
+        labels: N categories.
+        clusters: N clusters.
+
+    Example:
+        >>> nmi(["cello", "cello", "tuba"], [1, 1, 0])
+        1.0
+    """
+    from sklearn.metrics import normalized_mutual_info_score
+
+    return float(normalized_mutual_info_score(labels, clusters))

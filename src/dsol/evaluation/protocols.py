@@ -1,0 +1,164 @@
+"""What exactly each protocol computes: one entry a name, one pure function a definition.
+
+    maps of the objects (O,H,W) + their rectangles ──measure──▶ IoU (O,) ──▶ frames, tables
+
+The paper's protocols differ in what they take for an object and in their threshold only. AudioSet's is not
+printed; it is scored like the duets, the other real scenes of several sources.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from dsol.errors import DsolError
+from dsol.evaluation.counting import chunks, enlarged
+from dsol.evaluation.extensions import AVSBENCH, IS3, MIX_AND_LOCALIZE, Extension
+from dsol.evaluation.metrics import iou
+from dsol.evaluation.resize import resize
+
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
+Paint = Callable[[np.ndarray, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How maps become figures.
+
+    Attributes:
+        name: as on the command line.
+        says: one line for people.
+        united: one map a frame (`Maps.area`) against everything that sounds in it; otherwise one map a sounding
+            category (`Maps.maps`), and the categories that are silent are scored by NSA.
+        success: name of the headline figure: "iou@0.5", "ciou@0.3".
+        step: the IoU from which a frame counts as a success.
+        measure: (maps (O,H,W), rects (R,4), owner (R,), area (O,), size) -> IoU (O,).
+        paint: (maps (N,H,W), size) -> (N,size,size) bool, the predicted pixels: the definition behind `measure`.
+        extension: figures of its own beyond these, or None.
+    """
+
+    name: str
+    says: str
+    united: bool
+    success: str
+    step: float
+    measure: Measure
+    paint: Paint
+    extension: Extension | None = None
+
+
+def above_share_of_peak(maps: np.ndarray, size: int, share: float) -> np.ndarray:
+    """Predicted pixels of the paper: map > share · max(map), after enlarging (section 4.2, released scripts).
+
+    Args:
+        maps: (N, H, W).
+        size: pixels of each side.
+        share: θ.
+
+    Returns:
+        (N, size, size) bool.
+    """
+    pixels = resize(maps, size)
+    return pixels > share * pixels.max(axis=(1, 2), keepdims=True)
+
+
+def iou_above_share_of_peak(
+    maps: np.ndarray, rects: np.ndarray, owner: np.ndarray, area: np.ndarray, size: int, share: float
+) -> np.ndarray:
+    """IoU of what `above_share_of_peak` paints with each object's boxes, without painting.
+
+    Args:
+        maps: (O, H, W), one an object.
+        rects: (R, 4) disjoint rectangles of pixels; `owner` (R,) names the object of each, ascending.
+        area: (O,) pixels of each object's mask.
+        size: pixels of each side.
+        share: θ.
+
+    Returns:
+        (O,) in [0, 1].
+    """
+    found = np.zeros(len(maps))
+    for part, mine in chunks(owner, len(maps)):
+        picture = enlarged(maps[part], size)
+        of = owner[mine] - part.start
+        predicted, inside = picture.count_above(share * picture.peaks(), rects[mine], of)
+        inside = np.bincount(of, inside, minlength=len(predicted))
+        found[part] = iou(inside, predicted, area[part])
+    return found
+
+
+def _paper(name: str, share: float, united: bool, says: str) -> Protocol:
+    success, step = ("iou@0.5", 0.5) if united else ("ciou@0.3", 0.3)
+    says = f"{says}; threshold {share:g} of the map's maximum"
+    measure, paint = (partial(f, share=share) for f in (iou_above_share_of_peak, above_share_of_peak))
+    return Protocol(name, says, united, success, step, measure, paint)
+
+
+def above_median(maps: np.ndarray, size: int) -> np.ndarray:
+    """Predicted pixels of LVS (Chen et al., 2021): min-max normalised map ≥ its median pixel.
+
+    The median is the pixel of rank ⌊size²/2⌋ of the enlarged map; normalising does not move it. A flat map
+    predicts everything.
+
+    Args:
+        maps: (N, H, W).
+        size: pixels of each side.
+
+    Returns:
+        (N, size, size) bool.
+    """
+    pixels = resize(maps, size)
+    flat = pixels.reshape(len(pixels), -1)
+    rank = flat.shape[1] // 2
+    median = np.partition(flat, rank, axis=1)[:, rank]
+    return pixels >= median[:, None, None]
+
+
+def iou_painted(
+    maps: np.ndarray, rects: np.ndarray, owner: np.ndarray, area: np.ndarray, size: int, paint: Paint
+) -> np.ndarray:
+    """IoU of what `paint` predicts with each object's boxes; arguments as in `iou_above_share_of_peak`."""
+    found = np.zeros(len(maps))
+    for part, mine in chunks(owner, len(maps)):
+        painted = paint(maps[part], size)
+        of = owner[mine] - part.start
+        inside = [np.count_nonzero(painted[n, a:b, c:d]) for n, (a, b, c, d) in zip(of, rects[mine], strict=True)]
+        inside = np.bincount(of, np.array(inside, dtype=float), minlength=len(painted))
+        found[part] = iou(inside, painted.sum(axis=(1, 2)), area[part])
+    return found
+
+
+def above_half(maps: np.ndarray, size: int) -> np.ndarray:
+    """Predicted pixels of AVSBench (Zhou et al., 2022): probability above one half; (N, size, size) bool."""
+    return resize(maps, size) > 0.5
+
+
+def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | None = None) -> Protocol:
+    return Protocol(name, says, united, "iou@0.5", 0.5, partial(iou_painted, paint=paint), paint, own)
+
+
+PROTOCOLS = {
+    p.name: p
+    for p in (
+        _paper("solo", 0.1, True, "one sounding area a frame"),
+        _paper("synthetic", 0.5, False, "one map a sounding category"),
+        _paper("duet", 0.2, False, "one map a sounding category"),
+        _paper("audioset", 0.2, False, "one map a sounding category"),
+        _painted("lvs", "one sounding area a frame, binarised at its median pixel", True, above_median),
+        _painted("is3", "one map a sounding category, binarised at its median pixel", False, above_median, IS3),
+        _painted("avsbench", "one sounding area a frame, as a probability", True, above_half, AVSBENCH),
+        replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"), extension=MIX_AND_LOCALIZE),
+    )
+}  # fmt: skip
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        DsolError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise DsolError("--protocol", f"{name!r} is not known", f"choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]

@@ -1,0 +1,103 @@
+"""The outcome of an evaluation: figures, intervals and floors, as JSON and as a table for people."""
+
+from dataclasses import dataclass, field
+
+METRICS = ("iou@0.5", "ciou@0.3", "auc", "class_iou", "nsa", "silent_auroc", "nmi")
+FLOORS = ("whole_image", "best_centred_box", "random", "swapped_sound")
+SPOKEN = {
+    "iou@0.5": "IoU@0.5", "auc": "AUC", "ciou@0.3": "CIoU@0.3", "nsa": "NSA", "nmi": "NMI",
+    "adaptive_iou@0.5": "adaptive IoU@0.5", "adaptive_auc": "adaptive AUC", "iiou@0.5": "IIoU@0.5", "iauc": "IAUC",
+    "adaptive_iiou@0.5": "adaptive IIoU@0.5", "adaptive_iauc": "adaptive IAUC", "cap": "CAP", "piap": "PIAP",
+    "j": "J", "f": "F", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
+    "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
+}  # fmt: skip
+NOTE = "An answer that is flat everywhere has NSA 100: read it beside the others, never alone."
+
+Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `score` found. All figures are fractions of one; None where a protocol does not define one.
+
+    Attributes:
+        protocol: its name.
+        says: what it computes, one line.
+        frames, videos: how many were scored.
+        metrics: the figures, always with the keys `METRICS`; a protocol's own figures follow them.
+        ci95: [low, high] over videos of the same keys, None where there is none.
+        floors: what blind answers score, always with the keys `FLOORS`; "swapped_sound" is None unless given.
+        per_category: of every category that sounds: objects, mean class IoU, success rate, AUC, NSA.
+    """
+
+    protocol: str
+    says: str
+    frames: int
+    videos: int
+    metrics: Figures
+    ci95: dict[str, list[float] | None]
+    floors: dict[str, Figures | None]
+    per_category: dict[str, Figures] = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        """A dict of plain numbers whose keys are the same for every protocol."""
+        return {
+            "protocol": self.protocol,
+            "frames": self.frames,
+            "videos": self.videos,
+            "metrics": self.metrics,
+            "ci95": self.ci95,
+            "floors": self.floors,
+            "per_category": self.per_category,
+        }
+
+    def table(self) -> str:
+        """Percent, for people: each figure with its interval and the floors beside it.
+
+        Example:
+            >>> print(evaluation.table())                                        # doctest: +SKIP
+            solo: one sounding area a frame; threshold 0.1 of the map's maximum
+            12,356 frames of 27 videos; percent, [95 % interval over videos]
+            <BLANKLINE>
+                            result                whole image  centred box  random
+            IoU@0.5           51.4  [42.0, 60.1]         15.4         23.5    14.9
+        """
+        counted = f"{self.frames:,} frames of {self.videos:,} videos; percent, [95 % interval over videos]"
+        parts = [f"{self.protocol}: {self.says}", counted, "", *self._figures()]
+        if self.metrics.get("nsa") is not None:
+            parts += ["", NOTE]
+        if len(self.per_category) > 1:
+            parts += ["", *self._categories()]
+        return "\n".join(line.rstrip() for line in parts)
+
+    def _figures(self) -> list[str]:
+        floors = [(name, found) for name, found in self.floors.items() if found is not None]
+        rows = [["", "result", "", *(SPOKEN[name] for name, _ in floors)]]
+        for name, found in self.metrics.items():
+            if found is not None:
+                beside = [_percent(figures.get(name)) for _, figures in floors]
+                rows.append([SPOKEN.get(name, name), _percent(found), _interval(self.ci95.get(name)), *beside])
+        return _aligned(rows)
+
+    def _categories(self) -> list[str]:
+        names = list(dict.fromkeys(name for row in self.per_category.values() for name in row))
+        shown = [n for n in names if any(row.get(n) is not None for row in self.per_category.values())]
+        rows = [["category", *(SPOKEN.get(n, n) for n in shown)]]
+        for category, row in self.per_category.items():
+            cells = (f"{row[n]:,.0f}" if n == "objects" else _percent(row.get(n)) for n in shown)
+            rows.append([category, *cells])
+        return _aligned(rows)
+
+
+def _percent(figure: float | None) -> str:
+    return "–" if figure is None else f"{100 * figure:.1f}"
+
+
+def _interval(edges: list[float] | None) -> str:
+    return "" if edges is None else f"[{100 * edges[0]:.1f}, {100 * edges[1]:.1f}]"
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
+            for row in rows]  # fmt: skip

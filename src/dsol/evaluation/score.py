@@ -1,0 +1,178 @@
+"""Maps and boxes in, an `Evaluation` out.
+
+Boxes ─▶ truth ─┬──────────────┬───────────────┐
+                ▼              ▼               ▼
+Maps ─▶ tally ─▶│  swapped sound ─▶ tally   floors ─▶ tallies
+                ▼              ▼               ▼
+         statistics over videos ─▶ figures and intervals ─▶ Evaluation
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsol.boxes import Boxes
+from dsol.errors import DsolError
+from dsol.evaluation import floors
+from dsol.evaluation.bootstrap import Mean, Ranking, Statistic, draws_of, interval, value
+from dsol.evaluation.metrics import area_under_success, frame_means, success
+from dsol.evaluation.protocols import Protocol, protocol_named
+from dsol.evaluation.result import METRICS, Evaluation, Figures
+from dsol.evaluation.tally import Tally, tally
+from dsol.evaluation.truth import Truth, truth_of
+from dsol.maps import Maps, read_maps
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the maps and boxes come from, for errors: the names of their files where they have one."""
+
+    maps: str = "maps"
+    boxes: str = "boxes"
+    swapped: str = "maps with swapped sound"
+
+
+def score(
+    batches: Iterable[Maps],
+    boxes: Boxes,
+    protocol: str,
+    *,
+    swapped: Iterable[Maps] | None = None,
+    nmi: float | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    size: int = 224,
+    sources: Sources = Sources(),
+) -> Evaluation:
+    """Score maps against boxes.
+
+    Args:
+        batches: maps of every annotated frame, in any order; read once, one batch in memory at a time.
+        boxes: the annotations. Frames without a box are not scored.
+        protocol: "solo", "synthetic", "duet", "audioset", or another of `PROTOCOLS`.
+        swapped: maps of the same frames with another clip's sound: the floor "swapped_sound".
+        nmi: between clusters and categories, where it was computed; handed through.
+        bootstrap: draws of videos for the intervals; 0 for none.
+        seed: of these draws and of the random floor.
+        size: pixels of each side that maps are enlarged to.
+        sources: what errors call the maps and boxes.
+
+    Raises:
+        DsolError: nothing to score, an unknown protocol, or a frame that cannot be scored, by name.
+
+    Example:
+        >>> from dsol.boxes import Box, Frame
+        >>> boxes = Boxes(("cello",), (Frame("a.mp4", 0.0, (Box("cello", (0.0, 0.0, 0.5, 1.0)),)),))
+        >>> maps = Maps(("a.mp4@0.000",), np.array([[[1.0, 0.0], [1.0, 0.0]]]))
+        >>> score([maps], boxes, "solo").metrics["iou@0.5"]
+        1.0
+    """
+    plan = protocol_named(protocol)
+    truth = truth_of(boxes, size, united=plan.united)
+    if not len(truth.object_frame):
+        raise DsolError(sources.boxes, "no frame has a box of a sounding object", "give annotations with boxes")
+    found = _tally(batches, truth, plan, sources.maps)
+    statistics = statistics_of(found, truth, plan)
+    draws = draws_of(truth.videos, bootstrap, seed)
+    blind = {
+        "whole_image": floors.whole_image(truth, plan),
+        "best_centred_box": floors.best_centred_box(truth, plan),
+        "random": floors.random_maps(truth, plan, seed),
+        "swapped_sound": None if swapped is None else _tally(swapped, truth, plan, sources.swapped),
+    }
+    return Evaluation(
+        protocol=plan.name,
+        says=plan.says,
+        frames=len(truth.keys),
+        videos=truth.videos,
+        metrics=_figures(statistics, truth) | {"nmi": nmi},
+        ci95={name: interval(statistics[name], draws) if name in statistics else None for name in _names(statistics)},
+        floors={name: floor and _figures(statistics_of(floor, truth, plan), truth) for name, floor in blind.items()},
+        per_category=_per_category(found, truth, plan),
+    )
+
+
+def score_files(
+    maps: str | Path,
+    boxes: str | Path,
+    protocol: str = "solo",
+    *,
+    format: str = "auto",
+    swapped: str | Path | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    size: int = 224,
+) -> Evaluation:
+    """Score a maps file of any method.
+
+    Args:
+        maps: .npz, one array a frame (`dsol.maps.read_maps`).
+        boxes: boxes.json or any format of `dsol.corpora.annotations`.
+        protocol: see `score`.
+        format: of the boxes; recognised by itself where "auto".
+        swapped: a maps file of the same frames with another clip's sound.
+        bootstrap, seed, size: see `score`.
+
+    Raises:
+        DsolError: a file that cannot be read, or as `score`.
+    """
+    from dsol.corpora.annotations import read_boxes
+
+    protocol_named(protocol)
+    truth = read_boxes(boxes, format)
+    other = None if swapped is None else read_maps(swapped)
+    sources = Sources(str(maps), str(boxes), str(swapped))
+    return score(read_maps(maps), truth, protocol, swapped=other, bootstrap=bootstrap, seed=seed, size=size,
+                 sources=sources)  # fmt: skip
+
+
+def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -> Tally:
+    """`tally`, whose errors also name the source of the maps and not the frame alone."""
+    try:
+        return tally(batches, truth, plan)
+    except DsolError as error:
+        if error.where.startswith(source):
+            raise
+        where = source if error.where == "maps" else f"{source}, frame {error.where}"
+        raise DsolError(where, error.what, error.remedy) from None
+
+
+def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Statistic]:
+    """The figures of a tally by name, ready to be computed for any draw of videos."""
+    frames = frame_means(found.iou, truth.object_frame, len(truth.keys))
+    of_frames = {
+        plan.success: success(frames, plan.step),
+        "auc": area_under_success(frames),
+        "nsa": found.quiet,
+        "class_iou": frames,
+    }
+    named: dict[str, Statistic] = {n: Mean.over(v, truth.video, truth.videos) for n, v in of_frames.items()}
+    video = truth.video[truth.box_frame]
+    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, video, truth.videos)
+    return named if plan.extension is None else named | plan.extension.statistics(found.iou, found.columns, truth)
+
+
+def _figures(statistics: dict[str, Statistic], truth: Truth) -> Figures:
+    return {name: value(statistics[name], truth.videos) if name in statistics else None for name in _names(statistics)}
+
+
+def _names(statistics: dict[str, Statistic]) -> list[str]:
+    """The keys that every protocol has, and its own after them."""
+    return [*METRICS, *(name for name in statistics if name not in METRICS)]
+
+
+def _per_category(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Figures]:
+    rows = {}
+    for k, name in enumerate(truth.categories):
+        mine = found.iou[truth.object_category == k]
+        if not len(mine):
+            continue
+        quiet = found.quiet_of.get(name)
+        rows[name] = {
+            "objects": len(mine),
+            plan.success: float(success(mine, plan.step).mean()),
+            "auc": float(area_under_success(mine).mean()),
+            "class_iou": float(mine.mean()),
+            "nsa": None if quiet is None or not quiet[1] else float(quiet[0] / quiet[1]),
+        }
+    return rows

@@ -1,0 +1,206 @@
+"""Maps against annotations, batch by batch: only a few numbers a frame are kept.
+
+batches of Maps ──check──▶ the annotated frames ──┬─ maps of what sounds ──▶ IoU of every object
+                                                  ├─ maps of what is silent ─▶ share of quiet pixels (NSA)
+                                                  └─ maps of every box ──────▶ mean inside it (silent AUROC)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dsol.errors import DsolError
+from dsol.evaluation.counting import chunks, enlarged
+from dsol.evaluation.protocols import Protocol
+from dsol.evaluation.resize import mean_inside, resize
+from dsol.evaluation.truth import Truth
+from dsol.maps import Maps
+
+QUIET = float(np.float32(0.2))  # τ of equation 9; maps are float32, and in float32 0.2 ≤ 0.2 must hold
+MOST_NAMED = 3  # frames that an error names
+
+
+@dataclass
+class Tally:
+    """What is known of every frame once its maps are gone.
+
+    Attributes:
+        iou: (O,) of every sounding object.
+        quiet: (F,) NSA of every frame; NaN where no category is silent or the system knows none.
+        inside: (X,) mean of the map inside every box.
+        quiet_of: per category the sum of its quiet shares and how many they are.
+        columns: what the protocol itself adds, O rows each.
+    """
+
+    iou: np.ndarray
+    quiet: np.ndarray
+    inside: np.ndarray
+    quiet_of: dict[str, np.ndarray] = field(default_factory=dict)
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, truth: Truth) -> "Tally":
+        """Nothing known yet."""
+        counts = len(truth.object_frame), len(truth.keys), len(truth.box_frame)
+        iou, quiet, inside = (np.full(n, np.nan) for n in counts)
+        return cls(iou, quiet, inside)
+
+
+def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
+    """Score maps as they come.
+
+    Args:
+        batches: every annotated frame once, in any order; other frames are ignored.
+        truth: the annotations, made with `united=protocol.united`.
+        protocol: what to compute.
+
+    Raises:
+        DsolError: an annotated frame is missing or comes twice, or its map is not finite, has a wrong shape or
+            lacks an annotated category. The frame is named, and nothing further is read.
+    """
+    place = {key: n for n, key in enumerate(truth.keys)}
+    seen = np.zeros(len(truth.keys), dtype=bool)
+    result = Tally.empty(truth)
+    for batch in batches:
+        _check_shape(batch)
+        rows = np.array([row for row, key in enumerate(batch.keys) if key in place], dtype=int)
+        if not len(rows):
+            continue
+        frames = np.array([place[batch.keys[row]] for row in rows])
+        _check_once(frames, seen, truth)
+        maps = _maps(batch, rows, protocol)
+        _check_finite(maps, frames, truth)
+        _add(result, maps, frames, batch.categories if maps.ndim == 4 else None, truth, protocol)
+        seen[frames] = True
+    _check_all(seen, truth)
+    return result
+
+
+def _maps(batch: Maps, rows: np.ndarray, protocol: Protocol) -> np.ndarray:
+    """(B, H, W), or (B, K, H, W) where the protocol and the system tell categories apart."""
+    maps = batch.area if protocol.united or batch.maps is None else batch.maps
+    return maps if len(rows) == len(maps) else maps[rows]
+
+
+def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth: Truth, protocol: Protocol) -> None:
+    columns = None if categories is None else _columns(categories, truth)
+    objects, row = members(truth.object_frame, frames)
+    rects, owner = members(truth.rect_object, objects)
+    theirs = _pick(maps, row, truth.object_category[objects], columns, frames, truth)
+    result.iou[objects] = protocol.measure(theirs, truth.rects[rects], owner, truth.object_area[objects], truth.size)
+    add_columns(result, theirs, objects, truth, protocol)
+    boxes, box_row = members(truth.box_frame, frames)
+    theirs = _pick(maps, box_row, truth.box_category[boxes], columns, frames, truth)
+    result.inside[boxes] = mean_inside(theirs, truth.box_rect[boxes], truth.size)
+    if columns is not None:
+        heard = np.zeros(maps.shape[:2], dtype=bool)
+        heard[row, columns[truth.object_category[objects]]] = True
+        _add_quiet(result, maps, frames, ~heard, categories, truth.size)
+
+
+def add_columns(result: Tally, maps: np.ndarray, objects: np.ndarray, truth: Truth, protocol: Protocol) -> None:
+    """What a protocol adds for objects (O,) and their maps (O, H, W), a frame at a time."""
+    if protocol.extension is None or not len(objects):
+        return
+    of_frame = np.flatnonzero(np.diff(truth.object_frame[objects], prepend=-1))
+    for mine in np.split(np.arange(len(objects)), of_frame[1:]):
+        masks = np.stack([truth.mask(n) for n in objects[mine]])
+        found = protocol.extension.columns(resize(maps[mine], truth.size), masks, truth.object_frame[objects[mine]])
+        for name, column in found.items():
+            if name not in result.columns:
+                result.columns[name] = np.full((len(truth.object_frame), *column.shape[1:]), np.nan)
+            result.columns[name][objects[mine]] = column
+
+
+def _columns(categories: tuple[str, ...], truth: Truth) -> np.ndarray:
+    """(categories of the truth,) the index of each in the maps, -1 where they lack it."""
+    place = {name: k for k, name in enumerate(categories)}
+    return np.array([place.get(name, -1) for name in truth.categories], dtype=int)
+
+
+def members(group: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The items of some groups.
+
+    Args:
+        group: (items,) group of each item, ascending.
+        wanted: (G,) groups.
+
+    Returns:
+        Indices of the items, group after group, and for each the position of its group in `wanted`.
+
+    Example:
+        >>> [found.tolist() for found in members(np.array([0, 0, 1, 2]), np.array([2, 0]))]
+        [[3, 0, 1], [0, 1, 1]]
+    """
+    start = np.searchsorted(group, wanted)
+    count = np.searchsorted(group, wanted, side="right") - start
+    position = np.repeat(np.arange(len(wanted)), count)
+    return np.arange(len(position)) + np.repeat(start - count.cumsum() + count, count), position
+
+
+def _pick(maps, row, category, columns, frames, truth: Truth) -> np.ndarray:
+    """(items, H, W) the map of each item's category in its frame."""
+    if columns is None:
+        return maps[row]
+    lacking = np.flatnonzero(columns[category] < 0)
+    if len(lacking):
+        key, name = truth.keys[frames[row[lacking[0]]]], truth.categories[category[lacking[0]]]
+        raise DsolError(key, f"is annotated with {name!r}, which the maps do not have",
+                        "name the maps' categories as the boxes do; match clusters to categories first")  # fmt: skip
+    return maps[row, columns[category]]
+
+
+def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, categories, size: int) -> None:
+    """NSA, the right half of equation 9. A map whose cells are all quiet is quiet everywhere."""
+    loud = silent & (maps.max(axis=(2, 3)) > QUIET)
+    share = np.ones(silent.shape)
+    share[loud] -= shares_above(maps[loud], QUIET, size)
+    share *= silent
+    count = silent.sum(axis=1)
+    result.quiet[frames] = np.divide(share.sum(axis=1), count, out=np.full(len(frames), np.nan), where=count > 0)
+    for name, total, many in zip(categories, share.sum(axis=0), silent.sum(axis=0), strict=True):
+        result.quiet_of[name] = result.quiet_of.get(name, 0) + np.array([total, many])
+
+
+def shares_above(maps: np.ndarray, level: float, size: int) -> np.ndarray:
+    """(N,) share of the pixels of maps (N, H, W) at size×size that exceed one absolute level."""
+    found, nothing = np.zeros(len(maps)), np.zeros((0, 4), dtype=int)
+    for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
+        levels = np.full(part.stop - part.start, level)
+        found[part], _ = enlarged(maps[part], size).count_above(levels, nothing, np.zeros(0, dtype=int))
+    return found / size**2
+
+
+def _check_shape(batch: Maps) -> None:
+    where = batch.keys[0] if batch.keys else "maps"
+    area, maps = np.shape(batch.area), None if batch.maps is None else np.shape(batch.maps)
+    if len(area) != 3 or area[0] != len(batch.keys) or 0 in area[1:]:
+        raise DsolError(where, f"sounding area has shape {area[1:]}, not (H, W)", "write one map a frame")
+    if maps is None:
+        return
+    if len(maps) != 4 or maps[0] != len(batch.keys) or 0 in maps[1:]:
+        raise DsolError(where, f"class maps have shape {maps[1:]}, not (K, H, W)", "write K maps a frame")
+    if maps[1] != len(batch.categories):
+        raise DsolError(where, f"has {maps[1]} maps for {len(batch.categories)} categories", "write one map a category")
+
+
+def _check_once(frames: np.ndarray, seen: np.ndarray, truth: Truth) -> None:
+    again = np.concatenate([frames[seen[frames]], frames[np.bincount(frames)[frames] > 1]])
+    if len(again):
+        raise DsolError(truth.keys[again[0]], "comes twice in the maps", "write every frame once")
+
+
+def _check_finite(maps: np.ndarray, frames: np.ndarray, truth: Truth) -> None:
+    if np.isfinite(maps.sum(dtype=np.float64)):  # one pass; a sum is not finite if one cell is not
+        return
+    wrong = np.flatnonzero(~np.isfinite(maps).all(axis=tuple(range(1, maps.ndim))))
+    raise DsolError(truth.keys[frames[wrong[0]]], "has NaN or infinity in its map", "write finite numbers")
+
+
+def _check_all(seen: np.ndarray, truth: Truth) -> None:
+    missing = [truth.keys[n] for n in np.flatnonzero(~seen)]
+    if missing:
+        named = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+        raise DsolError("maps", f"lack {len(missing)} of {len(seen)} annotated frames: {named}",
+                        "write a map for every annotated frame, named by its key")  # fmt: skip

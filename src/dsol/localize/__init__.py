@@ -1,0 +1,13 @@
+"""Videos in, answers out: who sounds when and where, as arrays, boxes, an annotated video and a figure.
+
+Localizer ─▶ Localization ─▶ Timeline ─▶ result.json, boxes.coco.json, timeline.png
+                  └───────────────┴─────▶ render ─▶ localized.mp4
+"""
+
+from dsol.localize.figure import draw_timeline
+from dsol.localize.files import localize_videos
+from dsol.localize.film import render
+from dsol.localize.localization import Localization, Segment, Timeline
+from dsol.localize.localizer import Localizer
+
+__all__ = ["Localization", "Localizer", "Segment", "Timeline", "draw_timeline", "localize_videos", "render"]

@@ -1,0 +1,87 @@
+"""The annotated video: every frame of the original, its sound, and what was found, painted over it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from dsol.errors import DsolError
+from dsol.localize.localization import Localization, Timeline
+from dsol.localize.painter import Painter
+from dsol.media import VideoWriter, probe, read_frames
+from dsol.progress import track
+
+USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
+
+
+def render(found: Localization, video: str | Path, out: str | Path) -> Path:
+    """Write the annotated video.
+
+    Args:
+        found: what `Localizer` found in it.
+        video: the original.
+        out: the .mp4 to write; whole or not at all, and never over the original.
+
+    Returns:
+        `out`.
+
+    Raises:
+        DsolError: the original cannot be read, `out` is the original, or cannot be written.
+
+    Example:
+        >>> render(localizer("party.mp4"), "party.mp4", "party_found.mp4")      # doctest: +SKIP
+        PosixPath('party_found.mp4')
+    """
+    timeline = found.timeline()
+    return film(timeline, (maps for maps in found.maps), video, out)
+
+
+def film(timeline: Timeline, maps: Iterable[np.ndarray], video: str | Path, out: str | Path) -> Path:
+    """`render` with the maps one after the other, for a video of any length.
+
+    Args:
+        timeline: of the whole video.
+        maps: T arrays (K, H, W), one for each of `timeline.times_s`.
+        video, out: as in `render`.
+    """
+    refuse_to_replace(video, out)
+    painter = Painter(timeline)
+    width, height = painter.size
+    info = probe(video)
+    fps = info.fps or USUAL_FPS
+    frames = track(read_frames(video), f"Painting {Path(video).name}", round(info.duration_s * fps), "frames")
+    gliding = Gliding(timeline.times_s, (each[painter.places] for each in maps))
+    with VideoWriter(out, width, height, fps, sound_from=video) as writer:
+        for time_s, frame in frames:
+            writer.write(painter.paint(frame, time_s, gliding.at(time_s)), time_s)
+    return Path(out)
+
+
+def refuse_to_replace(video: str | Path, out: str | Path) -> None:
+    """Raises DsolError where `out` is the original itself, by whatever path."""
+    if Path(out).exists() and Path(out).samefile(video):
+        raise DsolError(out, "is the video itself", "write the result somewhere else")
+
+
+class Gliding:
+    """Maps at any time, read from a stream of them; linear between two answers.
+
+    Args:
+        times_s: (T,) seconds, rising.
+        maps: T arrays of one shape, read as time goes on: two are in memory.
+    """
+
+    def __init__(self, times_s: np.ndarray, maps: Iterable[np.ndarray]):
+        self._answers: Iterator[tuple[float, np.ndarray]] = zip(times_s.tolist(), maps, strict=True)
+        self._before = self._after = next(self._answers)
+
+    def at(self, time_s: float) -> np.ndarray:
+        """The maps at a time; times must not fall from call to call."""
+        while self._after[0] < time_s:
+            following = next(self._answers, None)
+            if following is None:
+                return self._after[1]
+            self._before, self._after = self._after, following
+        (start, first), (end, second) = self._before, self._after
+        share = (time_s - start) / (end - start) if end > start else 1.0
+        return first + np.float32(min(max(share, 0.0), 1.0)) * (second - first)

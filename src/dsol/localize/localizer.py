@@ -1,0 +1,139 @@
+"""Video in, localization out, a second at a time.
+
+video ─read_seconds─▶ 4 frames + the second of sound round each ─system─▶ Maps ─▶ Localization
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from dsol.clip import FRAMES_PER_SECOND, SAMPLE_RATE
+from dsol.localize.localization import Localization, joined
+from dsol.maps import Maps
+from dsol.media import Second, VideoInfo, probe, read_seconds
+from dsol.sound import is_silent
+from dsol.systems import System
+
+USUAL_THRESHOLD = 0.5  # for systems that state none of their own
+ANY_SOUND = "sound"  # the one category of a system that knows no categories
+
+
+class Localizer:
+    """Finds the sounding objects of videos with one system.
+
+    Args:
+        system: any `dsol.systems.System`.
+        threshold: the score from which a category counts as sounding; the system's own by default.
+        frames_per_second: how many answers a second.
+
+    Example:
+        >>> localizer = Localizer.load("model.safetensors")                     # doctest: +SKIP
+        >>> localizer("party.mp4").timeline().segments()                        # doctest: +SKIP
+    """
+
+    def __init__(self, system: System, threshold: float | None = None, frames_per_second: int = FRAMES_PER_SECOND):
+        self.system = system
+        self.threshold = getattr(system, "threshold", USUAL_THRESHOLD) if threshold is None else threshold
+        self.frames_per_second = frames_per_second
+
+    @classmethod
+    def load(cls, model: str | Path, threshold: float | None = None) -> "Localizer":
+        """The localizer of a model file, a run folder or the name of a shipped model.
+
+        Raises:
+            DsolError: there is no such model, or it cannot be read.
+        """
+        from dsol.systems import load_system
+
+        return cls(load_system(model), threshold)
+
+    def __call__(self, video: str | Path) -> Localization:
+        """The whole video at once; its maps stay in memory, 8 kB a category for a second.
+
+        Raises:
+            DsolError: the video cannot be read or holds no picture or no sound.
+        """
+        return joined(list(self.stream(video)))
+
+    def stream(self, video: str | Path) -> Iterator[Localization]:
+        """The video second by second, in the memory of three seconds.
+
+        Raises:
+            DsolError: the video cannot be read or holds no picture or no sound.
+        """
+        info = probe(video)
+        seconds = read_seconds(video, frames_per_second=self.frames_per_second, whole_only=False)
+        for second, waveforms in _with_sound_around(seconds, info.duration_s):
+            yield self._localized(video, info, second, waveforms)
+
+    def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
+        keys = [f"{video}@{t:.3f}" for t in second.times_s]
+        answer = _silenced(self.system.answer(list(second.frames), waveforms, keys), is_silent(waveforms))
+        maps, score, categories = _with_categories(answer)
+        return Localization(
+            video=str(video),
+            size=(info.width, info.height),
+            duration_s=info.duration_s,
+            threshold=float(self.threshold),
+            categories=categories,
+            times_s=np.asarray(second.times_s, np.float64),
+            maps=maps,
+            area=answer.area,
+            score=score,
+            loudness=self._loudness(second),
+        )
+
+    def _loudness(self, second: Second) -> np.ndarray:
+        """(T,) of the T parts into which the answers cut the second."""
+        parts = np.array_split(second.waveform, self.frames_per_second)[: len(second.times_s)]
+        return np.array([np.sqrt(np.mean(np.square(part))) for part in parts])
+
+
+def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
+    """Nothing sounds in the frames of `silent` (B,): systems are trained on sound alone and cannot tell."""
+    if not silent.any():
+        return answer
+    parts = {name: getattr(answer, name) for name in ("area", "maps", "score")}
+    zeroed = {name: part.copy() for name, part in parts.items() if part is not None}
+    for part in zeroed.values():
+        part[silent] = 0
+    return replace(answer, **zeroed)
+
+
+def _with_categories(answer: Maps) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(maps, score, categories); a class-agnostic answer gets one category, as sure as its area is bright."""
+    if answer.maps is not None and answer.score is not None:
+        return answer.maps, answer.score, answer.categories
+    brightest = answer.area.max(axis=(1, 2))[:, None]
+    return answer.area[:, None], brightest, (ANY_SOUND,)
+
+
+def _with_sound_around(seconds: Iterable[Second], duration_s: float) -> Iterator[tuple[Second, np.ndarray]]:
+    """Each second with (T, 16000): the second of sound that has each of its T frames in the middle.
+
+    At both ends of the video the second of sound is the first and the last one: silence put beside the sound
+    would not be what the system was trained on.
+    """
+    before: Second | None = None
+    now: Second | None = None
+    for after in chain(seconds, [None]):
+        if now is not None:
+            yield now, _around(now, before, after, duration_s)
+        before, now = now, after
+
+
+def _around(now: Second, before: Second | None, after: Second | None, duration_s: float) -> np.ndarray:
+    """(T, 16000) sound around the frames of `now`, cut from it and its neighbours where these are adjacent."""
+    silence = np.zeros(SAMPLE_RATE, np.float32)
+    earlier = before.waveform if before and before.index == now.index - 1 else None
+    later = after.waveform if after and after.index == now.index + 1 else None
+    sound = np.concatenate([silence if part is None else part for part in (earlier, now.waveform, later)])
+    origin_s = now.index - 1
+    earliest = SAMPLE_RATE if earlier is None else 0
+    latest = min((duration_s - origin_s - 1) * SAMPLE_RATE, (1 if later is None else 2) * SAMPLE_RATE)
+    latest = max(int(latest), earliest)
+    starts = np.round((np.asarray(now.times_s) - 0.5 - origin_s) * SAMPLE_RATE).astype(int)
+    return np.stack([sound[s : s + SAMPLE_RATE] for s in np.clip(starts, earliest, latest)])

@@ -1,0 +1,147 @@
+"""The object dictionary and what is read from it (paper, equations 2 to 6).
+
+f (B, C, H, W), l (B, H, W) ─ mask ─▶ o (B, C) ─ K-means ─▶ d (K, C)                   equations 2, 3
+m_k = d_k · f  (B, K, H, W) ─ gate with l ─▶ s_k ─ mean over cells, softmax ─▶ p_v     equations 4, 5, 6
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dsol.config import StageTwoOptions
+
+
+def object_mask(area: Tensor, threshold: float = 0.05, grow: bool = True) -> Tensor:
+    """Cells that belong to the sounding object.
+
+    Args:
+        area: l, (B, H, W) in [0, 1].
+        threshold: a cell belongs to the object above this.
+        grow: add the four neighbours of every inner cell of the mask.
+
+    Returns:
+        (B, H, W) of 0 and 1.
+    """
+    mask = (area > threshold).to(area.dtype)
+    if not grow:
+        return mask
+    inner = F.pad(mask[:, 1:-1, 1:-1], (1, 1, 1, 1))
+    grown = mask.clone()
+    for shift, dim in ((1, 1), (-1, 1), (1, 2), (-1, 2)):
+        grown = torch.maximum(grown, inner.roll(shift, dim))
+    return grown
+
+
+def object_features(features: Tensor, mask: Tensor, mean: str = "all") -> Tensor:
+    """o = GAP(f ∘ mask), equation 2.
+
+    Args:
+        features: f, (B, C, H, W).
+        mask: (B, H, W) of 0 and 1.
+        mean: over "all" cells as printed, or over the "mask" only.
+
+    Returns:
+        (B, C), not normalised; zeros where the mask is empty.
+    """
+    total = torch.einsum("bchw,bhw->bc", features, mask)
+    if mean == "all":
+        return total / mask[0].numel()
+    return total / mask.sum(dim=(1, 2)).clamp(min=1)[:, None]
+
+
+def object_peaks(features: Tensor, mask: Tensor) -> Tensor:
+    """The strongest response of each channel under the mask: small objects count as much as large ones.
+
+    Args:
+        features: f, (B, C, H, W), not negative (they follow a ReLU).
+        mask: (B, H, W) of 0 and 1.
+
+    Returns:
+        (B, C); zeros where the mask is empty.
+    """
+    return (features * mask[:, None]).amax(dim=(2, 3))
+
+
+def gate(class_maps: Tensor, area: Tensor, how: str) -> Tensor:
+    """Let sound pass: class maps m (B, K, H, W) and the sounding area l (B, H, W) to s (B, K, H, W).
+
+    Args:
+        how: "product" (equation 5) or "min", cell by cell; "object": each map as a whole, times the mean of l over the
+            map's own mask (cells above half of its range), which keeps the shape of the object; or "none".
+    """
+    if how == "product":
+        return class_maps * area[:, None]
+    if how == "min":
+        return torch.minimum(class_maps, area[:, None])
+    if how == "object":
+        return class_maps * object_gate(class_maps, area)[:, :, None, None]
+    return class_maps
+
+
+def object_gate(class_maps: Tensor, area: Tensor) -> Tensor:
+    """Mean of the sounding area (B, H, W) over each class map's own mask: (B, K) in [0, 1]."""
+    low, high = class_maps.amin(dim=(2, 3), keepdim=True), class_maps.amax(dim=(2, 3), keepdim=True)
+    mask = (class_maps >= (low + high) / 2).to(area.dtype)
+    return torch.einsum("bkhw,bhw->bk", mask, area) / mask.sum(dim=(2, 3)).clamp(min=1)
+
+
+class ObjectDictionary(nn.Module):
+    """K keys of C channels, learned by clustering in stage one; the affine map on top is learned in stage two.
+
+    Args:
+        clusters: K.
+        channels: C.
+        options: how keys and features are compared.
+
+    Example:
+        >>> dictionary = ObjectDictionary(3, 8, StageTwoOptions())
+        >>> dictionary.class_maps(torch.rand(2, 8, 4, 4)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    keys: Tensor
+    centres: Tensor
+    origin: Tensor
+    mean: Tensor
+
+    def __init__(self, clusters: int, channels: int, options: StageTwoOptions):
+        super().__init__()
+        self.options = options
+        self.register_buffer("keys", torch.zeros(clusters, channels))  # d: means of un-normalised o
+        self.register_buffer("mean", torch.zeros(channels))  # of all o: centred cosines need it
+        self.register_buffer("centres", torch.zeros(clusters, channels))  # what K-means found, of length-1 points
+        self.register_buffer("origin", torch.zeros(channels))  # subtracted from points before they get length 1
+        self.slope = nn.Parameter(torch.tensor(1.0))
+        self.bias = nn.Parameter(torch.tensor(0.0))
+
+    @torch.no_grad()
+    def learn(self, objects: Tensor, points: Tensor, labels: Tensor) -> None:
+        """Fill the dictionary.
+
+        Args:
+            objects: o, (N, C), not normalised: their means are the keys.
+            points: (N, C), what K-means saw, from `place`.
+            labels: (N,) clusters, 0 … K−1.
+        """
+        for k in range(len(self.keys)):
+            members = labels == k
+            if members.any():
+                self.keys[k], self.centres[k] = objects[members].mean(0), points[members].mean(0)
+        self.mean.copy_(objects.mean(0))
+
+    def place(self, points: Tensor) -> Tensor:
+        """Points (N, C) from the origin and at length 1, as K-means sees them."""
+        return F.normalize(points - self.origin, dim=1)
+
+    def assign(self, points: Tensor) -> Tensor:
+        """The cluster (N,) of points (N, C): the nearest centre."""
+        return torch.cdist(self.place(points), self.centres).argmin(dim=1)
+
+    def class_maps(self, features: Tensor) -> Tensor:
+        """m (B, K, H, W) of features f (B, C, H, W): equation 4, or a softmax of centred cosines."""
+        if self.options.similarity == "inner":
+            return self.slope * torch.einsum("bchw,kc->bkhw", features, self.keys) + self.bias
+        keys = F.normalize(self.keys - self.mean, dim=1)
+        cells = F.normalize(features - self.mean[:, None, None], dim=1)
+        cosine = torch.einsum("bchw,kc->bkhw", cells, keys)
+        return (self.options.temperature * self.slope * cosine + self.bias).softmax(dim=1)

@@ -1,0 +1,138 @@
+"""The two-tower localiser (paper, section 3.1; docs/method.md).
+
+    picture (B, 3, S, S) ─ vision backbone ─▶ f (B, C, H, W) ─ head ─▶ (B, D, H, W) ┐
+                                                                                     ├ cosine · scale ─ sigmoid ─▶ l
+    log-mel (B, 201, 64) ─ sound backbone ─ max pool ─▶ (B, C') ─── head ─▶ (B, D) ──┘              (B, H, W)
+
+Class heads on the mean-pooled f and on the max-pooled sound predict the K pseudo-labels. Stage one trains both
+towers; stage two reads f against the object dictionary and the sound's class head as teacher.
+"""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dsol.config import NetOptions
+from dsol.image import IMAGENET_MEAN, IMAGENET_STD, LITE0_MEAN, LITE0_STD, normalise
+from dsol.nets.backbones import sound_backbone, vision_backbone
+from dsol.nets.folding import folded
+
+
+class Seen(NamedTuple):
+    """What the vision tower says of B pictures."""
+
+    features: Tensor  # f (B, C, H, W)
+    embedding: Tensor  # (B, D, H, W), each cell of length 1
+    logits: Tensor  # (B, K) class head
+
+    def take(self, which: Tensor | slice) -> "Seen":
+        """Some of the pictures."""
+        return Seen(*(value[which] for value in self))
+
+
+class Heard(NamedTuple):
+    """What the sound tower says of B sounds."""
+
+    embedding: Tensor  # (B, D), length 1
+    logits: Tensor  # (B, K) class head
+
+    def take(self, which: Tensor | slice) -> "Heard":
+        """Some of the sounds."""
+        return Heard(*(value[which] for value in self))
+
+
+class TwoTower(nn.Module):
+    """Vision and sound towers with localisation and class heads.
+
+    Args:
+        options: sizes and backbones.
+        clusters: K.
+        load_weights: fill the vision backbone with its starting weights; False when a model file follows.
+
+    Example:
+        >>> net = TwoTower(NetOptions(vision="small", vision_weights=None, sound="small", size=64), clusters=3)
+        >>> seen, heard = net(torch.rand(2, 3, 64, 64), torch.rand(2, 201, 64))
+        >>> net.area(seen, heard).shape
+        torch.Size([2, 4, 4])
+    """
+
+    def __init__(self, options: NetOptions, clusters: int, load_weights: bool = True):
+        super().__init__()
+        self.options = options
+        self.vision = vision_backbone(options.vision, options.vision_weights if load_weights else None)
+        self.sound = sound_backbone(options.sound)
+        self.channels = options.adapter or self.vision.channels
+        self.adapter = nn.Conv2d(self.vision.channels, options.adapter, 1) if options.adapter else nn.Identity()
+        d = options.embedding
+        self.vision_head = nn.Sequential(nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))
+        self.sound_head = nn.Sequential(nn.Linear(self.sound.channels, d), nn.ReLU(), nn.Linear(d, d))
+        self.scale = nn.Parameter(torch.tensor(float(options.scale)))
+        self.vision_classes = nn.Linear(self.channels, clusters)
+        self.sound_classes = nn.Linear(self.sound.channels, clusters)
+        lite = options.vision == "efficientnet_lite0"
+        self.mean, self.std = (LITE0_MEAN, LITE0_STD) if lite else (IMAGENET_MEAN, IMAGENET_STD)
+        if options.freeze_vision:
+            self.vision.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True):
+        """A frozen backbone keeps its batch statistics, too."""
+        super().train(mode)
+        if self.options.freeze_vision:
+            self.vision.eval()
+        return self
+
+    def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[Seen, Heard]:
+        """Both towers.
+
+        Args:
+            pictures: (B, 3, S, S) in [0, 1], or backbone features (B, C, H, W) computed before.
+            log_mel: (B', 201, 64) decibels.
+        """
+        return self.see(pictures), self.hear(log_mel)
+
+    def backbone(self, images: Tensor) -> Tensor:
+        """Backbone features (B, C, H, W) of pictures (B, 3, S, S) in [0, 1]; no gradient where it is frozen."""
+        images = normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.options.freeze_vision):
+            return self.vision(images)
+
+    def see(self, pictures: Tensor) -> Seen:
+        """The vision tower: pictures (B, 3, S, S), or backbone features, to `Seen`."""
+        features = self.backbone(pictures) if pictures.shape[1] == 3 else pictures
+        features = self.adapter(features)
+        embedding = F.normalize(self.vision_head(features), dim=1)
+        return Seen(features, embedding, self.vision_classes(features.mean(dim=(2, 3))))
+
+    def hear(self, log_mel: Tensor) -> Heard:
+        """The sound tower: log-mel (B, 201, 64) to `Heard`."""
+        maps = self.sound(log_mel[:, None].contiguous(memory_format=torch.channels_last))
+        pooled = maps.amax(dim=(2, 3))
+        return Heard(F.normalize(self.sound_head(pooled), dim=1), self.sound_classes(pooled))
+
+    def logits(self, seen: Seen, heard: Heard) -> Tensor:
+        """Scaled cosine of each cell with the sound, (B, H, W): the area before its sigmoid."""
+        return self.scale * torch.einsum("bdhw,bd->bhw", seen.embedding, heard.embedding)
+
+    def pair_logits(self, seen: Seen, heard: Heard) -> Tensor:
+        """As `logits` for every sound with every picture: (B sounds, B' pictures, H, W)."""
+        return self.scale * torch.einsum("bdhw,ad->abhw", seen.embedding, heard.embedding)
+
+    def area(self, seen: Seen, heard: Heard) -> Tensor:
+        """The sounding area l, (B, H, W) in [0, 1] (equation 1's l)."""
+        return self.logits(seen, heard).sigmoid()
+
+    def for_answers(self) -> "TwoTower":
+        """A copy that answers faster and no longer learns: both backbones folded."""
+        fast = copy.deepcopy(self).eval().requires_grad_(False)
+        fast.vision, fast.sound = folded(self.vision), folded(self.sound)
+        return fast
+
+    def fresh_class_heads(self, generator: torch.Generator) -> None:
+        """Throw the class heads away: weights N(0, 0.01), bias 0."""
+        for head in (self.vision_classes, self.sound_classes):
+            noise = torch.randn(head.weight.shape, generator=generator) * 0.01
+            head.weight.data.copy_(noise)
+            head.bias.data.zero_()

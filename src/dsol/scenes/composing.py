@@ -1,0 +1,170 @@
+"""Scenes as a store: one clip of one frame a scene, the same to the byte for the same seed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsol.boxes import Box, Boxes, Frame
+from dsol.clip import SAMPLE_RATE
+from dsol.errors import DsolError
+from dsol.progress import say
+from dsol.scenes.choosing import Choice, Sources
+from dsol.scenes.layouts import LAYOUTS, Tile, backdrop, box_in_scene, canvas_size, free, grid, paint, plain
+from dsol.sound import mix
+from dsol.store import Store
+from dsol.store.build import Part, build, finished
+from dsol.store.shards import TarBody
+
+SCENES_A_PART = 250  # what a kill may cost, about two seconds of work
+MOST_OBJECTS, SMALLEST, LARGEST = 16, 32, 1024
+
+
+def compose(
+    store: Store,
+    out: str | Path,
+    scenes: int = 1000,
+    objects: int = 4,
+    sounding: int = 2,
+    layout: str = "grid",
+    seed: int = 0,
+    labels: Mapping[str, str] | None = None,
+    split: str | None = None,
+    boxed: bool = False,
+    tile: int = 224,
+) -> Store:
+    """Make scenes of several objects of which some sound, as MUSIC-Synthetic was made.
+
+    Categories are drawn alike often, then a video, then a second of it. All sources of a scene are from one
+    split, which becomes the scene's. A scene is annotated where the frames of all its sources are; the boxes of
+    silent sources are kept, as not sounding.
+
+    Args:
+        store: single-source clips.
+        out: the folder to make.
+        scenes: how many.
+        objects: sources a scene, each of another category.
+        sounding: how many of them sound.
+        layout: "grid" (2×2 for four, as in the paper) or "free" (random places and sizes, no overlap).
+        seed: of everything random.
+        labels: clip key -> label (a cluster, say), in place of the store's categories.
+        split: use this split's clips only.
+        boxed: use annotated frames only, so that every scene is annotated.
+        tile: pixels, the side of a source's place; four make a picture of twice this side.
+
+    Returns:
+        A store with one clip a scene: video "scene/000123", second 0, one frame, `sounding` (labels),
+        `sources` (clip keys, in the order of the tiles) and `source_sounds`.
+
+    Raises:
+        DsolError: too few labels or annotations, or `out` cannot be made.
+
+    Example:
+        >>> compose(Store.open("solo"), "scenes", scenes=100).row(0).sounding
+        ('cello', 'flute')
+    """
+    _check(scenes, objects, sounding, layout, seed, tile)
+    made = {
+        "by": "compose",
+        "store": store.fingerprint,
+        "scenes": scenes,
+        "objects": objects,
+        "sounding": sounding,
+        "layout": layout,
+        "seed": seed,
+        "labels": None if labels is None else _digest(sorted(labels.items())),
+        "split": split,
+        "boxed": boxed,
+        "tile": tile,
+    }
+    there = finished(out, made)
+    if there is not None:
+        return there
+    make = SceneMaker(Sources(store, objects, labels, split, boxed), sounding, layout, seed, tile)
+    starts = range(0, scenes, SCENES_A_PART)
+    parts = [Part(f"{s:07d}-{_digest(made)}", (s, min(s + SCENES_A_PART, scenes))) for s in starts]
+    composed = build(out, made, parts, make, make.finish, "Composing", "parts", workers=1)
+    say(f"{out}: {len(composed)} scenes, {len(composed.boxes)} of them annotated")
+    return composed
+
+
+def _check(scenes: int, objects: int, sounding: int, layout: str, seed: int, tile: int) -> None:
+    if layout not in LAYOUTS:
+        raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")
+    for name, value, least, most in [
+        ("scenes", scenes, 1, 10**6),
+        ("objects", objects, 1, MOST_OBJECTS),
+        ("sounding", sounding, 0, objects),
+        ("seed", seed, 0, 2**32 - 1),
+        ("tile", tile, SMALLEST, LARGEST),
+    ]:
+        if not least <= value <= most:
+            raise DsolError(f"--{name}", f"{value} is not possible here", f"choose {least} to {most}")
+
+
+class SceneMaker:
+    """Makes the scenes numbered start to stop; each depends on the seed and its number alone."""
+
+    def __init__(self, sources: Sources, sounding: int, layout: str, seed: int, tile: int):
+        self.sources, self.store = sources, sources.store
+        self.sounding, self.layout, self.seed, self.tile = sounding, layout, seed, tile
+        self.clips = self.store.column("clip")
+        self.size = canvas_size(sources.objects, tile)
+
+    def __call__(self, task: tuple[int, int], body: TarBody) -> tuple[list[dict], dict]:
+        made = [self._scene(number, body) for number in range(*task)]
+        return [row for row, _ in made], {"frames": [frame for _, frame in made if frame]}
+
+    def _scene(self, number: int, body: TarBody) -> tuple[dict, Any]:
+        random = np.random.default_rng([self.seed, number])
+        choice = self.sources.choose(self.sounding, random)
+        picture, tiles = self._picture(choice, random)
+        facts = {
+            "video": f"scene/{number:06d}",
+            "second": 0,
+            "category": None,
+            "split": choice.split,
+            "sounding": [label for label, sounds in zip(choice.labels, choice.sounds, strict=True) if sounds],
+            "sources": [self.clips[i] for i in choice.clips],
+            "source_sounds": list(choice.sounds),
+            "times_s": [0.0],
+        }
+        return body.add_clip(facts, [picture], self._sound(choice, random)), self._boxes(facts["video"], choice, tiles)
+
+    def _picture(self, choice: Choice, random: np.random.Generator) -> tuple[np.ndarray, list[Tile]]:
+        frames = [self.store.frame(i, j) for i, j in zip(choice.clips, choice.frames, strict=True)]
+        if self.layout == "grid":
+            tiles, ground = grid(len(frames), self.tile), plain(self.size)
+        else:
+            tiles, ground = free(len(frames), self.tile, random), backdrop(self.size, frames, random)
+        return paint(ground, frames, tiles), tiles
+
+    def _sound(self, choice: Choice, random: np.random.Generator) -> np.ndarray:
+        heard = [self.store.waveform(i) for i, sounds in zip(choice.clips, choice.sounds, strict=True) if sounds]
+        return mix(np.stack(heard)[None], random)[0] if heard else np.zeros(SAMPLE_RATE, np.float32)
+
+    def _boxes(self, video: str, choice: Choice, tiles: list[Tile]) -> list | None:
+        """[video, [[category, xywh, sounding], ...]] of a scene whose sources are all annotated."""
+        found = self.sources.boxes_of(choice)
+        if found is None:
+            return None
+        return [video, [
+            [box.category, box_in_scene(box.xywh, tile, self.size), box.sounding and sounds]
+            for boxes, tile, sounds in zip(found, tiles, choice.sounds, strict=True) for box in boxes
+        ]]  # fmt: skip
+
+    def finish(self, reports: list[dict]) -> tuple[dict, Boxes | None]:
+        """The annotations of all scenes."""
+        frames = tuple(
+            Frame(video, 0.0, tuple(Box(category, tuple(xywh), sounding) for category, xywh, sounding in boxes))
+            for report in reports
+            for video, boxes in report["frames"]
+        )
+        return {}, Boxes(self.store.boxes.categories, frames) if frames else None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

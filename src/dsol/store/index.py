@@ -1,0 +1,126 @@
+"""The index of a store: one row a clip, as a Parquet file and in memory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:  # importing it takes longer than a worker process needs to start
+    import pyarrow as pa
+
+INDEX = "index.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the index knows of one clip.
+
+    Attributes:
+        clip: `video@second`, unique in the store.
+        video: name of the video.
+        second: whole seconds from the start of the video.
+        category: name of the sounding object where it is known.
+        split: "train", "test", ... where it is known.
+        sounding: scenes: the labels that sound.
+        sources: scenes: the clips it was made of, in the order of the tiles.
+        source_sounds: scenes: which of the sources sound.
+        times_s: one a frame, seconds from the start of the video.
+        rms: root mean square of the waveform, 1.0 for full scale.
+        member: name of the clip's tar members, up to the first dot.
+        shard: number of the tar file.
+        frame_offset, frame_size: bytes, one a frame.
+        sound_offset, sound_size: bytes.
+        checksum: CRC-32 of the frames' and the sound's bytes.
+    """
+
+    clip: str
+    video: str
+    second: int
+    category: str | None
+    split: str | None
+    sounding: tuple[str, ...] | None
+    sources: tuple[str, ...] | None
+    source_sounds: tuple[bool, ...] | None
+    times_s: tuple[float, ...]
+    rms: float
+    member: str
+    shard: int
+    frame_offset: tuple[int, ...]
+    frame_size: tuple[int, ...]
+    sound_offset: int
+    sound_size: int
+    checksum: int
+
+
+def schema() -> "pa.Schema":
+    """Types of the index's columns, in the order of `Row`."""
+    import pyarrow as pa
+
+    text, whole, names = pa.string(), pa.int64(), pa.list_(pa.string())
+    return pa.schema([
+        ("clip", text), ("video", text), ("second", pa.int32()), ("category", text), ("split", text),
+        ("sounding", names), ("sources", names), ("source_sounds", pa.list_(pa.bool_())),
+        ("times_s", pa.list_(pa.float64())), ("rms", pa.float32()), ("member", text), ("shard", pa.int32()),
+        ("frame_offset", pa.list_(whole)), ("frame_size", pa.list_(whole)),
+        ("sound_offset", whole), ("sound_size", whole), ("checksum", whole),
+    ])  # fmt: skip
+
+
+class IndexWriter:
+    """Writes the index, one call a shard, so that a large one never lies in memory whole.
+
+    Example:
+        >>> with IndexWriter(folder / "index.parquet") as index:
+        ...     index.add(rows)
+    """
+
+    def __init__(self, path: Path):
+        import pyarrow.parquet as pq
+
+        self._writer = pq.ParquetWriter(path, schema(), compression="zstd")
+
+    def add(self, rows: list[dict]) -> None:
+        """Append rows; a missing column is null."""
+        import pyarrow as pa
+
+        if rows:
+            self._writer.write_table(pa.Table.from_pylist(rows, schema=schema()))
+
+    def __enter__(self) -> "IndexWriter":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._writer.close()
+
+
+def read_index(path: Path) -> "pa.Table":
+    """The whole index. Raises OSError or ValueError if it cannot be read."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, schema=schema(), memory_map=False)
+
+
+class Places:
+    """Where the bytes of each clip lie: plain arrays, since a random read should cost no table lookup.
+
+    Attributes:
+        shard, sound_offset, sound_size: (N,), one a clip.
+        first: (N+1,), where a clip's frames begin in the next three.
+        frame_offset, frame_size, times_s: one a frame.
+    """
+
+    def __init__(self, table: "pa.Table"):
+        self.shard, self.sound_offset, self.sound_size = (
+            table[name].to_numpy() for name in ("shard", "sound_offset", "sound_size")
+        )
+        self.first, self.frame_offset = _lists(table, "frame_offset")
+        _, self.frame_size = _lists(table, "frame_size")
+        _, self.times_s = _lists(table, "times_s")
+
+
+def _lists(table: "pa.Table", name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A column of lists as positions into one flat array, starting at 0."""
+    column = table[name].combine_chunks()
+    first = column.offsets.to_numpy()
+    return first - first[0], column.flatten().to_numpy()

@@ -1,0 +1,99 @@
+"""A model file: one .safetensors file; its metadata holds configuration, names, provenance and metrics as JSON."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from dsol.errors import DsolError
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    Attributes:
+        system: name of the system in `dsol.systems`, "dsol" for ours.
+        config: `Config.to_dict()` of its training.
+        categories: one name a cluster, "cluster 3" until named; two clusters may share a name.
+        named: whether the names are categories, not clusters.
+        threshold: score from which a category counts as heard and seen.
+        provenance: data, versions and dates of the training.
+        metrics: figures measured on the training data.
+    """
+
+    system: str
+    config: dict[str, Any]
+    categories: tuple[str, ...]
+    named: bool = False
+    threshold: float = 0.5
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) -> None:
+    """Write a model file, whole or not at all.
+
+    Raises:
+        DsolError: the folder cannot be written.
+    """
+    from safetensors.torch import save_file
+
+    partial = Path(f"{path}.partial")
+    text = json.dumps({"version": VERSION, **asdict(card)})
+    try:
+        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, partial, {"dsol": text})
+        os.replace(partial, path)
+    except Exception as error:  # safetensors has an error of its own for a full disk
+        partial.unlink(missing_ok=True)
+        raise DsolError(path, f"cannot be written: {error}", "check its folder and the free space") from error
+
+
+def load_card(path: str | Path) -> ModelCard:
+    """The metadata of a model file, without its tensors.
+
+    Raises:
+        DsolError: no file, no model, or a model of another version.
+    """
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get("dsol")
+    except Exception as error:  # safetensors raises its own kind for a broken header
+        raise DsolError(path, f"is no model: {error}", "give one of `dsol train`, or a run folder") from None
+    if text is None:
+        raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", "give one of `dsol train`")
+    try:
+        values = json.loads(text)
+        version = values.pop("version", None)
+        if version != VERSION:
+            raise DsolError(path, f"is a model of version {version}, this is version {VERSION}", "train it again")
+        return ModelCard(**{**values, "categories": tuple(values["categories"])})
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise DsolError(path, f"has broken metadata: {error!r}", "copy it again, or train it again") from None
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a model file."""
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def find_model(path: str | Path) -> Path:
+    """The model file of a run folder, or the file itself.
+
+    Raises:
+        DsolError: there is none.
+    """
+    path = Path(path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise DsolError(path, "is no model file and no run folder", "give a model.safetensors, or train one")
+    return file

@@ -1,0 +1,114 @@
+"""Our system: the paper's two-tower network with its object dictionary (equations 4 to 6).
+
+picture ─▶ f ─ dictionary ─▶ m_k ┐
+                                 ├ gate ─▶ s_k ─ softmax over categories of sharpness · s ─▶ maps (B, K, H, W)
+picture, sound ─▶ l ─────────────┘
+score_k = (sound's own class probability, relative to the loudest class) × (mean of l over the object)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dsol.config import Config
+from dsol.image import stack
+from dsol.maps import Maps
+from dsol.nets.dictionary import ObjectDictionary, gate, object_features, object_gate, object_mask, object_peaks
+from dsol.nets.localizer import Heard, Seen, TwoTower
+from dsol.sound import log_mel
+from dsol.systems.model_file import ModelCard, load_card, load_tensors, save_model
+
+
+class Network(nn.Module):
+    """What is trained and saved: towers and dictionary."""
+
+    def __init__(self, config: Config, load_weights: bool = True):
+        super().__init__()
+        clusters = config.stage_one.clusters
+        self.config = config
+        self.towers = TwoTower(config.nets, clusters, load_weights)
+        self.dictionary = ObjectDictionary(clusters, self.towers.channels, config.stage_two)
+
+    def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[Seen, Heard, Tensor]:
+        """Towers and class maps: pictures (B, 3, S, S), log-mel (B, 201, 64) -> seen, heard, m (B, K, H, W)."""
+        seen, heard = self.towers(pictures, log_mel)
+        return seen, heard, self.dictionary.class_maps(seen.features)
+
+    def sounding_maps(self, seen: Seen, heard: Heard, class_maps: Tensor, how: str | None = None) -> Tensor:
+        """s_k (B, K, H, W), equation 5, by the configured gate or by `how`."""
+        return gate(class_maps, self.towers.area(seen, heard), how or self.config.stage_two.gate)
+
+    def objects(self, seen: Seen, heard: Heard) -> tuple[Tensor, Tensor]:
+        """Masked object features o (B, C), equation 2, and the points (B, C) that K-means sees."""
+        options = self.config.stage_one
+        mask = object_mask(self.towers.area(seen, heard), options.mask_threshold, options.mask_grow)
+        objects = object_features(seen.features, mask, options.object_mean)
+        return objects, object_peaks(seen.features, mask) if options.cluster_on == "peak" else objects
+
+
+class OurSystem:
+    """The paper's system behind the interface of `dsol.systems.System`.
+
+    Args:
+        network: towers and dictionary.
+        card: names, threshold and the rest of the model file's metadata.
+        size: side of the picture that the network sees, pixels; where None the recipe's for scenes.
+    """
+
+    def __init__(self, network: Network, card: ModelCard, size: int | None = None):
+        self.network, self.card = network.eval(), card
+        self.towers = network.towers.for_answers()
+        self.size = size or network.config.stage_two.size or network.config.nets.size
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """One name a cluster; two clusters may share one."""
+        return self.card.categories
+
+    @property
+    def threshold(self) -> float:
+        """Score from which a category counts as heard and seen."""
+        return self.card.threshold
+
+    @classmethod
+    def load(cls, path: str | Path, size: int | None = None) -> "OurSystem":
+        """From a model file."""
+        card = load_card(path)
+        network = Network(Config.from_dict(card.config), load_weights=False)
+        network.load_state_dict(load_tensors(path))
+        return cls(network, card, size)
+
+    def save(self, path: str | Path) -> None:
+        """To a model file."""
+        save_model(path, self.network.state_dict(), self.card)
+
+    @torch.inference_mode()
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.systems.System.answer`."""
+        seen, heard, class_maps = self._look(frames, waveforms, self.size)
+        options = self.network.config.stage_two
+        audible = heard.logits.softmax(1)
+        audible = (audible / audible.amax(1, keepdim=True))[:, :, None, None]
+        area = self.towers.area(seen, heard)
+        gated = gate(class_maps, area, options.gate) * (audible if options.audible else 1)
+        maps = (options.sharpness * gated).softmax(1)
+        if options.area == "classes":
+            area = (class_maps * audible).amax(1)
+        score = audible[:, :, 0, 0] * object_gate(class_maps, area)
+        return Maps(tuple(keys), area.cpu().numpy(), maps.cpu().numpy(), score.cpu().numpy(), self.categories)
+
+    @torch.inference_mode()
+    def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """The cluster (B,) of single-source pictures with their sound, as in stage one."""
+        seen, heard, _ = self._look(frames, waveforms, self.network.config.nets.size)
+        return self.network.dictionary.assign(self.network.objects(seen, heard)[1]).cpu().numpy()
+
+    def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
+        device = self.network.dictionary.keys.device
+        pictures = stack(frames, size)
+        sounds = log_mel(torch.as_tensor(waveforms, dtype=torch.float32).to(device))
+        seen, heard = self.towers(pictures.to(device), sounds)
+        return seen, heard, self.network.dictionary.class_maps(seen.features)

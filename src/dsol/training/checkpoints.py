@@ -1,0 +1,134 @@
+"""A run folder: config.yaml, metrics.jsonl, TensorBoard events, resume/, model.safetensors."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from dsol.config import Config
+from dsol.errors import DsolError
+
+STATE_VERSION = 1
+
+
+class Run:
+    """The folder of one training run; only the first process writes.
+
+    Args:
+        path: the folder.
+        writes: whether this process writes.
+    """
+
+    def __init__(self, path: Path, writes: bool = True):
+        self.path, self.writes = Path(path), writes
+        self._events: Any = None
+
+    @classmethod
+    def start(cls, path: Path, config: Config) -> "Run":
+        """A new run.
+
+        Raises:
+            DsolError: the folder holds something already, or cannot be written.
+        """
+        run = cls(path)
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
+        try:
+            (run.path / "resume").mkdir(parents=True, exist_ok=True)
+            run._write_text("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+        except OSError as error:
+            raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
+        return run
+
+    @classmethod
+    def resume(cls, path: Path, writes: bool = True) -> tuple["Run", Config]:
+        """A run that was started before, with its configuration.
+
+        Raises:
+            DsolError: no run there.
+        """
+        file = Path(path) / "config.yaml"
+        if not file.is_file():
+            raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
+        return cls(path, writes), Config.from_dict(yaml.safe_load(file.read_text()))
+
+    def log(self, **values: Any) -> None:
+        """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""
+        if not self.writes:
+            return
+        with open(self.path / "metrics.jsonl", "a") as file:
+            file.write(json.dumps({**values, "time": round(time.time(), 1)}) + "\n")
+        for name, value in values.items():
+            if isinstance(value, float):
+                self.events.add_scalar(f"{values['stage']}/{name}", value, values["step"])
+
+    @property
+    def events(self) -> Any:
+        """The TensorBoard writer, opened at the first use."""
+        if self._events is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(str(self.path))
+        return self._events
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines of metrics.jsonl."""
+        file = self.path / "metrics.jsonl"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+    def save_state(self, stage: str, state: dict[str, Any]) -> None:
+        """Keep what is needed to go on from here, whole or not at all."""
+        if not self.writes:
+            return
+        lines = len(self.metrics())
+        file = self.path / "resume" / f"{stage}.pt"
+        partial = file.with_suffix(".partial")
+        try:
+            torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
+            os.replace(partial, file)
+        except (OSError, RuntimeError) as error:
+            partial.unlink(missing_ok=True)
+            raise DsolError(file, f"cannot be written: {error}", "free some space, then go on with --resume") from error
+
+    def load_state(self, stage: str) -> dict[str, Any] | None:
+        """The newest state of a stage, None at its start; metrics written after it are dropped.
+
+        Raises:
+            DsolError: the state is damaged or of another version.
+        """
+        file = self.path / "resume" / f"{stage}.pt"
+        if not file.is_file():
+            return None
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file fails in many ways
+            raise DsolError(file, f"is damaged: {error}", "delete it to start the stage again") from None
+        if state["version"] != STATE_VERSION:
+            raise DsolError(file, f"is of version {state['version']}", "delete it to start the stage again")
+        if self.writes:
+            kept = self.metrics()[: state["lines"]]
+            self._write_text("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
+        return state
+
+    def save_labels(self, labels: dict[str, int]) -> None:
+        """Keep the pseudo-label of each clip: `resume/labels.json`."""
+        if self.writes:
+            self._write_text("resume/labels.json", json.dumps(labels))
+
+    def labels(self) -> dict[str, int]:
+        """The pseudo-label of each clip, by `Clip.key`."""
+        return json.loads((self.path / "resume/labels.json").read_text())
+
+    def close(self) -> None:
+        """Flush TensorBoard's file."""
+        if self._events is not None:
+            self._events.close()
+
+    def _write_text(self, name: str, text: str) -> None:
+        partial = self.path / f"{name}.partial"
+        partial.write_text(text)
+        os.replace(partial, self.path / name)

@@ -1,0 +1,33 @@
+"""From objects to pseudo-labels: K-means on masked object features (equation 3)."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def cluster(points: Tensor, clusters: int, *, starts: int, seed: int) -> Tensor:
+    """Pseudo-labels of N objects.
+
+    Args:
+        points: (N, C) of length 1.
+        clusters: K.
+        starts: random starts of K-means.
+        seed: of the starts.
+
+    Returns:
+        (N,) numbers in 0 … K−1.
+    """
+    from sklearn.cluster import KMeans
+
+    means = KMeans(clusters, n_init=starts, random_state=seed).fit(points.double().cpu().numpy())
+    return torch.from_numpy(means.labels_.astype(np.int64))
+
+
+def nmi_with(labels: Tensor, categories: list[str | None]) -> float | None:
+    """NMI of pseudo-labels (N,) with the categories that are known; None where there are none."""
+    from sklearn.metrics import normalized_mutual_info_score
+
+    known = [i for i, category in enumerate(categories) if category is not None]
+    if not known:
+        return None
+    return float(normalized_mutual_info_score([categories[i] for i in known], labels[known].tolist()))

@@ -1,0 +1,204 @@
+"""From a store to batches of tensors.
+
+    rows of a store ─ read, decode (worker processes) ─▶ uint8 frames, waveforms ─ view, log-mel (device) ─▶ Batch
+
+Which frame of a clip is taken, in which order and under which view depends on the seed and the number of the pass
+only: a resumed run sees what a run that was never stopped would have seen.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dsol.errors import DsolError
+from dsol.image import resize, test_view, to_tensor, training_view
+from dsol.nets.localizer import TwoTower
+from dsol.progress import track
+from dsol.sound import log_mel
+from dsol.store import Store
+
+MARGIN = 256 / 224  # training pictures are resized to this many times the size that is cut out
+Pick = tuple[int, int]  # row of the store, frame of its clip
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B clips on the device.
+
+    Attributes:
+        pictures: (B, 3, S, S) in [0, 1]; with a frozen backbone its features (B, C, H, W).
+        log_mel: (B, 201, 64) decibels.
+        videos: (B,) number of the video of each clip.
+        rows: (B,) row of each clip in the store.
+    """
+
+    pictures: Tensor
+    log_mel: Tensor
+    videos: Tensor
+    rows: Tensor
+
+
+class Feed(Protocol):
+    """Where batches come from."""
+
+    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
+        """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""
+        ...
+
+
+class Picks:
+    """Order and choice of frames, by seed and pass.
+
+    Args:
+        store: the clips.
+        batch: clips a batch, over all processes.
+        rank, world: this process and how many there are; each takes its own part of the same order.
+    """
+
+    def __init__(self, store: Store, batch: int, rank: int = 0, world: int = 1):
+        self.counts = [store.frame_count(i) for i in range(len(store))]
+        self.batch, self.rank, self.world = max(1, batch // world), rank, world
+
+    def shuffled(self, seed: int) -> list[list[Pick]]:
+        """All clips once, in random order, with a random frame each; whole batches first, the same number a process."""
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(self.counts))
+        picks = [(int(i), int(rng.integers(self.counts[i]))) for i in order]
+        usable = len(picks) - len(picks) % self.world
+        return self._cut(picks[self.rank : usable : self.world])
+
+    def in_order(self) -> list[list[Pick]]:
+        """Every clip once, with its middle frame; the last process takes what is over."""
+        picks = [(i, count // 2) for i, count in enumerate(self.counts)]
+        return self._cut(picks[self.rank :: self.world])
+
+    def other_videos(self, picks: Sequence[Pick], videos: np.ndarray, seed: int) -> list[Pick]:
+        """For each pick a random frame of another video."""
+        rng = np.random.default_rng(seed)
+        found = []
+        for row, _ in picks:
+            candidates = np.flatnonzero(videos != videos[row])
+            other = int(rng.choice(candidates)) if len(candidates) else row
+            found.append((other, int(rng.integers(self.counts[other]))))
+        return found
+
+    def _cut(self, picks: list[Pick]) -> list[list[Pick]]:
+        batches = [picks[i : i + self.batch] for i in range(0, len(picks), self.batch)]
+        if len(batches) > 1 and len(batches[-1]) == 1:  # a batch of one has no negatives and no batch statistics
+            batches[-2] += batches.pop()
+        return batches
+
+
+def video_numbers(store: Store) -> np.ndarray:
+    """(N,) one number a clip, the same for clips of one video."""
+    return np.unique(store.column("video"), return_inverse=True)[1]
+
+
+class _Reader(Dataset):
+    """Reads whole batches; runs in worker processes."""
+
+    def __init__(self, store: Store, picks: Sequence[Sequence[Pick]]):
+        self.store, self.picks = store, picks
+
+    def __len__(self) -> int:
+        return len(self.picks)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | DsolError:
+        try:
+            return self._batch(index)
+        except DsolError as error:  # a loader would hand on its text only, inside a traceback
+            return error
+
+    def _batch(self, index: int) -> tuple[Tensor, Tensor]:
+        frames = np.stack([self.store.frame(row, j) for row, j in self.picks[index]])
+        waveforms = np.stack([self.store.waveform(row) for row, _ in self.picks[index]])
+        return torch.from_numpy(frames), torch.from_numpy(waveforms)
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+
+
+def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Frames (B, h, w, 3) uint8 and waveforms (B, 16000) of each batch of picks."""
+    workers = min(workers, len(picks))
+    for batch in DataLoader(_Reader(store, picks), batch_size=None, num_workers=workers, worker_init_fn=_one_thread):
+        if isinstance(batch, DsolError):
+            raise batch
+        yield batch
+
+
+class DiskFeed:
+    """Reads clips from the store each time, with a fresh random view."""
+
+    def __init__(self, store: Store, towers: TwoTower, device: torch.device, workers: int, size: int):
+        self.store, self.device, self.workers, self.size = store, device, workers, size
+        self.videos = torch.from_numpy(video_numbers(store))
+
+    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
+        """See `Feed`."""
+        pairs = zip(picks, read(self.store, picks, self.workers), strict=True)
+        for number, (chosen, (frames, waveforms)) in enumerate(track(pairs, label, len(picks), "batches")):
+            rows = torch.tensor([row for row, _ in chosen])
+            generator = None if seed is None else torch.Generator().manual_seed(seed * 100_003 + number)
+            yield Batch(
+                self._view(to_tensor(frames.to(self.device)), generator),
+                log_mel(waveforms.to(self.device)),
+                self.videos[rows],
+                rows,
+            )
+
+    def _view(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        if generator is None:
+            return test_view(images, self.size)
+        return training_view(resize(images, round(self.size * MARGIN)), self.size, generator)
+
+
+class CachedFeed:
+    """For a frozen vision backbone: features of all frames and log-mels of all sounds, computed once, in memory.
+
+    Pictures are seen without random crops, since each would have to pass the backbone again.
+    """
+
+    def __init__(self, store: Store, towers: TwoTower, device: torch.device, workers: int, size: int):
+        self.device = device
+        self.videos = torch.from_numpy(video_numbers(store))
+        counts = [store.frame_count(i) for i in range(len(store))]
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        picks = [[(i, j) for j in range(count)] for i, count in enumerate(counts)]
+        features, mels = [], []
+        fast = towers.for_answers()
+        for frames, waveforms in track(read(store, picks, workers), "Computing features once", len(picks), "clips"):
+            with torch.inference_mode():
+                images = test_view(to_tensor(frames.to(device)), size)
+                features.append(fast.backbone(images).half().cpu())
+                mels.append(log_mel(waveforms[:1]))
+        self.features, self.mels = torch.cat(features), torch.cat(mels)
+
+    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
+        """See `Feed`; the seed has nothing to choose here."""
+        for chosen in picks:
+            rows = torch.tensor([row for row, _ in chosen])
+            cells = torch.tensor([self.starts[row] + j for row, j in chosen])
+            yield Batch(
+                self.features[cells].float().to(self.device), self.mels[rows].to(self.device), self.videos[rows], rows
+            )
+
+
+def open_feed(store: Store, towers: TwoTower, device: torch.device, workers: int, size: int = 0) -> Feed:
+    """The feed that fits the towers: cached features for a frozen vision backbone, the store otherwise.
+
+    Args:
+        store: the clips.
+        towers: what they are fed to.
+        device: where batches go.
+        workers: processes that read clips.
+        size: side of the square picture, pixels; 0: the towers' own.
+    """
+    kind = CachedFeed if towers.options.freeze_vision else DiskFeed
+    return kind(store, towers, device, workers, size or towers.options.size)

@@ -1,0 +1,196 @@
+"""`dsol train`: stage one, scenes where none are given, stage two, model file.
+
+store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
+          store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
+"""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric, seed_everything
+
+import dsol
+from dsol.config import Config
+from dsol.errors import DsolError
+from dsol.progress import say
+from dsol.scenes import compose
+from dsol.store import Store
+from dsol.systems.model_file import ModelCard, load_card
+from dsol.systems.ours import Network, OurSystem
+from dsol.training.checkpoints import Run
+from dsol.training.data import read
+from dsol.training.stage_one import StageOne
+from dsol.training.stage_two import StageTwo
+
+
+def train(
+    store: Path, run: Path, config: Config, scenes: Path | None = None, stage: str = "both", resume: bool = False
+) -> Path:
+    """Train a model without labels.
+
+    Args:
+        store: single-source clips; of a store with splits, those of the split "train".
+        run: folder of the run.
+        config: every option; ignored with `resume`, which takes the run's own.
+        scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None.
+        stage: "one", "two" or "both".
+        resume: go on with what the folder holds.
+
+    Returns:
+        The model file: RUN/model.safetensors, or RUN/stage_one.safetensors where `stage` is "one".
+
+    Raises:
+        DsolError: the store, the run folder or the options do not fit.
+    """
+    clips = training_clips(Store.open(store), config)
+    fabric = _fabric(config)
+    folder = _open_run(fabric, Path(run), config, stage, resume)
+    config = folder[1]
+    first = Path(run) / "stage_one.safetensors"
+    if stage in ("one", "both") and not first.is_file():
+        _train_one(fabric, clips, store, folder[0], config, first)
+    if stage == "one":
+        return first
+    if not first.is_file():
+        raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, or --stage both")
+    scene_store = _scenes(fabric, clips, scenes, folder[0], config)
+    return _train_two(fabric, clips, scene_store, folder[0], first)
+
+
+def training_clips(store: Store, config: Config) -> Store:
+    """The clips to train on: the split "train" where the store has splits, else all.
+
+    Raises:
+        DsolError: too few of them for the clusters asked for, or all of one video.
+    """
+    clips = store.select(split="train") if store.splits else store
+    videos = set(clips.videos)
+    clusters = config.stage_one.clusters
+    if len(clips) < clusters:
+        raise DsolError(
+            store.path,
+            f"has {len(clips)} clips to train on, fewer than {clusters} clusters",
+            "give more clips or a smaller --stage_one.clusters",
+        )
+    if len(videos) < 2:
+        raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
+    return clips
+
+
+def _fabric(config: Config) -> Fabric:
+    accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda"}[config.device]
+    strategy = "ddp_find_unused_parameters_true" if config.devices > 1 else "auto"
+    fabric = Fabric(accelerator=accelerator, devices=config.devices, strategy=strategy, precision=config.precision)
+    fabric.launch()
+    seed_everything(config.seed, verbose=False)
+    return fabric
+
+
+def _open_run(fabric: Fabric, path: Path, config: Config, stage: str, resume: bool) -> tuple[Run, Config]:
+    continues = resume or (stage == "two" and (path / "stage_one.safetensors").is_file())
+    if fabric.is_global_zero and not continues:
+        Run.start(path, config)
+    fabric.barrier()
+    run, saved = Run.resume(path, writes=fabric.is_global_zero)
+    return run, saved if resume else config
+
+
+def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Config, target: Path) -> None:
+    if fabric.is_global_zero:
+        say(f"Stage one: {len(clips)} clips of {len(set(clips.videos))} videos")
+    network = Network(config)
+    StageOne(fabric, network, clips, run).train()
+    if fabric.is_global_zero:
+        names = tuple(f"cluster {k}" for k in range(config.stage_one.clusters))
+        nmi = [line["nmi"] for line in run.metrics() if "nmi" in line]
+        card = ModelCard(
+            "dsol",
+            config.to_dict(),
+            names,
+            provenance=provenance(store, clips, config),
+            metrics={"nmi": nmi[-1]} if nmi else {},
+        )
+        OurSystem(network, card).save(target)
+    fabric.barrier()
+
+
+def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config: Config) -> Store:
+    if scenes is not None:
+        found = Store.open(scenes)
+        return found.select(split="train") if found.splits else found
+    o = config.stage_two
+    labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
+    target = run.path / "scenes"
+    if fabric.is_global_zero:
+        compose(clips, target, scenes=o.scenes, objects=o.objects, sounding=o.sounding, seed=config.seed, labels=labels)
+    fabric.barrier()
+    return Store.open(target)
+
+
+def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, first: Path) -> Path:
+    if fabric.is_global_zero:
+        say(f"Stage two: {len(scenes)} scenes")
+    system = OurSystem.load(first)
+    config = Run.resume(run.path)[1]
+    network = Network(config, load_weights=False)
+    network.load_state_dict(system.network.state_dict())
+    StageTwo(fabric, network, scenes, run.labels(), run).train()
+    target = run.path / "model.safetensors"
+    if fabric.is_global_zero:
+        card = load_card(first)
+        trained = OurSystem(network, ModelCard(**{**vars(card), "config": config.to_dict()}))
+        threshold, accuracy = calibrate(trained, scenes, run.labels(), config)
+        metrics = {**card.metrics, **({} if accuracy is None else {"sounding_accuracy": accuracy})}
+        trained.card = ModelCard(**{**vars(trained.card), "threshold": threshold, "metrics": metrics})
+        trained.save(target)
+        run.close()
+        say(f"Wrote {target}")
+    fabric.barrier()
+    return target
+
+
+def calibrate(system: OurSystem, scenes: Store, labels: dict[str, int], config: Config) -> tuple[float, float | None]:
+    """The score that best tells sounding from silent objects, on scenes that we composed and so know, without labels.
+
+    Args:
+        system: what to calibrate.
+        scenes: scenes with their source clips.
+        labels: pseudo-label of each source clip.
+        config: for reading.
+
+    Returns:
+        Threshold and its balanced accuracy; (0.5, None) where the scenes do not say what sounds.
+    """
+    from sklearn.metrics import roc_curve
+
+    rows = [i for i, row in enumerate(scenes.rows) if row.sources and all(s in labels for s in row.sources)][:400]
+    if not rows:
+        return 0.5, None
+    batches = [[(i, 0) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
+    scores, truth = [], []
+    for picks, (frames, waveforms) in zip(batches, read(scenes, batches, config.workers), strict=True):
+        answer = system.answer(list(frames.numpy()), waveforms.numpy(), [""] * len(picks))
+        for (i, _), score in zip(picks, answer.score, strict=True):  # type: ignore[arg-type]
+            row = scenes.rows[i]
+            scores += [score[labels[s]] for s in row.sources]
+            truth += list(row.source_sounds)
+    false_hits, hits, thresholds = roc_curve(truth, scores)
+    best = int(np.argmax(hits - false_hits))
+    return float(np.clip(thresholds[best], 0, 1)), float((hits[best] + 1 - false_hits[best]) / 2)
+
+
+def provenance(path: Path, clips: Store, config: Config) -> dict[str, Any]:
+    """Where a model comes from: data, options, versions."""
+    return {
+        "store": Path(path).name,
+        "clips": len(clips),
+        "videos": len(set(clips.videos)),
+        "recipe": config.recipe,
+        "seed": config.seed,
+        "dsol": dsol.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

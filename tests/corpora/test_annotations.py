@@ -1,0 +1,143 @@
+"""Every annotation format gives the same boxes, and a wrong convention is refused."""
+
+import json
+import re
+
+import pytest
+
+from dsol.boxes import Box, Boxes, Frame
+from dsol.corpora.annotations import READERS, read_boxes, to_coco
+from dsol.errors import DsolError
+from dsol.evaluation.truth import truth_of
+
+DSOL = {
+    "4Oy5VmaacaI_0_1000/frame_013/00411.jpg": {
+        "bbox": [{"box": [224, 0, 239, 358], "normbox": [0.35, 0.0, 0.3734375, 0.99444], "category_id": 1}],
+        "wdith": 640, "height": 360,
+    },
+    "HnUOaSfTA6c_0_1000/frame_175/05257.jpg": {"bbox": [], "wdith": 608, "height": 360},
+}  # fmt: skip
+AUDIOSET = {"8LYWfpPUokc/3": {"bbox": [{"category": 2, "normbox": [0.78, 0.53, 0.08, 0.09]},
+                                       {"category": 10, "normbox": [0.26, 0.12, 0.09, 0.19]}]}}  # fmt: skip
+AVGN_SOLO = [{"file": "1Ju4S0qeDqw_001_00037", "class": "cello", "bbox": [0.25, 0.5, 0.5, 0.25]}]
+AVGN_DUET = [{"file": "HnUOaSfTA6c_000_00007", "class_src1": "cello", "bbox_src1": [0.1, 0.3, 0.2, 0.5],
+              "class_src2": "acoustic_guitar", "bbox_src2": [0.4, 0.5, 0.3, 0.1]}]  # fmt: skip
+VGGSS = [{"file": "zpWuikVorYg_000032", "class": "elk bugling", "bbox": [[0.25, 0.25, 0.5, 0.75], [0.5, 0, 1, 0.5]]}]
+XML = """<annotation><filename>10000.jpg</filename>
+<annotation_1><annotator>ann1</annotator>
+<bbox><name>a</name><xmin>64</xmin><ymin>0</ymin><xmax>128</xmax><ymax>256</ymax></bbox></annotation_1>
+<annotation_2><annotator>ann2</annotator>
+<bbox><name>b</name><xmin>0</xmin><ymin>0</ymin><xmax>128</xmax><ymax>128</ymax></bbox></annotation_2></annotation>"""
+
+
+def file_of(tmp_path, data, name: str = "boxes.json"):
+    path = tmp_path / name
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+def test_the_official_solo_and_duet_files(tmp_path):
+    boxes = read_boxes(file_of(tmp_path, DSOL))
+    first, second = boxes.frames
+    assert first == Frame("4Oy5VmaacaI", 411 / 30, (Box("cello", (0.35, 0.0, 0.3734375, 0.99444)),),
+                          "4Oy5VmaacaI_0_1000/frame_013/00411.jpg")  # fmt: skip
+    assert second.boxes == ()
+    assert "trumpet" in boxes.categories
+
+
+def test_the_official_audioset_file(tmp_path):
+    (frame,) = read_boxes(file_of(tmp_path, AUDIOSET)).frames
+    assert (frame.video, frame.time_s, frame.key) == ("8LYWfpPUokc", 3.0, "8LYWfpPUokc/3")
+    assert [box.category for box in frame.boxes] == ["drum", "flute"]
+
+
+def test_avgn_boxes_are_xywh(tmp_path):
+    (solo,) = read_boxes(file_of(tmp_path, AVGN_SOLO)).frames
+    assert solo.boxes == (Box("cello", (0.25, 0.5, 0.5, 0.25)),)
+    assert solo.time_s == pytest.approx(37 / 30)
+    (duet,) = read_boxes(file_of(tmp_path, AVGN_DUET)).frames
+    assert [box.category for box in duet.boxes] == ["cello", "acoustic_guitar"]
+
+
+def test_vggss_boxes_are_corners(tmp_path):
+    (frame,) = read_boxes(file_of(tmp_path, VGGSS)).frames
+    assert [box.xywh for box in frame.boxes] == [(0.25, 0.25, 0.25, 0.5), (0.5, 0.0, 0.5, 0.5)]
+    assert frame.key == "zpWuikVorYg_000032"
+
+
+def test_corners_end_at_the_pixel_that_they_name(tmp_path):
+    entries = [{"file": f"f{a}_{b}", "class": "c", "bbox": [[a / 320, 0, b / 320, 1]]}
+               for a in range(0, 320, 7) for b in range(a + 1, 321, 9)]  # fmt: skip
+    truth = truth_of(read_boxes(file_of(tmp_path, entries)))
+    assert truth.rects[:, 3].tolist() == [int(224 * entry["bbox"][0][2]) for entry in entries]
+
+
+def test_the_few_spoilt_boxes_of_vggss_are_left_out_and_said(tmp_path, capsys):
+    spoilt = [{"file": "b", "class": "dog", "bbox": [[0.5, 0.5, -2.8e16, 0.9], [0.1, 0.1, 0.2, 0.2]]}]
+    boxes = read_boxes(file_of(tmp_path, VGGSS * 20 + spoilt))
+    assert [len(f.boxes) for f in boxes if f.key == "b"] == [1]
+    assert "left out 1 of 42 boxes" in capsys.readouterr().err
+
+
+def test_every_annotator_of_flickr_is_kept(tmp_path):
+    file_of(tmp_path, XML, "10000.xml")
+    (frame,) = read_boxes(tmp_path).frames
+    assert frame.key == "10000"
+    assert [box.xywh for box in frame.boxes] == [(0.25, 0.0, 0.25, 1.0), (0.0, 0.0, 0.5, 0.5)]
+
+
+def test_boxes_survive_coco_and_our_own_format(tmp_path):
+    boxes = Boxes(("cello", "tuba"), (
+        Frame("a.mp4", 3.0, (Box("tuba", (0.25, 0.5, 0.5, 0.25), False), Box("cello", (0.0, 0.0, 1.0, 1.0)))),
+        Frame("b.mp4", 0.5, (), "official/key.jpg"),
+    ))  # fmt: skip
+    coco = to_coco(boxes, {"a.mp4": (640, 512), "b.mp4": (320, 240)})
+    assert read_boxes(file_of(tmp_path, coco)) == boxes
+    assert coco["annotations"][0]["bbox"] == [160, 256, 320, 128]
+    boxes.save(tmp_path / "native.json")
+    assert read_boxes(tmp_path / "native.json") == boxes
+
+
+def test_coco_of_other_tools_is_read(tmp_path):
+    coco = {"images": [{"id": 7, "file_name": "p.jpg", "width": 100, "height": 50}],
+            "annotations": [{"image_id": 7, "category_id": 3, "bbox": [10, 10, 20, 20]}],
+            "categories": [{"id": 3, "name": "cello"}]}  # fmt: skip
+    boxes = read_boxes(file_of(tmp_path, coco))
+    assert boxes.frames == (Frame("p.jpg", 0.0, (Box("cello", (0.1, 0.2, 0.2, 0.4)),), "p.jpg"),)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({k: {"bbox": [{"normbox": [0.4, 0.5, 0.8, 0.9], "category_id": 1}]} for k in DSOL}, "leaves the frame"),
+        ([{"file": "a_000_00001", "class": "c", "bbox": [0.4, 0.5, 0.8, 0.9]}], "leaves the frame"),
+        ([{"file": "a", "class": "c", "bbox": [[0.5, 0.5, 0.2, 0.3]]}], "1 of 1 boxes without area"),
+        ({"a/1": {"bbox": [{"category": 0, "normbox": [12, 30, 80, 90]}]}}, "leaves the frame"),
+        ({"a/1": {"bbox": [{"category": 77, "normbox": [0, 0, 1, 1]}]}}, "frame a/1: has the unknown category id 77"),
+        ({"a/1": {"bbox": [{"normbox": [0, 0, 1, 1]}]}}, "is not of the format 'audioset'"),
+        ({"a": 1}, "no known annotation format"),
+        ([], "no known annotation format"),
+        ("{", "is not JSON"),
+    ],
+)
+def test_what_does_not_fit_its_format_is_refused(tmp_path, data, says):
+    with pytest.raises(DsolError, match=re.escape(says)):
+        read_boxes(file_of(tmp_path, data))
+
+
+def test_a_missing_file_an_empty_folder_and_an_unknown_format_are_refused(tmp_path):
+    with pytest.raises(DsolError, match="cannot be read"):
+        read_boxes(tmp_path / "none.json")
+    with pytest.raises(DsolError, match="no XML files"):
+        read_boxes(tmp_path)
+    with pytest.raises(DsolError, match="choose one of auto, native"):
+        read_boxes(file_of(tmp_path, DSOL), "yolo")
+    with pytest.raises(DsolError, match="is no annotation of Flickr-SoundNet"):
+        read_boxes(file_of(tmp_path, "<a><bbox><xmin>one</xmin></bbox></a>", "a.xml"))
+
+
+def test_a_format_can_be_named(tmp_path):
+    assert "dsol" in READERS
+    assert len(read_boxes(file_of(tmp_path, DSOL), "dsol")) == 2
+    with pytest.raises(DsolError, match="is not of the format 'coco'"):
+        read_boxes(file_of(tmp_path, DSOL), "coco")

@@ -1,0 +1,66 @@
+"""Floors are what the same answers score as maps."""
+
+import numpy as np
+import pytest
+
+from dsol.evaluation import floors, score
+from dsol.evaluation.protocols import protocol_named
+from dsol.evaluation.score import statistics_of
+from dsol.evaluation.truth import truth_of
+from dsol.maps import Maps
+from tests.evaluation.scenes import CATEGORIES, boxes_of
+
+SIZE = 40
+BOXES = boxes_of(np.random.default_rng(0), frames=12)
+KEYS = tuple(frame.key for frame in BOXES)
+
+
+def scored(picture: np.ndarray, protocol: str) -> dict:
+    area = np.broadcast_to(picture, (len(KEYS), *picture.shape))
+    maps = np.broadcast_to(picture, (len(KEYS), len(CATEGORIES), *picture.shape))
+    return score([Maps(KEYS, area, maps, None, CATEGORIES)], BOXES, protocol, size=SIZE, bootstrap=0).metrics
+
+
+def floor_of(name: str, protocol: str) -> dict:
+    empty = Maps(KEYS, np.ones((len(KEYS), 1, 1)))
+    return score([empty], BOXES, protocol, size=SIZE, bootstrap=0).floors[name]
+
+
+@pytest.mark.parametrize("protocol", ["solo", "duet", "synthetic"])
+def test_the_whole_image_scores_as_a_flat_map(protocol):
+    assert floor_of("whole_image", protocol) == pytest.approx(scored(np.full((1, 1), 0.25), protocol))
+
+
+@pytest.mark.parametrize("protocol", ["solo", "duet", "lvs"])
+def test_the_best_centred_box_scores_as_its_painted_map_and_no_other_square_scores_more(protocol):
+    rates = {}
+    for step in range(1, 21):
+        top, bottom, left, right = floors.centred(SIZE * step // 20, SIZE)
+        picture = np.zeros((SIZE, SIZE))
+        picture[top:bottom, left:right] = 1
+        rates[step] = scored(picture, "solo" if protocol == "lvs" else protocol)
+    success = protocol_named(protocol).success
+    found = floor_of("best_centred_box", protocol)
+    assert found[success] == max(rate[success] for rate in rates.values())
+    assert any(found == pytest.approx(rate) for rate in rates.values())
+
+
+def test_random_maps_score_as_the_noise_that_they_are():
+    """The first frame's answer, taken out of the generator and scored as any system's."""
+    rng = np.random.default_rng(5)
+    noise = np.exp(floors.SHARPNESS * rng.random((floors.ANSWERS, len(CATEGORIES), floors.CELLS, floors.CELLS)))
+    noise /= noise.sum(axis=1, keepdims=True)
+    with_box = [n for n, frame in enumerate(BOXES) if frame.boxes]
+    maps = np.ones((len(KEYS), *noise.shape[1:]))
+    maps[with_box] = noise[np.arange(len(with_box)) % floors.ANSWERS]
+    answer = Maps(KEYS, maps.max(axis=1), maps, None, CATEGORIES)
+    expected = score([answer], BOXES, "duet", size=SIZE, seed=5, bootstrap=0)
+    assert expected.floors["random"] == pytest.approx(expected.metrics)
+
+
+def test_floors_do_not_depend_on_the_system():
+    truth = truth_of(BOXES, SIZE)
+    plan = protocol_named("duet")
+    again = [statistics_of(floors.random_maps(truth, plan, 7), truth, plan)["auc"].total.tolist() for _ in range(2)]
+    other = statistics_of(floors.random_maps(truth, plan, 8), truth, plan)["auc"].total.tolist()
+    assert again[0] == again[1] != other

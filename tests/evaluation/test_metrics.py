@@ -1,0 +1,72 @@
+"""Figures and intervals are what their definitions say."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from dsol.evaluation.bootstrap import Mean, Ranking, draws_of, interval, value
+from dsol.evaluation.metrics import area_under_success, auroc, frame_means, iou, nmi, success
+from tests.oracles import evaluation as oracle
+
+
+def test_iou_of_nothing_predicted_and_nothing_there_is_zero():
+    assert iou(np.array([0.0]), np.array([0.0]), np.array([0.0])).tolist() == [0.0]
+
+
+def test_the_mean_of_areas_under_success_is_the_area_under_the_mean():
+    values = np.random.default_rng(0).random(50)
+    assert area_under_success(values).mean() == pytest.approx(oracle.success_area(values.tolist()), abs=1e-12)
+
+
+def test_a_value_on_a_threshold_reaches_it():
+    assert success(np.array([0.3, 0.29999, np.nan]), 0.3).tolist()[:2] == [1.0, 0.0]
+    assert area_under_success(np.array([0.0]))[0] == pytest.approx(0.025)
+    assert area_under_success(np.array([1.0]))[0] == pytest.approx(1.0)
+
+
+def test_frames_without_objects_have_no_mean():
+    found = frame_means(np.array([0.2, 0.4, 0.9]), np.array([0, 0, 2]), 3)
+    assert found[0] == pytest.approx(0.3)
+    assert np.isnan(found[1])
+
+
+def test_auroc_is_scikit_learns_with_ties():
+    rng = np.random.default_rng(1)
+    scores, labels = rng.integers(0, 6, 60) / 5, rng.random(60) < 0.6
+    assert auroc(scores, labels) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    assert np.isnan(auroc(scores, np.ones(60, dtype=bool)))
+
+
+def test_nmi_does_not_care_for_the_names_of_clusters():
+    assert nmi([0, 0, 1, 1], [5, 5, 2, 2]) == pytest.approx(1.0)
+    assert nmi([0, 1, 0, 1], [0, 0, 1, 1]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_draw_of_videos_gives_the_figures_of_their_frames_put_together():
+    rng = np.random.default_rng(2)
+    video, scores = rng.integers(0, 5, 40), rng.integers(0, 9, 40) / 8
+    labels, values = rng.random(40) < 0.5, np.where(rng.random(40) < 0.2, np.nan, rng.random(40))
+    mean, ranking = Mean.over(values, video, 5), Ranking.over(scores, labels, video, 5)
+    for draw in draws_of(5, 20, seed=3):
+        rows = np.concatenate([np.tile(np.flatnonzero(video == v), int(n)) for v, n in enumerate(draw)])
+        assert mean.of(draw[None])[0] == pytest.approx(np.nanmean(values[rows]))
+        assert ranking.of(draw[None])[0] == pytest.approx(roc_auc_score(labels[rows], scores[rows]))
+
+
+def test_intervals_enclose_the_figure_and_widen_when_videos_differ():
+    rng = np.random.default_rng(4)
+    video = np.repeat(np.arange(20), 10)
+    alike = Mean.over(rng.random(200), video, 20)
+    apart = Mean.over((video % 2).astype(float), video, 20)
+    draws = draws_of(20, 500, seed=0)
+    for figure in (alike, apart):
+        low, high = interval(figure, draws)
+        assert low <= value(figure, 20) <= high
+    assert np.ptp(interval(apart, draws)) > 3 * np.ptp(interval(alike, draws))
+
+
+def test_one_video_or_no_draws_give_no_interval():
+    one = Mean.over(np.array([0.5, 0.7]), np.array([0, 0]), 1)
+    assert interval(one, draws_of(1, 100, 0)) is None
+    two = Mean.over(np.array([0.5, 0.7]), np.array([0, 1]), 2)
+    assert interval(two, draws_of(2, 0, 0)) is None

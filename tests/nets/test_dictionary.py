@@ -1,0 +1,80 @@
+"""Masks, objects and class maps equal their slow twins; gates keep what they should."""
+
+import pytest
+import torch
+
+from dsol.config import StageTwoOptions
+from dsol.nets.dictionary import ObjectDictionary, gate, object_features, object_gate, object_mask
+from tests.oracles import losses as slow
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("grow", [True, False])
+def test_mask_equals_its_twin(rng, grow):
+    area = torch.rand(6, 7, 7, generator=rng)
+    mask = object_mask(area, 0.8, grow)
+    assert 0 < mask.mean() < 1
+    for found, one in zip(mask, area, strict=True):
+        assert found.tolist() == slow.grown_mask(one.numpy(), 0.8, grow)
+
+
+@pytest.mark.parametrize("mean", ["all", "mask"])
+def test_objects_equal_their_twin(rng, mean):
+    features = torch.rand(2, 3, 4, 4, generator=rng, dtype=torch.float64)
+    mask = (torch.rand(2, 4, 4, generator=rng) > 0.5).double()
+    found = object_features(features, mask, mean)
+    for o, f, m in zip(found, features, mask, strict=True):
+        assert o.tolist() == pytest.approx(slow.object_feature(f.numpy(), m.tolist(), mean), abs=1e-9)
+
+
+def test_an_empty_mask_gives_an_object_of_zeros():
+    assert object_features(torch.rand(1, 3, 4, 4), torch.zeros(1, 4, 4), "mask").abs().sum() == 0
+
+
+def test_class_maps_are_inner_products_with_the_keys(rng):
+    dictionary = ObjectDictionary(2, 3, StageTwoOptions())
+    dictionary.keys.copy_(torch.rand(2, 3, generator=rng))
+    features = torch.rand(1, 3, 4, 4, generator=rng)
+    expected = torch.tensor(slow.class_map(features[0].numpy(), dictionary.keys.tolist()))
+    assert torch.allclose(dictionary.class_maps(features)[0], expected, atol=1e-6)
+
+
+def test_keys_are_means_of_unnormalised_objects_and_assign_finds_their_members(rng):
+    objects = torch.cat(
+        [
+            torch.rand(5, 4, generator=rng) + torch.tensor([9.0, 0, 0, 0]),
+            torch.rand(5, 4, generator=rng) + torch.tensor([0, 3.0, 0, 0]),
+        ]
+    )
+    labels = torch.tensor([0] * 5 + [1] * 5)
+    dictionary = ObjectDictionary(3, 4, StageTwoOptions())
+    dictionary.learn(objects, dictionary.place(objects), labels)
+    assert torch.allclose(dictionary.keys[0], objects[:5].mean(0))
+    assert dictionary.assign(objects).tolist() == labels.tolist()
+
+
+def test_cosine_maps_do_not_change_with_the_brightness_of_a_cell(rng):
+    dictionary = ObjectDictionary(2, 3, StageTwoOptions(similarity="cosine"))
+    dictionary.keys.copy_(torch.rand(2, 3, generator=rng))
+    features = torch.rand(1, 3, 4, 4, generator=rng)
+    assert torch.allclose(dictionary.class_maps(features), dictionary.class_maps(5 * features), atol=1e-6)
+
+
+def test_product_gate_is_the_cellwise_product(rng):
+    m, area = torch.rand(2, 3, 4, 4, generator=rng), torch.rand(2, 4, 4, generator=rng)
+    assert gate(m, area, "product")[1, 2, 3, 0] == m[1, 2, 3, 0] * area[1, 3, 0]
+    assert gate(m, area, "min")[1, 2, 3, 0] == min(m[1, 2, 3, 0], area[1, 3, 0])
+    assert torch.equal(gate(m, area, "none"), m)
+
+
+def test_object_gate_keeps_the_shape_and_scales_by_the_area_over_the_object():
+    m = torch.zeros(1, 2, 4, 4)
+    m[0, 0, :2, :2], m[0, 1, 2:, 2:] = 1, 1
+    area = torch.zeros(1, 4, 4)
+    area[0, :2, :2] = 0.8
+    assert object_gate(m, area)[0].tolist() == pytest.approx([0.8, 0.0])
+    assert torch.allclose(gate(m, area, "object")[0, 0], 0.8 * m[0, 0])

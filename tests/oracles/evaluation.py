@@ -1,0 +1,139 @@
+"""The evaluation, pixel by pixel and frame by frame, as one would explain it on paper. Slow, and meant to be."""
+
+import math
+
+import numpy as np
+
+from dsol.boxes import Boxes, Frame
+
+SHARE = {"solo": 0.1, "synthetic": 0.5, "duet": 0.2, "audioset": 0.2}
+QUIET = float(np.float32(0.2))
+
+
+def enlarge(cells: np.ndarray, size: int) -> np.ndarray:
+    """(H, W) -> (size, size): bilinear, pixel centres at half positions, held at the border."""
+    height, width = cells.shape
+    picture = np.zeros((size, size))
+    for row in range(size):
+        y = min(max((row + 0.5) * height / size - 0.5, 0.0), height - 1.0)
+        top = math.floor(y)
+        bottom = min(top + 1, height - 1)
+        for column in range(size):
+            x = min(max((column + 0.5) * width / size - 0.5, 0.0), width - 1.0)
+            left = math.floor(x)
+            right = min(left + 1, width - 1)
+            above = float(cells[top, left]) * (left + 1 - x) + float(cells[top, right]) * (x - left)
+            below = float(cells[bottom, left]) * (left + 1 - x) + float(cells[bottom, right]) * (x - left)
+            picture[row, column] = above * (top + 1 - y) + below * (y - top)
+    return picture
+
+
+def painted(boxes: list, size: int) -> np.ndarray:
+    """(size, size) bool: the union of boxes."""
+    mask = np.zeros((size, size), dtype=bool)
+    for x, y, w, h in boxes:
+        for row in range(int(size * y), min(int(size * y + size * h), size)):
+            for column in range(int(size * x), min(int(size * x + size * w), size)):
+                mask[row, column] = True
+    return mask
+
+
+def iou(predicted: np.ndarray, truth: np.ndarray) -> float:
+    """Intersection over (ground truth + false positives)."""
+    hit, wrong, total = 0, 0, 0
+    for p, t in zip(predicted.ravel(), truth.ravel(), strict=True):
+        total += bool(t)
+        hit += bool(p and t)
+        wrong += bool(p and not t)
+    return hit / (total + wrong) if total + wrong else 0.0
+
+
+def binary(cells: np.ndarray, protocol: str, size: int) -> np.ndarray:
+    """The predicted pixels."""
+    picture = enlarge(cells, size)
+    if protocol == "lvs":
+        return picture >= sorted(picture.ravel())[size * size // 2]
+    return picture > SHARE[protocol] * picture.max()
+
+
+def success_area(values: list[float]) -> float:
+    """Trapezoids under the share of values that reach t = 0, 0.05, …, 1."""
+    rates = [sum(v >= 0.05 * step for v in values) / len(values) for step in range(21)]
+    return sum((rates[n] + rates[n + 1]) / 2 * 0.05 for n in range(20))
+
+
+def auroc(scores: list[float], labels: list[bool]) -> float | None:
+    """The share of (sounding, silent) pairs in the right order."""
+    pairs = [(a, b) for a, x in zip(scores, labels, strict=True) for b, y in zip(scores, labels, strict=True)
+             if x and not y]  # fmt: skip
+    return sum((a > b) + (a == b) / 2 for a, b in pairs) / len(pairs) if pairs else None
+
+
+def inside(cells: np.ndarray, xywh: tuple, size: int) -> float:
+    """Mean of the enlarged map in one box, which has at least one pixel."""
+    x, y, w, h = xywh
+    top, left = min(int(size * y), size - 1), min(int(size * x), size - 1)
+    bottom, right = (
+        max(min(int(size * y + size * h), size), top + 1),
+        max(min(int(size * x + size * w), size), left + 1),
+    )
+    return float(enlarge(cells, size)[top:bottom, left:right].mean())
+
+
+def evaluate(area: dict, maps: dict | None, categories: tuple, boxes: Boxes, protocol: str, size: int) -> dict:
+    """All figures of a protocol.
+
+    Args:
+        area: key -> (H, W). maps: key -> (K, H, W), or None.
+    """
+    united = protocol in ("solo", "lvs")
+    values, quiet, scores, labels = [], [], [], []
+    frames = [f for f in boxes.frames if f.boxes]
+    for frame in frames:
+        sounding = {b.category for b in frame.boxes if b.sounding}
+        found = _ious(frame, area, maps, categories, protocol, size, united)
+        if found:
+            values.append(sum(found) / len(found))
+        if maps is not None and not united:
+            silent = [c for c in categories if c not in sounding]
+            shares = [(enlarge(maps[frame.key][categories.index(c)], size) <= QUIET).mean() for c in silent]
+            if shares:
+                quiet.append(sum(shares) / len(shares))
+        for box in frame.boxes:
+            cells = area[frame.key] if united or maps is None else maps[frame.key][categories.index(box.category)]
+            scores.append(inside(cells, box.xywh, size))
+            labels.append(box.sounding)
+    step = 0.5 if united else 0.3
+    return {
+        "iou@0.5" if united else "ciou@0.3": sum(v >= step for v in values) / len(values),
+        "auc": success_area(values),
+        "class_iou": sum(values) / len(values),
+        "nsa": sum(quiet) / len(quiet) if quiet else None,
+        "silent_auroc": auroc(scores, labels),
+    }
+
+
+def _ious(frame: Frame, area: dict, maps: dict | None, categories: tuple, protocol: str, size: int, united: bool):
+    sounding = [b for b in frame.boxes if b.sounding]
+    if united:
+        groups = [(None, sounding)] if sounding else []
+    else:
+        names = sorted({b.category for b in sounding})
+        groups = [(name, [b for b in sounding if b.category == name]) for name in names]
+    found = []
+    for name, members in groups:
+        cells = area[frame.key] if name is None or maps is None else maps[frame.key][categories.index(name)]
+        found.append(iou(binary(cells, protocol, size), painted([b.xywh for b in members], size)))
+    return found
+
+
+def best_assignment(table: np.ndarray) -> float:
+    """The largest sum over all assignments of clusters to categories that leave no category without one."""
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)
+    categories, clusters = share.shape
+    best = -math.inf
+    for code in range(categories**clusters):
+        chosen = [code // categories**n % categories for n in range(clusters)]
+        if len(set(chosen)) == min(categories, clusters):
+            best = max(best, sum(share[c, n] for n, c in enumerate(chosen)))
+    return best

@@ -1,0 +1,526 @@
+"""The command line: what goes well, and one clear line with exit status 2 for whatever does not."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import dsol
+from dsol import cli
+from dsol.boxes import Boxes
+from dsol.cli import VERBS, main
+from dsol.corpora.annotations import READERS
+from dsol.evaluation.protocols import PROTOCOLS
+from dsol.evaluation.result import FLOORS, METRICS
+from dsol.localize.files import FILES
+from tests.shapes import SIZE, write_corpus
+from tests.videos import BROKEN, write_odd_size, write_silent, write_truncated, write_video
+
+HEAVY = ("torch", "lightning", "matplotlib", "pyarrow")
+
+
+class Call:
+    """Runs `dsol` in this process: exit status, lines of stdout and stderr."""
+
+    def __init__(self, capfd):
+        self.capfd = capfd
+
+    def __call__(self, *words) -> tuple[int, list[str], list[str]]:
+        self.capfd.readouterr()
+        try:
+            main([str(word) for word in words])
+            status = 0
+        except SystemExit as stop:
+            status = stop.code
+        out, err = self.capfd.readouterr()
+        return status, out.splitlines(), err.splitlines()
+
+    def good(self, *words) -> list[str]:
+        """Lines of stdout of a call that succeeds."""
+        status, out, err = self(*words)
+        assert status == 0, err
+        return out
+
+    def bad(self, *words) -> str:
+        """The one line of a call that is refused."""
+        status, _, err = self(*words)
+        assert status == 2, err
+        complaints = [line for line in err if line.startswith("dsol: ")]
+        assert len(complaints) == 1, err
+        assert complaints[0] == err[-1]
+        assert re.fullmatch(r"dsol: .+: .+ \(.+\)", err[-1]), "it names what, where and the remedy"
+        assert not any("Traceback" in line for line in err)
+        return err[-1]
+
+
+@pytest.fixture
+def call(capfd) -> Call:
+    return Call(capfd)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def run(*words, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "dsol", *map(str, words)], capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory) -> Path:
+    """A folder with all broken videos, odd ones and a good one."""
+    folder = tmp_path_factory.mktemp("videos")
+    for kind, write in BROKEN.items():
+        write(folder / f"{kind}.mp4")
+    write_silent(folder / "silent.mp4")
+    write_truncated(folder / "truncated.mp4", seconds=3.0)
+    write_odd_size(folder / "odd.mp4")
+    write_video(folder / "good.mp4", 1.2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_only(tmp_path_factory) -> Path:
+    """A store whose videos are all of the split "test", with boxes."""
+    folder = tmp_path_factory.mktemp("test_only")
+    main(["prepare", str(write_corpus(folder / "corpus", train=0)), str(folder / "store"), "--size", str(SIZE)])
+    return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def unlabelled(tmp_path_factory) -> Path:
+    """A store without categories, splits and boxes."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    (folder / "corpus").mkdir()
+    write_video(folder / "corpus" / "a.mp4", 1.0)
+    main(["prepare", str(folder / "corpus"), str(folder / "store"), "--size", "32"])
+    return folder / "store"
+
+
+# Help.
+
+
+def test_the_overview_lists_every_verb(call):
+    overview = "\n".join(call.good("--help"))
+    assert all(f"  {verb} " in overview for verb in VERBS)
+    assert call.good() == call.good("-h") == overview.splitlines()
+    assert call.good("--version") == [f"dsol {dsol.__version__}"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_shows_defaults_and_waits_for_nothing_heavy(verb):
+    code = f"""
+import sys
+from dsol.cli import main
+try:
+    main([{verb!r}, "--help"])
+except SystemExit as stop:
+    assert stop.code == 0
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == "[]", "quick help imports nothing heavy"
+    said = " ".join(done.stdout.split())
+    assert said.startswith(f"usage: dsol {verb} ")
+    assert VERBS[verb].__doc__ in said
+    assert verb == "name" or "default: " in said, "only `name` has no options"
+
+
+def test_the_module_is_the_command():
+    command = Path(sys.executable).with_name("dsol")
+    for words in (["--help"], ["compose", "--help"]):
+        done = subprocess.run([command, *words], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, run(*words).stdout)
+
+
+def test_every_protocol_and_format_can_be_chosen():
+    assert set(cli.PROTOCOLS) == set(PROTOCOLS)
+    assert set(cli.FORMATS) == {"auto", *READERS}
+
+
+# Wrong calls.
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["fly"], "no verb"),
+        (["--fly"], "no verb"),
+        (["prepare", "here"], "out"),
+        (["prepare"], "corpus, out"),
+        (["prepare", "a", "b", "--fly", "1"], "--fly"),
+        (["prepare", "a", "b", "--size", "big"], "big"),
+        (["prepare", "a", "b", "--size", "3"], "3 pixels"),
+        (["prepare", "a", "b", "--engine", "steam"], "steam"),
+        (["localize", "a.mp4"], "model"),
+        (["score", "a", "b", "--protocol", "cake"], "cake"),
+        (["train", "a", "b", "--stage", "three"], "three"),
+        (["train", "a", "b", "--recipe", "cake"], "paper, "),
+        (["train", "a", "b", "--recipe"], "--recipe"),
+        (["train", "a", "b", "--stage_one.epochs", "many"], "many"),
+        (["train", "a", "b", "--stage_one.fly", "3"], "--stage_one.fly"),
+        (["train", "a", "b", "--device", "abacus"], "abacus"),
+        (["train", "a", "b", "--precision", "7"], "'7'"),
+        (["train", "a", "b", "--devices", "0"], "--devices: 0"),
+        (["train", "a", "b", "--workers", "-1"], "--workers"),
+        (["train", "a", "b", "--seed", "-1"], "--seed"),
+        (["evaluate", "a", "b", "--size", "0"], "0 pixels"),
+    ],
+    ids=lambda value: " ".join(value[:1] + value[-2:]) if isinstance(value, list) else "",
+)
+def test_a_wrong_call_is_refused(call, tmp_path, monkeypatch, words, says):
+    monkeypatch.chdir(tmp_path)
+    assert says in call.bad(*words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("fly: 3", "'fly'"),
+        ("stage_one: {clusterz: 3}", "'clusterz'"),
+        ("stage_one: {epochs: many}", "stage_one.epochs"),
+        ("nets: {vision: cake}", "nets.vision"),
+        ("seed: none", "seed"),
+        ("[1, 2", "is not YAML"),
+        ("hello", "not a set of options"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_before_anything_is_made(call, shapes, tmp_path, text, says):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert says in call.bad("train", shapes.path, tmp_path / "run", "--recipe", tmp_path / "mine.yaml")
+    assert not (tmp_path / "run").exists()
+
+
+# Bad videos.
+
+
+@pytest.mark.parametrize("kind", [*BROKEN, "silent"])
+def test_a_bad_video_alone_cannot_be_prepared(call, videos, tmp_path, kind):
+    (tmp_path / "corpus").mkdir()
+    shutil.copy(videos / f"{kind}.mp4", tmp_path / "corpus")
+    status, _, err = call("prepare", tmp_path / "corpus", tmp_path / "store", "--size", 32, "--workers", 1)
+    assert (status, len(err)) == (2, 1)
+    assert err[0].startswith(f"dsol: {tmp_path / 'corpus'}: ")
+    assert f"{kind}.mp4" in err[0]
+    assert [p.name for p in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_bad_videos_among_good_ones_are_left_out_and_listed(call, videos, tmp_path):
+    status, _, err = call("prepare", videos, tmp_path / "store", "--size", 32, "--workers", 1)
+    assert status == 0
+    info = json.loads((tmp_path / "store" / "store.json").read_text())
+    left_out = {f"{kind}.mp4" for kind in (*BROKEN, "silent")}
+    assert {entry["video"] for entry in info["skipped"]} == left_out
+    assert [entry["video"] for entry in info["cut_short"]] == ["truncated.mp4"]
+    for video in (*left_out, "truncated.mp4"):
+        assert sum(line.startswith(f"{video}: ") for line in err) == 1
+    listed = "\n".join(call.good("inspect", tmp_path / "store"))
+    assert all(video in listed for video in left_out)
+
+
+@pytest.mark.parametrize("kind", [*BROKEN, "truncated"])
+def test_a_bad_video_is_not_localized_and_not_inspected(call, videos, trained, tmp_path, kind):
+    video, before = videos / f"{kind}.mp4", tmp_path / kind
+    before.mkdir()
+    (before / "result.json").write_text("earlier")
+    assert str(video) in call.bad("localize", video, "--model", trained, "--out", tmp_path)
+    assert content(tmp_path) == {f"{kind}/result.json": b"earlier"}
+    assert str(video) in call.bad("inspect", video)
+
+
+def test_one_bad_video_of_several_harms_no_other(call, videos, trained, tmp_path):
+    files = [videos / f"{kind}.mp4" for kind in ("text", "odd", "no sound", "silent", "good")]
+    status, _, err = call("localize", *files, "--model", trained, "--out", tmp_path / "found")
+    assert status == 2
+    assert [line for line in err if line.startswith("dsol: ")] == err[-1:]
+    for bad in (files[0], files[2]):
+        assert sum(line.startswith(f"skipped {bad}: ") for line in err) == 1
+        assert str(bad) in err[-1]
+    assert set(content(tmp_path / "found")) == {f"{n}/{file}" for n in ("good", "odd", "silent") for file in FILES}
+
+
+# Bad folders and stores.
+
+
+def test_what_is_not_there_or_empty_is_named(call, trained, shapes, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "nowhere"):
+        for words in (["prepare", folder, tmp_path / "out"], ["inspect", folder],
+                      ["train", folder, tmp_path / "out", "--recipe", "tiny"],
+                      ["compose", folder, tmp_path / "out"], ["name", trained, folder],
+                      ["evaluate", trained, folder], ["evaluate", folder, shapes.path],
+                      ["localize", folder, "--model", trained, "--out", tmp_path / "out"]):  # fmt: skip
+            assert str(folder) in call.bad(*words)
+    assert [p.name for p in tmp_path.rglob("*")] == ["empty"]
+
+
+def broken_version(store: Path) -> None:
+    info = json.loads((store / "store.json").read_text())
+    (store / "store.json").write_text(json.dumps({**info, "version": 9}))
+
+
+@pytest.mark.parametrize(
+    ("break_it", "says"),
+    [
+        (broken_version, "version 9"),
+        (lambda store: (store / "store.json").write_text("{"), "store.json"),
+        (lambda store: (store / "store.json").unlink(), "is not a store"),
+        (lambda store: (store / "index.parquet").write_text("no"), "index.parquet"),
+        (lambda store: (store / "boxes.json").write_text("{}"), "boxes.json"),
+    ],
+    ids=["version", "description", "none", "index", "boxes"],
+)
+def test_a_store_that_is_none_of_ours_is_refused(call, shapes, trained, tmp_path, break_it, says):
+    store = Path(shutil.copytree(shapes.path, tmp_path / "store"))
+    break_it(store)
+    for words in (["inspect", store], ["evaluate", trained, store], ["compose", store, tmp_path / "out"]):
+        assert says in call.bad(*words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_store_made_otherwise_is_kept(call, shapes):
+    before = content(shapes.path)
+    corpus = shapes.path.parent / "corpus"
+    assert "made otherwise" in call.bad("prepare", corpus, shapes.path, "--size", 32)
+    assert "made otherwise" in call.bad("compose", shapes.path, shapes.path)
+    assert content(shapes.path) == before
+
+
+# Bad models.
+
+
+def of_text(path: Path, trained: Path) -> Path:
+    path.write_text("this is no model\n" * 50)
+    return path
+
+
+def of_another_kind(path: Path, trained: Path) -> Path:
+    save_file({"a": np.zeros(3, np.float32)}, path)
+    return path
+
+
+def cut_off(path: Path, trained: Path) -> Path:
+    whole = (trained / "model.safetensors").read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+def with_metadata(text: str):
+    def write(path: Path, trained: Path) -> Path:
+        save_file({"a": np.zeros(3, np.float32)}, path, {"dsol": text})
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "write",
+    [of_text, of_another_kind, cut_off, lambda path, trained: path, with_metadata("{"), with_metadata("[]"),
+     with_metadata('{"version": 9}'), with_metadata('{"version": 1, "cake": 2}'),
+     with_metadata('{"version": 1, "system": "cake", "config": {}, "categories": []}')],
+    ids=["text", "another", "cut", "missing", "no json", "list", "version", "card", "system"],
+)  # fmt: skip
+def test_a_model_that_is_no_model_is_refused(call, videos, shapes, trained, tmp_path, write):
+    model = write(tmp_path / "model.safetensors", trained)
+    before = content(tmp_path)
+    for words in (["localize", videos / "good.mp4", "--model", model, "--out", tmp_path / "out"],
+                  ["evaluate", model, shapes.path], ["name", model, shapes.path]):  # fmt: skip
+        assert str(model) in call.bad(*words)
+    assert content(tmp_path) == before
+
+
+# Places that cannot be written.
+
+
+@pytest.mark.parametrize("place", ["file/out", "/proc/out"])
+def test_a_place_that_cannot_be_written_is_named_and_left(call, videos, shapes, trained, tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "corpus").mkdir()
+    shutil.copy(videos / "good.mp4", tmp_path / "corpus")
+    out = tmp_path / place
+    for words in (["prepare", tmp_path / "corpus", out], ["compose", shapes.path, out, "--scenes", 2],
+                  ["train", shapes.path, out, "--recipe", "tiny"],
+                  ["localize", videos / "good.mp4", "--model", trained, "--out", out],
+                  ["evaluate", trained, shapes.path, "--json", out / "a.json"],
+                  ["evaluate", trained, shapes.path, "--maps", out / "a.npz"]):  # fmt: skip
+        assert str(out) in call.bad(*words)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_full_disk_is_said_and_costs_nothing_that_was_there(videos, shapes, trained, tmp_path):
+    (tmp_path / "good").mkdir()
+    (tmp_path / "good" / "result.json").write_text("earlier")
+    run_folder = Path(shutil.copytree(trained, tmp_path / "run"))
+    before = content(tmp_path)
+
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))  # bytes a file may have
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    for words in (["localize", videos / "good.mp4", "--model", trained, "--out", tmp_path],
+                  ["name", run_folder, shapes.path]):  # fmt: skip
+        done = run(*words, preexec_fn=little_room)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.splitlines()[-1].startswith("dsol: ")
+        assert "Traceback" not in done.stderr
+        assert content(tmp_path) == before
+
+
+def test_a_used_run_folder_is_kept(call, shapes, trained):
+    before = content(trained)
+    assert "--resume" in call.bad("train", shapes.path, trained, "--recipe", "tiny")
+    assert content(trained) == before
+
+
+# What the data does not allow.
+
+
+def test_what_the_data_does_not_allow_is_said(call, shapes, test_only, unlabelled, trained, tmp_path):
+    for words, says in [
+        (["compose", shapes.path, tmp_path / "out", "--objects", 9], "4 categories"),
+        (["compose", unlabelled, tmp_path / "out"], "says of no clip"),
+        (["compose", shapes.path, tmp_path / "out", "--labels", tmp_path], "no pseudo-labels"),
+        (["evaluate", trained, unlabelled], "no annotated frames"),
+        (["name", trained, test_only], "no labelled training clips"),
+        (["train", unlabelled, tmp_path / "out", "--recipe", "tiny"], "1 clips"),
+    ]:
+        assert says in call.bad(*words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_scenes_do_not_name_clusters(call, scenes, trained, test_only):
+    assert "--match" in call.bad("evaluate", trained, scenes, "--protocol", "synthetic")
+    assert "test split" in call.bad("evaluate", trained, scenes, "--protocol", "synthetic", "--match", test_only)
+
+
+def test_an_interrupt_stops_without_a_traceback(call, monkeypatch):
+    def verb(parser, words):
+        """Wait for ever."""
+
+        def work(args):
+            raise KeyboardInterrupt
+
+        return work
+
+    monkeypatch.setitem(VERBS, "wait", verb)
+    assert call("wait") == (130, [], ["dsol: stopped"])
+
+
+# What goes well.
+
+
+@pytest.fixture(scope="session")
+def scenes(shapes, tmp_path_factory) -> Path:
+    """Annotated scenes of the test split."""
+    out = tmp_path_factory.mktemp("scenes") / "scenes"
+    main(["compose", str(shapes.path), str(out), "--scenes", "8", "--boxed", "--split", "test"])
+    return out
+
+
+def check_json(file: Path, protocol: str) -> dict:
+    """The keys that evaluate and score promise."""
+    said = json.loads(file.read_text())
+    assert set(said) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "per_category"}
+    assert said["protocol"] == protocol
+    assert set(said["metrics"]) == set(said["ci95"]) == set(METRICS)
+    assert set(said["floors"]) == set(FLOORS)
+    assert all(value is None or 0 <= value <= 1 for value in said["metrics"].values())
+    return said
+
+
+def test_the_metrics_have_the_names_that_were_promised():
+    promised = {"iou@0.5", "auc", "ciou@0.3", "nsa", "nmi", "class_iou", "silent_auroc"}
+    assert set(METRICS) == promised
+
+
+def test_inspect_tells_what_everything_is(call, shapes, trained, scenes, videos):
+    for path, kind in [(shapes.path, "store"), (scenes, "scenes"), (trained, "model"),
+                       (trained / "stage_one.safetensors", "model"), (shapes.path / "boxes.json", "boxes"),
+                       (videos / "odd.mp4", "video")]:  # fmt: skip
+        assert call.good("inspect", path)[0].split() == ["kind", kind]
+        assert json.loads("\n".join(call.good("inspect", path, "--json")))["kind"] == kind
+    assert json.loads("\n".join(call.good("inspect", videos / "odd.mp4", "--json")))["width"] == 33
+
+
+@pytest.fixture
+def evaluated(call, trained, shapes, tmp_path) -> Path:
+    """The files of an evaluation, in a folder that it makes."""
+    out = tmp_path / "out"
+    table = call.good("evaluate", trained, shapes.path, "--json", out / "e.json", "--maps", out / "m.npz",
+                      "--figures", out / "figures")  # fmt: skip
+    assert table[0].startswith("solo: ")
+    return out
+
+
+def test_scoring_the_maps_of_an_evaluation_gives_its_figures(call, evaluated):
+    call.good("score", evaluated / "m.npz", evaluated / "m.boxes.json", "--json", evaluated / "s.json")
+    first, second = (check_json(evaluated / name, "solo") for name in ("e.json", "s.json"))
+    assert first["metrics"].pop("nmi") is not None
+    assert second["metrics"].pop("nmi") is None
+    assert first["floors"].pop("swapped_sound") is not None
+    assert second["floors"].pop("swapped_sound") is None
+    for key in ("frames", "videos", "metrics", "floors", "per_category"):
+        assert first[key] == second[key]
+    assert (first["frames"], first["videos"]) == (8, 4)
+    assert (evaluated / "figures" / "scenes.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(evaluated.rglob("*.partial"))
+
+
+def test_maps_that_cannot_be_scored_are_refused(call, evaluated, shapes, tmp_path):
+    maps, boxes = dict(np.load(evaluated / "m.npz")), evaluated / "m.boxes.json"
+    key = Boxes.load(boxes).frames[0].key
+    np.savez(tmp_path / "nan.npz", **{**maps, key: np.full((4, 4), np.nan, np.float32)})
+    del maps[key]
+    np.savez(tmp_path / "few.npz", **maps)
+    (tmp_path / "text.npz").write_text("no maps")
+    (tmp_path / "old.json").write_text("earlier")
+    for name, says in [("nan", key), ("few", key), ("text", "text.npz"), ("none", "none.npz")]:
+        said = call.bad("score", tmp_path / f"{name}.npz", boxes, "--json", tmp_path / "old.json")
+        assert says in said
+        assert str(tmp_path / f"{name}.npz") in said
+    assert "lack 32 of 40" in call.bad("score", evaluated / "m.npz", shapes.path / "boxes.json")
+    assert "no.json" in call.bad("score", evaluated / "m.npz", tmp_path / "no.json")
+    assert "vggss" in call.bad("score", evaluated / "m.npz", boxes, "--format", "vggss")
+    assert (tmp_path / "old.json").read_text() == "earlier"
+
+
+def test_a_named_model_needs_no_labelled_store(call, trained, shapes, scenes, tmp_path):
+    matched = call.good("evaluate", trained, scenes, "--protocol", "synthetic", "--match", shapes.path,
+                        "--json", tmp_path / "matched.json")  # fmt: skip
+    run_folder = Path(shutil.copytree(trained, tmp_path / "run"))
+    call.good("name", run_folder, shapes.path)
+    assert call.good("evaluate", run_folder, scenes, "--protocol", "synthetic") == matched
+    said = check_json(tmp_path / "matched.json", "synthetic")
+    assert said["metrics"]["ciou@0.3"] is not None
+    assert said["metrics"]["silent_auroc"] is not None
+    with safe_open(run_folder / "model.safetensors", "numpy") as file:
+        assert set(json.loads(file.metadata()["dsol"])["categories"]) == set(shapes.categories)
+
+
+def test_a_recipe_is_taken_from_the_call_and_overridden_by_it(call, shapes, tmp_path):
+    nets = "nets: {vision: small, vision_weights: null, sound: small, size: 64}\n"
+    stage = "stage_one: {epochs: 1, clusters: 4, classify_from: 0}\n"
+    (tmp_path / "mine.yaml").write_text(f"{nets}{stage}workers: 0\n")
+    call.good("train", shapes.path, tmp_path / "run", "--recipe", tmp_path / "mine.yaml", "--stage", "one",
+              "--seed", 7, "--stage_one.batch", 16)  # fmt: skip
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    assert all(line in config for line in ("recipe: mine", "seed: 7", "batch: 16", "vision: small"))
+
+
+def test_localize_runs_as_a_program(videos, trained, tmp_path):
+    done = run("localize", videos / "odd.mp4", "--model", trained, cwd=tmp_path, env={**os.environ, "COLUMNS": "80"})
+    assert (done.returncode, done.stdout) == (0, "")
+    assert set(content(tmp_path)) == {f"localized/odd/{name}" for name in FILES}
+    assert run("localize", "nothing.mp4", "--model", trained, cwd=tmp_path).returncode == 2

@@ -1,0 +1,61 @@
+"""Recipes are data: they load, round-trip and refuse what does not exist."""
+
+import dataclasses
+
+import pytest
+
+from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions, load_recipe
+from dsol.errors import DsolError
+
+
+@pytest.mark.parametrize("recipe", ["paper", "tiny"])
+def test_shipped_recipes_load_and_round_trip(recipe):
+    config = load_recipe(recipe)
+    assert Config.from_dict(config.to_dict()) == config
+    assert config.recipe == recipe
+
+
+def test_the_recipe_paper_holds_the_constants_of_the_paper():
+    config = load_recipe("paper")
+    one, two = config.stage_one, config.stage_two
+    assert (config.nets.vision, config.nets.sound, config.nets.size, config.nets.embedding) == ("resnet18", "resnet18", 224, 128)
+    assert (one.epochs, one.batch, one.learning_rate, one.weight_decay) == (15, 32, 1e-4, 1e-4)
+    assert (one.mask_threshold, one.classify_from, one.classify_passes, one.clusters) == (0.05, 2, 3, 11)
+    assert (two.epochs, two.weight, two.gate, two.similarity, two.matching) == (5, 0.5, "product", "inner", "pv_pa")
+
+
+def test_a_file_overrides_and_the_caller_overrides_the_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text("seed: 4\nstage_one: {epochs: 7}\n")
+    config = load_recipe(str(tmp_path / "mine.yaml"), stage_one={"batch": 8})
+    assert (config.seed, config.stage_one.epochs, config.stage_one.batch) == (4, 7, 8)
+
+
+@pytest.mark.parametrize(("text", "complaint"), [
+    ("stage_one: {epoch: 3}", "unknown option 'epoch'"),
+    ("- 1", "is not a set of options"),
+    ("a: [", "is not YAML"),
+])
+def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
+    (tmp_path / "wrong.yaml").write_text(text)
+    with pytest.raises(DsolError, match=complaint):
+        load_recipe(str(tmp_path / "wrong.yaml"))
+
+
+def test_an_unknown_recipe_lists_the_known_ones():
+    with pytest.raises(DsolError, match="is no recipe .give one of paper, quick, tiny"):
+        load_recipe("papr")
+
+
+@pytest.mark.parametrize("kind", [NetOptions, StageOneOptions, StageTwoOptions, Config])
+def test_every_option_is_documented(kind):
+    import ast
+    import inspect
+    import textwrap
+
+    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body
+    documented = {
+        node.target.id
+        for node, after in zip(body, body[1:], strict=False)
+        if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+    }
+    assert documented == {f.name for f in dataclasses.fields(kind)}

@@ -1,0 +1,78 @@
+"""Each loss equals its slow twin, and pulls where it should."""
+
+import pytest
+import torch
+
+from dsol.training import losses
+from tests.oracles import losses as slow
+
+
+@pytest.fixture
+def rng():
+    return torch.Generator().manual_seed(0)
+
+
+def maps(rng, *shape):
+    return torch.randn(*shape, generator=rng, dtype=torch.float64)
+
+
+def test_correspondence_equals_its_twin(rng):
+    a, b = maps(rng, 3, 4, 4), maps(rng, 2, 4, 4)
+    assert losses.correspondence_loss(a, b).item() == pytest.approx(slow.correspondence(a.numpy(), b.numpy()), abs=1e-9)
+
+
+def test_all_pairs_equals_its_twin_and_passes_over_pairs_of_one_video(rng):
+    logits, videos = maps(rng, 5, 5, 3, 3), torch.tensor([0, 1, 1, 2, 0])
+    expected = slow.all_pairs(logits.numpy(), videos.tolist())
+    assert losses.all_pairs_loss(logits, videos).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_all_pairs_of_one_video_have_no_negatives(rng):
+    logits = maps(rng, 2, 2, 3, 3)
+    expected = slow.all_pairs(logits.numpy(), [7, 7])
+    assert losses.all_pairs_loss(logits, torch.tensor([7, 7])).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_contrastive_equals_its_twin(rng):
+    cosine, groups = maps(rng, 4, 4).tanh(), torch.tensor([[0, 5], [1, 6], [2, 5], [0, 7]])
+    expected = slow.contrastive(cosine.tolist(), groups.tolist(), 0.07)
+    assert losses.contrastive_loss(cosine, groups).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_scene_localization_equals_its_twin(rng):
+    a, b = maps(rng, 3, 6, 6), maps(rng, 2, 6, 6)
+    expected = slow.scene_localization(a.numpy(), b.numpy())
+    assert losses.scene_localization_loss(a, b).item() == pytest.approx(expected, abs=1e-9)
+    alone = slow.scene_localization(a.numpy(), [])
+    assert losses.scene_localization_loss(a, b[:0]).item() == pytest.approx(alone, abs=1e-9)
+
+
+@pytest.mark.parametrize("direction", ["pv_pa", "pa_pv"])
+@pytest.mark.parametrize("mean", ["batch", "batch_and_categories"])
+def test_matching_equals_its_twin(rng, direction, mean):
+    seen, heard = maps(rng, 3, 5), maps(rng, 3, 5)
+    expected = slow.matching(seen.tolist(), heard.tolist(), direction, mean)
+    assert losses.matching_loss(seen, heard, direction, mean).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_matching_teaches_the_eye_and_never_the_ear(rng):
+    seen, heard = maps(rng, 3, 5).requires_grad_(), maps(rng, 3, 5).requires_grad_()
+    losses.matching_loss(seen, heard).backward()
+    assert seen.grad.abs().sum() > 0
+    assert heard.grad is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_batch_negatives_are_a_permutation_into_other_videos(seed):
+    rng = torch.Generator().manual_seed(seed)
+    videos = torch.randint(0, 6, (16,), generator=rng)
+    sounds, pictures = losses.other_video(videos, rng)
+    assert (videos[sounds] != videos[pictures]).all()
+    assert len(set(pictures.tolist())) == len(pictures)
+    if torch.bincount(videos).max() <= 8:
+        assert len(sounds) == 16
+
+
+def test_a_batch_of_one_video_has_no_negatives():
+    sounds, _ = losses.other_video(torch.tensor([3, 3, 3]), torch.Generator().manual_seed(0))
+    assert len(sounds) == 0

@@ -1,0 +1,149 @@
+"""Training learns, resumes to the same weights, runs in several processes, and says clearly what does not fit."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from dsol.config import load_recipe
+from dsol.errors import DsolError
+from dsol.store import Store
+from dsol.systems import load_system
+from dsol.systems.model_file import load_card, load_tensors
+from dsol.training.checkpoints import Run
+from dsol.training.train import train, training_clips
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "dsol", "train", *map(str, words)]
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = load_tensors(one), load_tensors(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_training_clusters_the_shapes_and_lowers_the_losses(shapes, tmp_path):
+    config = load_recipe("tiny").replace(stage_one={"epochs": 10, "batch": 8, "object_mean": "mask"})
+    model = train(shapes.path, tmp_path / "run", config, stage="one")
+    lines = Run(tmp_path / "run").metrics()
+    localize = [line["loss"] for line in lines if line["kind"] == "localize"]
+    classify = [line["loss"] for line in lines if line["kind"] == "classify"]
+    assert localize[-1] < 0.6 * localize[0]
+    assert classify[-1] < 2 * math.log(4)  # both heads together know more than chance
+    assert load_card(model).metrics["nmi"] > 0.7
+
+
+def test_a_run_folder_holds_what_made_it(trained):
+    names = {path.name.split(".")[0] for path in trained.iterdir()}
+    assert {"config", "model", "metrics", "events", "resume", "stage_one", "scenes"} <= names
+    card = load_card(trained / "model.safetensors")
+    assert card.categories == ("cluster 0", "cluster 1", "cluster 2", "cluster 3")
+    assert card.provenance["clips"] == 32
+    assert card.config["recipe"] == "tiny"
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_does_not(trained, shapes, tmp_path):
+    config = load_recipe("tiny")
+    train(shapes.path, tmp_path / "again", config)
+    assert same(trained / "model.safetensors", tmp_path / "again" / "model.safetensors")
+    train(shapes.path, tmp_path / "other", config.replace(seed=1), stage="one")
+    assert not same(trained / "stage_one.safetensors", tmp_path / "other" / "stage_one.safetensors")
+
+
+def test_a_killed_run_resumes_to_the_weights_of_one_never_killed(trained, shapes, tmp_path):
+    run = tmp_path / "run"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for stage in ("stage_one", "stage_two"):  # killed in each stage, right after its first resume point
+        words = command(shapes.path, run, "--recipe", "tiny", *(["--resume"] if run.exists() else []))
+        process = subprocess.Popen(words, stderr=subprocess.DEVNULL, env=environment)
+        deadline = time.monotonic() + 120
+        while not (run / "resume" / f"{stage}.pt").is_file() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command(shapes.path, run, "--resume"), check=True, capture_output=True, env=environment)
+    assert same(trained / "model.safetensors", run / "model.safetensors")
+    steps = [(line["stage"], line["step"]) for line in Run(run).metrics()]
+    assert steps == [(line["stage"], line["step"]) for line in Run(trained).metrics()]
+
+
+def test_two_processes_train_one_model(shapes, tmp_path):
+    run = tmp_path / "run"
+    words = command(shapes.path, run, "--recipe", "tiny", "--devices", 2, "--device", "cpu")
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = Run(run).metrics()
+    assert len({(line["stage"], line["step"]) for line in lines}) == len(lines)  # one process writes
+    assert load_system(run).answer  # and the model loads
+
+
+def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
+    run, config = tmp_path / "run", load_recipe("tiny")
+    assert train(shapes.path, run, config, stage="one").name == "stage_one.safetensors"
+    assert train(shapes.path, run, config, stage="two").name == "model.safetensors"
+
+
+@pytest.mark.parametrize("options", [
+    {"stage_one": {"negatives": "all", "contrast": 0.5, "cluster_on": "peak", "object_mean": "mask"},
+     "stage_two": {"gate": "object", "similarity": "cosine", "warm_up": 1}},
+    {"stage_one": {"negatives": "sampled", "classify_from": 0},
+     "stage_two": {"matching": "pa_pv", "matching_mean": "batch_and_categories", "gate": "min"}},
+    {"nets": {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True, "adapter": 16}},
+])
+def test_every_option_trains(shapes, tmp_path, options):
+    config = load_recipe("tiny").replace(**options).replace(stage_one={"epochs": 2})
+    train(shapes.path, tmp_path / "run", config)
+    values = [v for line in Run(tmp_path / "run").metrics() for v in line.values() if isinstance(v, float)]
+    assert all(v == v and abs(v) != float("inf") for v in values)
+
+
+def test_a_frozen_backbone_stays_as_it_was(shapes, tmp_path):
+    nets = {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True}
+    config = load_recipe("tiny").replace(nets=nets, stage_one={"epochs": 1})
+    train(shapes.path, tmp_path / "run", config, stage="one")
+    from dsol.nets.backbones import vision_backbone
+
+    before = vision_backbone("efficientnet_lite0", "imagenet").state_dict()
+    after = load_tensors(tmp_path / "run" / "stage_one.safetensors")
+    assert all(torch.equal(value, after[f"towers.vision.{name}"]) for name, value in before.items())
+
+
+def test_a_used_run_folder_is_refused_and_kept(trained, shapes):
+    before = (trained / "model.safetensors").read_bytes()
+    with pytest.raises(DsolError, match=r"exists already \(add --resume"):
+        train(shapes.path, trained, load_recipe("tiny"))
+    assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_resuming_nothing_is_refused(shapes, tmp_path):
+    with pytest.raises(DsolError, match="holds no run to go on with"):
+        train(shapes.path, tmp_path / "none", load_recipe("tiny"), resume=True)
+
+
+def test_a_damaged_resume_point_is_named(shapes, tmp_path):
+    run = tmp_path / "run"
+    Run.start(run, load_recipe("tiny"))
+    (run / "resume" / "stage_one.pt").write_bytes(b"nonsense")
+    with pytest.raises(DsolError, match=r"stage_one\.pt: is damaged"):
+        train(shapes.path, run, load_recipe("tiny"), resume=True)
+
+
+def test_too_few_clips_or_videos_are_said(shapes):
+    config = load_recipe("tiny")
+    with pytest.raises(DsolError, match="fewer than 99 clusters"):
+        training_clips(shapes, config.replace(stage_one={"clusters": 99}))
+    one = Store.open(shapes.path).select(videos=["train/bar/0.mp4"])
+    with pytest.raises(DsolError, match="one video only"):
+        training_clips(one, config.replace(stage_one={"clusters": 2}))
+
+
+def test_only_the_training_split_is_trained_on(shapes):
+    assert {row.split for row in training_clips(shapes, load_recipe("tiny")).rows} == {"train"}
