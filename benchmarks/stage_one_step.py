@@ -114,10 +114,14 @@ def main() -> None:
     for i, name in enumerate(names):
         ratios = sorted(t[0] / t[i] * pairs[i] / pairs[0] for t in times)
         step = statistics.median(t[i] for t in times)
-        print(f"{name:<34} {step:6.2f} s a step, {pairs[i] / step:7.1f} pairs/s, "
-              f"{statistics.median(ratios):5.2f}× ({ratios[0]:.2f} to {ratios[-1]:.2f})")
-    print(f"{args.batch} clips a step, {args.size} pixels, {args.threads} threads, torch {torch.__version__}, "
-          f"released step {base:.2f} s")
+        print(
+            f"{name:<34} {step:6.2f} s a step, {pairs[i] / step:7.1f} pairs/s, "
+            f"{statistics.median(ratios):5.2f}× ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        )
+    print(
+        f"{args.batch} clips a step, {args.size} pixels, {args.threads} threads, torch {torch.__version__}, "
+        f"released step {base:.2f} s"
+    )
 
 
 if __name__ == "__main__":

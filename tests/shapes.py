@@ -54,7 +54,8 @@ def write_corpus(folder: Path, train: int = 4, test: int = 1) -> Path:
             (folder / split / category).mkdir(parents=True, exist_ok=True)
             for i in range(count):
                 video = f"{split}/{category}/{i}.mp4"
-                xywh = write_shape(folder / video, category, seed=100 * i + 10 * CATEGORIES.index(category) + (split == "test"))
+                seed = 100 * i + 10 * CATEGORIES.index(category) + (split == "test")
+                xywh = write_shape(folder / video, category, seed=seed)
                 frames += [Frame(video, float(t), (Box(category, xywh),)) for t in (0.0, 1.0)]
     Boxes(CATEGORIES, tuple(frames)).save(folder / "boxes.json")
     return folder

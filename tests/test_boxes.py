@@ -20,10 +20,13 @@ def test_a_box_inside_its_frame_keeps_every_digit(x, y, right, bottom):
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
-    boxes = Boxes(("cello", "flute"), (
-        Frame("a.mp4", 1.25, (Box("cello", (0.1, 0.2, 0.3, 0.7)), Box("flute", (1 / 3, 0.1, 1 / 7, 0.2), False))),
-        Frame("b.mp4", 0.0, (), key="official/key.jpg"),
-    ))
+    boxes = Boxes(
+        ("cello", "flute"),
+        (
+            Frame("a.mp4", 1.25, (Box("cello", (0.1, 0.2, 0.3, 0.7)), Box("flute", (1 / 3, 0.1, 1 / 7, 0.2), False))),
+            Frame("b.mp4", 0.0, (), key="official/key.jpg"),
+        ),
+    )
     boxes.save(tmp_path / "boxes.json")
     assert Boxes.load(tmp_path / "boxes.json") == boxes
 
@@ -32,14 +35,17 @@ def test_a_box_a_little_outside_is_cut_to_the_frame():
     assert check_xywh((-0.01, 0.5, 0.5, 0.51), "here") == pytest.approx((0.0, 0.5, 0.49, 0.5))
 
 
-@pytest.mark.parametrize("xywh", [
-    (0.5, 0.5, 0.9, 0.9),  # corners
-    (10, 20, 100, 50),  # pixels
-    (0.5, 0.5, -0.1, 0.2),
-    (0.5, 0.5, 0.0, 0.2),
-    (0.1, 0.1, float("nan"), 0.2),
-    (0.1, 0.1, 0.2),
-])
+@pytest.mark.parametrize(
+    "xywh",
+    [
+        (0.5, 0.5, 0.9, 0.9),  # corners
+        (10, 20, 100, 50),  # pixels
+        (0.5, 0.5, -0.1, 0.2),
+        (0.5, 0.5, 0.0, 0.2),
+        (0.1, 0.1, float("nan"), 0.2),
+        (0.1, 0.1, 0.2),
+    ],
+)
 def test_another_convention_is_refused_with_the_frame_named(xywh):
     with pytest.raises(DsolError, match=r"^a\.mp4@1\.000: box"):
         check_xywh(xywh, "a.mp4@1.000")

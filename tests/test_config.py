@@ -1,6 +1,7 @@
 """Recipes are data: they load, round-trip and refuse what does not exist."""
 
 import dataclasses
+from itertools import pairwise
 
 import pytest
 
@@ -8,7 +9,7 @@ from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions, lo
 from dsol.errors import DsolError
 
 
-@pytest.mark.parametrize("recipe", ["paper", "tiny"])
+@pytest.mark.parametrize("recipe", ["paper", "quick", "tiny"])
 def test_shipped_recipes_load_and_round_trip(recipe):
     config = load_recipe(recipe)
     assert Config.from_dict(config.to_dict()) == config
@@ -18,7 +19,8 @@ def test_shipped_recipes_load_and_round_trip(recipe):
 def test_the_recipe_paper_holds_the_constants_of_the_paper():
     config = load_recipe("paper")
     one, two = config.stage_one, config.stage_two
-    assert (config.nets.vision, config.nets.sound, config.nets.size, config.nets.embedding) == ("resnet18", "resnet18", 224, 128)
+    nets = config.nets
+    assert (nets.vision, nets.sound, nets.size, nets.embedding) == ("resnet18", "resnet18", 224, 128)
     assert (one.epochs, one.batch, one.learning_rate, one.weight_decay) == (15, 32, 1e-4, 1e-4)
     assert (one.mask_threshold, one.classify_from, one.classify_passes, one.clusters) == (0.05, 2, 3, 11)
     assert (two.epochs, two.weight, two.gate, two.similarity, two.matching) == (5, 0.5, "product", "inner", "pv_pa")
@@ -30,11 +32,14 @@ def test_a_file_overrides_and_the_caller_overrides_the_file(tmp_path):
     assert (config.seed, config.stage_one.epochs, config.stage_one.batch) == (4, 7, 8)
 
 
-@pytest.mark.parametrize(("text", "complaint"), [
-    ("stage_one: {epoch: 3}", "unknown option 'epoch'"),
-    ("- 1", "is not a set of options"),
-    ("a: [", "is not YAML"),
-])
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("stage_one: {epoch: 3}", "unknown option 'epoch'"),
+        ("- 1", "is not a set of options"),
+        ("a: [", "is not YAML"),
+    ],
+)
 def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
     (tmp_path / "wrong.yaml").write_text(text)
     with pytest.raises(DsolError, match=complaint):
@@ -42,7 +47,7 @@ def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(DsolError, match="is no recipe .give one of paper, quick, tiny"):
+    with pytest.raises(DsolError, match=r"is no recipe .give one of paper, quick, tiny"):
         load_recipe("papr")
 
 
@@ -55,7 +60,7 @@ def test_every_option_is_documented(kind):
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body
     documented = {
         node.target.id
-        for node, after in zip(body, body[1:], strict=False)
+        for node, after in pairwise(body)
         if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
     }
     assert documented == {f.name for f in dataclasses.fields(kind)}

@@ -126,8 +126,11 @@ class Boxes:
 def _read_frame(entry: dict, path: str | Path) -> Frame:
     video, time_s = str(entry["video"]), float(entry["time_s"])
     boxes = tuple(
-        Box(str(b["category"]), check_xywh(b["xywh"], f"{path}, frame {frame_key(video, time_s)}"),
-            bool(b.get("sounding", True)))
+        Box(
+            str(b["category"]),
+            check_xywh(b["xywh"], f"{path}, frame {frame_key(video, time_s)}"),
+            bool(b.get("sounding", True)),
+        )
         for b in entry["boxes"]
     )
     return Frame(video, time_s, boxes, str(entry.get("key", "")))
@@ -152,7 +155,8 @@ def check_xywh(xywh: Iterable[float], where: object, slack: float = 0.02) -> tup
     inside = min(x, y) >= -slack and max(x + w, y + h) <= 1 + slack
     if w <= 0 or h <= 0 or not inside:
         raise DsolError(
-            where, f"box {list(numbers)} has no area or leaves the frame",
+            where,
+            f"box {list(numbers)} has no area or leaves the frame",
             "write x, y, width, height as fractions of the frame; are these corners or pixels?",
         )
     if min(x, y) >= 0 and max(x + w, y + h) <= 1:

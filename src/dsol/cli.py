@@ -62,8 +62,15 @@ def prepare(parser, words: Words) -> Work:
     def run(args):
         from dsol.prepare import prepare
 
-        prepare(args.corpus, args.out, layout=args.layout, boxes=args.boxes, engine=args.engine,
-                workers=args.workers, size=args.size)
+        prepare(
+            args.corpus,
+            args.out,
+            layout=args.layout,
+            boxes=args.boxes,
+            engine=args.engine,
+            workers=args.workers,
+            size=args.size,
+        )
 
     return run
 
@@ -79,8 +86,9 @@ def compose(parser, words: Words) -> Work:
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same scenes")
     parser.add_argument("--split", default=None, help="use clips of this split only")
     parser.add_argument("--boxed", action="store_true", help="use annotated frames only, for scenes to test on")
-    parser.add_argument("--labels", type=Path, default=None,
-                        help="run folder whose pseudo-labels stand in for categories")
+    parser.add_argument(
+        "--labels", type=Path, default=None, help="run folder whose pseudo-labels stand in for categories"
+    )
 
     def run(args):
         import json
@@ -94,8 +102,18 @@ def compose(parser, words: Words) -> Work:
             if not file.is_file():
                 raise DsolError(args.labels, "holds no pseudo-labels", "train stage one there first")
             labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text()).items()}
-        compose(Store.open(args.store), args.out, scenes=args.scenes, objects=args.objects, sounding=args.sounding,
-                layout=args.layout, seed=args.seed, labels=labels, split=args.split, boxed=args.boxed)
+        compose(
+            Store.open(args.store),
+            args.out,
+            scenes=args.scenes,
+            objects=args.objects,
+            sounding=args.sounding,
+            layout=args.layout,
+            seed=args.seed,
+            labels=labels,
+            split=args.split,
+            boxed=args.boxed,
+        )
 
     return run
 
@@ -211,8 +229,15 @@ def evaluate(parser, words: Words) -> Work:
         _make_room_for(args.json, args.maps)
         if args.size is not None and not 32 <= args.size <= 2048:
             raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
-        result = evaluate(args.model, args.store, protocol=args.protocol, match=args.match, size=args.size,
-                          maps=args.maps, figures=args.figures)
+        result = evaluate(
+            args.model,
+            args.store,
+            protocol=args.protocol,
+            match=args.match,
+            size=args.size,
+            maps=args.maps,
+            figures=args.figures,
+        )
         _show(result, args.json)
 
     return run
@@ -272,8 +297,7 @@ def localize(parser, words: Words) -> Work:
 
 
 VERBS = {
-    verb.__name__: verb
-    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, localize)
+    verb.__name__: verb for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, localize)
 }
 
 
@@ -305,7 +329,9 @@ def _run(verb: str, words: list[str]) -> None:
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser = jsonargparse.ArgumentParser(
-        prog=f"dsol {verb}", description=VERBS[verb].__doc__, exit_on_error=False,
+        prog=f"dsol {verb}",
+        description=VERBS[verb].__doc__,
+        exit_on_error=False,
         formatter_class=jsonargparse.DefaultHelpFormatter,
     )
     try:
@@ -325,7 +351,12 @@ def _stop(line: str) -> None:
 def overview() -> str:
     """What `dsol --help` prints."""
     lines = [f"  {verb:<10} {(function.__doc__ or '').splitlines()[0]}" for verb, function in VERBS.items()]
-    return "\n".join([
-        "dsol: which objects in a video are making sound, where are they, what are they?", "",
-        "usage: dsol VERB …        dsol VERB --help tells more", "", *lines,
-    ])
+    return "\n".join(
+        [
+            "dsol: which objects in a video are making sound, where are they, what are they?",
+            "",
+            "usage: dsol VERB …        dsol VERB --help tells more",
+            "",
+            *lines,
+        ]
+    )

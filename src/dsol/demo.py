@@ -137,8 +137,12 @@ def _report(path: Path, out: Path, video: Path, evaluations: dict, seconds: floa
         evaluations=[{**result, "title": titles[name]} for name, result in evaluations.items()],
         pictures=[*pictures, ("Who sounds when", out / "localized" / video.stem / "timeline.png")],
         video=out / "localized.mp4",
-        facts={"data": "toyband, drawn and played by dsol", "labels used in training": "none", "recipe": "quick",
-               "seconds for this report": round(seconds)},
+        facts={
+            "data": "toyband, drawn and played by dsol",
+            "labels used in training": "none",
+            "recipe": "quick",
+            "seconds for this report": round(seconds),
+        },
     )
 
 

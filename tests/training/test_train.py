@@ -91,13 +91,20 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
     assert train(shapes.path, run, config, stage="two").name == "model.safetensors"
 
 
-@pytest.mark.parametrize("options", [
-    {"stage_one": {"negatives": "all", "contrast": 0.5, "cluster_on": "peak", "object_mean": "mask"},
-     "stage_two": {"gate": "object", "similarity": "cosine", "warm_up": 1}},
-    {"stage_one": {"negatives": "sampled", "classify_from": 0},
-     "stage_two": {"matching": "pa_pv", "matching_mean": "batch_and_categories", "gate": "min"}},
-    {"nets": {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True, "adapter": 16}},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {
+            "stage_one": {"negatives": "all", "contrast": 0.5, "cluster_on": "peak", "object_mean": "mask"},
+            "stage_two": {"gate": "object", "similarity": "cosine", "warm_up": 1},
+        },
+        {
+            "stage_one": {"negatives": "sampled", "classify_from": 0},
+            "stage_two": {"matching": "pa_pv", "matching_mean": "batch_and_categories", "gate": "min"},
+        },
+        {"nets": {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True, "adapter": 16}},
+    ],
+)
 def test_every_option_trains(shapes, tmp_path, options):
     config = load_recipe("tiny").replace(**options).replace(stage_one={"epochs": 2})
     train(shapes.path, tmp_path / "run", config)
