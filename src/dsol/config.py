@@ -106,17 +106,14 @@ class StageTwoOptions:
     use_matching: bool = True
     """Train with Lc (table 5)."""
     similarity: Literal["inner", "cosine"] = "inner"
-    """Class maps as inner products (equation 4), or as a softmax over categories of centred cosines; p_v is then the
-    share of each category in the gated maps, since means of values below one say little to a softmax."""
-    temperature: float = 8.0
-    """Factor on the centred cosine before that softmax."""
+    """Class maps as inner products (equation 4), or as the positive part of centred cosines; p_v is then the share of
+    each category in the gated maps, since means of values below one say little to a softmax."""
     gate: Literal["product", "min", "object", "none"] = "product"
     """How the sounding area gates a class map: cell by cell ("product", equation 5, or "min"), the whole object by the
     mean area over the map's own mask ("object"), or not at all (table 5 without Prod)."""
-    area: Literal["embedding", "classes"] = "embedding"
-    """Sounding area that is answered: l as printed, or the strongest class map of what is audible."""
-    audible: bool = False
-    """When answering, also scale each map as a whole by how audible its category is."""
+    answer: Literal["categories", "objects"] = "categories"
+    """Maps that are scored and shown: a softmax over categories of the gated maps and l as the area, as printed; or
+    each class map's own object, as bright as its category is audible, and the brightest of them as the area."""
     teacher: Literal["mixture", "sources"] = "mixture"
     """p_a: what stage one's sound tower hears in the mixture, or the pseudo-labels of the clips that were mixed in."""
     listen: float = 0.0
@@ -126,7 +123,9 @@ class StageTwoOptions:
     matching_mean: Literal["batch", "batch_and_categories"] = "batch"
     """Average over the batch as printed, or over batch and categories as released: λ then weighs K times more."""
     sharpness: float = 3.0
-    """Factor on the gated maps before the softmax over categories that is scored and shown."""
+    """Factor before that softmax ("categories"), or the steepness of an object's edge ("objects")."""
+    edge: float = 0.45
+    """Where an object ends ("objects"): share of its class map's maximum."""
 
 
 @dataclass(frozen=True)

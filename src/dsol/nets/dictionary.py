@@ -85,6 +85,22 @@ def object_gate(class_maps: Tensor, area: Tensor) -> Tensor:
     return torch.einsum("bkhw,bhw->bk", mask, area) / mask.sum(dim=(2, 3)).clamp(min=1)
 
 
+def object_shapes(class_maps: Tensor, edge: float, sharpness: float) -> Tensor:
+    """Each class map's own object: near 1 where the map is above a share of its maximum, near 0 elsewhere.
+
+    Args:
+        class_maps: m (B, K, H, W).
+        edge: that share.
+        sharpness: steepness of the step between the two.
+
+    Example:
+        >>> object_shapes(torch.tensor([[[[4.0, 0.0]]]]), edge=0.5, sharpness=20).round().tolist()
+        [[[[1.0, 0.0]]]]
+    """
+    peak = class_maps.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
+    return (sharpness * (class_maps / peak - edge)).sigmoid()
+
+
 class ObjectDictionary(nn.Module):
     """K keys of C channels, learned by clustering in stage one; the affine map on top is learned in stage two.
 
@@ -138,10 +154,9 @@ class ObjectDictionary(nn.Module):
         return torch.cdist(self.place(points), self.centres).argmin(dim=1)
 
     def class_maps(self, features: Tensor) -> Tensor:
-        """m (B, K, H, W) of features f (B, C, H, W): equation 4, or a softmax of centred cosines."""
+        """m (B, K, H, W) of features f (B, C, H, W): equation 4, or the positive part of centred cosines."""
         if self.options.similarity == "inner":
             return self.slope * torch.einsum("bchw,kc->bkhw", features, self.keys) + self.bias
         keys = F.normalize(self.keys - self.mean, dim=1)
         cells = F.normalize(features - self.mean[:, None, None], dim=1)
-        cosine = torch.einsum("bchw,kc->bkhw", cells, keys)
-        return (self.options.temperature * self.slope * cosine + self.bias).softmax(dim=1)
+        return F.relu(self.slope * torch.einsum("bchw,kc->bkhw", cells, keys) + self.bias)

@@ -1,7 +1,7 @@
 """Our system: the paper's two-tower network with its object dictionary (equations 4 to 6).
 
 picture ─▶ f ─ dictionary ─▶ m_k ┐
-                                 ├ gate ─▶ s_k ─ softmax over categories of sharpness · s ─▶ maps (B, K, H, W)
+                                 ├ gate ─▶ s_k ─ softmax over categories, or shape of each object ─▶ maps (B, K, H, W)
 picture, sound ─▶ l ─────────────┘
 score_k = (sound's own class probability, relative to the loudest class) × (mean of l over the object)
 """
@@ -16,7 +16,15 @@ from torch import Tensor, nn
 from dsol.config import Config
 from dsol.image import stack
 from dsol.maps import Maps
-from dsol.nets.dictionary import ObjectDictionary, gate, object_features, object_gate, object_mask, object_peaks
+from dsol.nets.dictionary import (
+    ObjectDictionary,
+    gate,
+    object_features,
+    object_gate,
+    object_mask,
+    object_peaks,
+    object_shapes,
+)
 from dsol.nets.localizer import Heard, Seen, TwoTower
 from dsol.sound import log_mel
 from dsol.systems.model_file import ModelCard, load_card, load_tensors, save_model
@@ -90,14 +98,15 @@ class OurSystem:
         """See `dsol.systems.System.answer`."""
         seen, heard, class_maps = self._look(frames, waveforms, self.size)
         options = self.network.config.stage_two
-        audible = heard.logits.softmax(1)
-        audible = (audible / audible.amax(1, keepdim=True))[:, :, None, None]
         area = self.towers.area(seen, heard)
-        gated = gate(class_maps, area, options.gate) * (audible if options.audible else 1)
-        maps = (options.sharpness * gated).softmax(1)
-        if options.area == "classes":
-            area = (class_maps * audible).amax(1)
-        score = audible[:, :, 0, 0] * object_gate(class_maps, area)
+        audible = heard.logits.softmax(1)
+        audible = audible / audible.amax(1, keepdim=True)
+        score = audible * object_gate(class_maps, area)
+        if options.answer == "objects":
+            maps = object_shapes(class_maps, options.edge, options.sharpness) * audible[:, :, None, None]
+            area = maps.amax(1)
+        else:
+            maps = (options.sharpness * gate(class_maps, area, options.gate)).softmax(1)
         return Maps(tuple(keys), area.cpu().numpy(), maps.cpu().numpy(), score.cpu().numpy(), self.categories)
 
     @torch.inference_mode()
