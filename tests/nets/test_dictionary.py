@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dsol.config import StageTwoOptions
-from dsol.nets.dictionary import ObjectDictionary, gate, object_features, object_gate, object_mask
+from dsol.nets.dictionary import ObjectDictionary, gate, object_features, object_gate, object_mask, object_shapes
 from tests.oracles import losses as slow
 
 
@@ -78,3 +78,26 @@ def test_object_gate_keeps_the_shape_and_scales_by_the_area_over_the_object():
     area[0, :2, :2] = 0.8
     assert object_gate(m, area)[0].tolist() == pytest.approx([0.8, 0.0])
     assert torch.allclose(gate(m, area, "object")[0, 0], 0.8 * m[0, 0])
+
+
+def test_what_kmeans_sees_has_a_part_of_each_sense_at_its_length(rng):
+    dictionary = ObjectDictionary(2, 3, StageTwoOptions(), sound=2, sound_weight=0.5)
+    dictionary.origin.copy_(torch.rand(5, generator=rng))
+    placed = dictionary.place(torch.rand(4, 5, generator=rng))
+    assert placed[:, :3].norm(dim=1).tolist() == pytest.approx([1.0] * 4)
+    assert placed[:, 3:].norm(dim=1).tolist() == pytest.approx([0.5] * 4)
+
+
+def test_sound_tells_objects_apart_that_look_alike():
+    look, sounds = torch.ones(4, 3), torch.eye(2).repeat(2, 1)
+    dictionary = ObjectDictionary(2, 3, StageTwoOptions(), sound=2, sound_weight=0.5)
+    points, labels = torch.cat([look, sounds], dim=1), torch.tensor([0, 1, 0, 1])
+    dictionary.learn(look, dictionary.place(points), labels)
+    assert dictionary.assign(points).tolist() == labels.tolist()
+
+
+def test_shapes_end_where_a_map_falls_below_the_share_of_its_maximum():
+    ramp = torch.linspace(0, 2, 21).reshape(1, 1, 1, 21)
+    shapes = object_shapes(ramp, edge=0.45, sharpness=20)
+    assert (shapes > 0.5).tolist() == (ramp > 0.9).tolist()
+    assert torch.equal(object_shapes(7 * ramp, edge=0.45, sharpness=20), shapes)

@@ -102,7 +102,18 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
             "stage_one": {"negatives": "sampled", "classify_from": 0},
             "stage_two": {"matching": "pa_pv", "matching_mean": "batch_and_categories", "gate": "min"},
         },
-        {"nets": {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True, "adapter": 16}},
+        {
+            "nets": {
+                "vision": "efficientnet_lite0",
+                "vision_weights": "imagenet",
+                "freeze_vision": True,
+                "frozen_frames": 2,
+                "head_norm": True,
+                "adapter": 16,
+            },
+            "stage_one": {"cluster_sound": 0.5},
+            "stage_two": {"teacher": "sources", "remix": True, "listen": 1.0, "answer": "objects"},
+        },
     ],
 )
 def test_every_option_trains(shapes, tmp_path, options):

@@ -108,6 +108,8 @@ class ObjectDictionary(nn.Module):
         clusters: K.
         channels: C.
         options: how keys and features are compared.
+        sound: D', the size of the sound part of what K-means sees; 0 where it sees the picture alone.
+        sound_weight: length of the sound part beside the picture's 1.
 
     Example:
         >>> dictionary = ObjectDictionary(3, 8, StageTwoOptions())
@@ -120,13 +122,15 @@ class ObjectDictionary(nn.Module):
     origin: Tensor
     mean: Tensor
 
-    def __init__(self, clusters: int, channels: int, options: StageTwoOptions):
+    def __init__(
+        self, clusters: int, channels: int, options: StageTwoOptions, sound: int = 0, sound_weight: float = 0.0
+    ):
         super().__init__()
-        self.options = options
+        self.options, self.parts, self.sound_weight = options, (channels, sound), sound_weight
         self.register_buffer("keys", torch.zeros(clusters, channels))  # d: means of un-normalised o
         self.register_buffer("mean", torch.zeros(channels))  # of all o: centred cosines need it
-        self.register_buffer("centres", torch.zeros(clusters, channels))  # what K-means found, of length-1 points
-        self.register_buffer("origin", torch.zeros(channels))  # subtracted from points before they get length 1
+        self.register_buffer("centres", torch.zeros(clusters, channels + sound))  # what K-means found
+        self.register_buffer("origin", torch.zeros(channels + sound))  # subtracted from points before they get length 1
         self.slope = nn.Parameter(torch.tensor(1.0))
         self.bias = nn.Parameter(torch.tensor(0.0))
 
@@ -136,7 +140,7 @@ class ObjectDictionary(nn.Module):
 
         Args:
             objects: o, (N, C), not normalised: their means are the keys.
-            points: (N, C), what K-means saw, from `place`.
+            points: (N, C + D'), what K-means saw, from `place`.
             labels: (N,) clusters, 0 … K−1.
         """
         for k in range(len(self.keys)):
@@ -146,11 +150,12 @@ class ObjectDictionary(nn.Module):
         self.mean.copy_(objects.mean(0))
 
     def place(self, points: Tensor) -> Tensor:
-        """Points (N, C) from the origin and at length 1, as K-means sees them."""
-        return F.normalize(points - self.origin, dim=1)
+        """Points (N, C + D') from the origin, the picture's part at length 1 and the sound's at its weight."""
+        picture, sound = (points - self.origin).split(self.parts, dim=1)
+        return torch.cat([F.normalize(picture, dim=1), self.sound_weight * F.normalize(sound, dim=1)], dim=1)
 
     def assign(self, points: Tensor) -> Tensor:
-        """The cluster (N,) of points (N, C): the nearest centre."""
+        """The cluster (N,) of points (N, C + D'): the nearest centre."""
         return torch.cdist(self.place(points), self.centres).argmin(dim=1)
 
     def class_maps(self, features: Tensor) -> Tensor:

@@ -1,14 +1,16 @@
-"""Batch norms folded into their convolutions: the same answers from a network that no longer learns, in less time."""
+"""A backbone that no longer learns answers the same in less time: batch norms folded, large batches in pieces."""
 
 import copy
 import warnings
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+PIECE = 2**18  # pixels (of one channel) that pass at once on a CPU, four pictures of 224: what its caches hold
 
 
 def folded(backbone: nn.Module) -> nn.Module:
-    """A copy of a backbone for answering only: batch norms folded, weights in channels-last order.
+    """A copy of a backbone for answering only: batch norms folded, weights channels-last, batches in pieces on a CPU.
 
     Args:
         backbone: convolutions and batch norms; its own weights stay as they are.
@@ -23,4 +25,18 @@ def folded(backbone: nn.Module) -> nn.Module:
         from torch.fx.experimental.optimization import fuse
 
         fast = fuse(copy.deepcopy(backbone).eval())
-    return fast.requires_grad_(False).to(memory_format=torch.channels_last)
+    return InPieces(fast.requires_grad_(False).to(memory_format=torch.channels_last))
+
+
+class InPieces(nn.Module):
+    """Passes a batch through a network a few pictures at a time where that is faster: on a CPU."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_cuda:
+            return self.net(x)
+        count = max(1, PIECE // (x.shape[2] * x.shape[3]))
+        return torch.cat([self.net(piece) for piece in x.split(count)])

@@ -67,7 +67,8 @@ class TwoTower(nn.Module):
         self.channels = options.adapter or self.vision.channels
         self.adapter = nn.Conv2d(self.vision.channels, options.adapter, 1) if options.adapter else nn.Identity()
         d = options.embedding
-        self.vision_head = nn.Sequential(nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))
+        norm = [nn.BatchNorm2d(self.channels)] if options.head_norm else []
+        self.vision_head = nn.Sequential(*norm, nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))
         self.sound_head = nn.Sequential(nn.Linear(self.sound.channels, d), nn.ReLU(), nn.Linear(d, d))
         self.scale = nn.Parameter(torch.tensor(float(options.scale)))
         self.vision_classes = nn.Linear(self.channels, clusters)

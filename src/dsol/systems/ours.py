@@ -38,7 +38,9 @@ class Network(nn.Module):
         clusters = config.stage_one.clusters
         self.config = config
         self.towers = TwoTower(config.nets, clusters, load_weights)
-        self.dictionary = ObjectDictionary(clusters, self.towers.channels, config.stage_two)
+        weight = config.stage_one.cluster_sound
+        sound = config.nets.embedding if weight else 0
+        self.dictionary = ObjectDictionary(clusters, self.towers.channels, config.stage_two, sound, weight)
 
     def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[Seen, Heard, Tensor]:
         """Towers and class maps: pictures (B, 3, S, S), log-mel (B, 201, 64) -> seen, heard, m (B, K, H, W)."""
@@ -50,11 +52,12 @@ class Network(nn.Module):
         return gate(class_maps, self.towers.area(seen, heard), how or self.config.stage_two.gate)
 
     def objects(self, seen: Seen, heard: Heard) -> tuple[Tensor, Tensor]:
-        """Masked object features o (B, C), equation 2, and the points (B, C) that K-means sees."""
+        """Masked object features o (B, C), equation 2, and the points (B, C + D') that K-means sees."""
         options = self.config.stage_one
         mask = object_mask(self.towers.area(seen, heard), options.mask_threshold, options.mask_grow)
         objects = object_features(seen.features, mask, options.object_mean)
-        return objects, object_peaks(seen.features, mask) if options.cluster_on == "peak" else objects
+        points = object_peaks(seen.features, mask) if options.cluster_on == "peak" else objects
+        return objects, torch.cat([points, heard.embedding], dim=1) if options.cluster_sound else points
 
 
 class OurSystem:
@@ -103,7 +106,8 @@ class OurSystem:
         audible = audible / audible.amax(1, keepdim=True)
         score = audible * object_gate(class_maps, area)
         if options.answer == "objects":
-            maps = object_shapes(class_maps, options.edge, options.sharpness) * audible[:, :, None, None]
+            shown = audible * (score >= self.threshold)
+            maps = object_shapes(class_maps, options.edge, options.sharpness) * shown[:, :, None, None]
             area = maps.amax(1)
         else:
             maps = (options.sharpness * gate(class_maps, area, options.gate)).softmax(1)

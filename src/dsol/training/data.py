@@ -160,17 +160,22 @@ class DiskFeed:
 
 
 class CachedFeed:
-    """For a frozen vision backbone: features of all frames and log-mels of all sounds, computed once, in memory.
+    """For a frozen vision backbone: features of the frames and log-mels of all sounds, computed once, in memory.
 
-    Pictures are seen without random crops, since each would have to pass the backbone again.
+    Pictures are seen without random crops, since each would have to pass the backbone again. Of a clip's frames
+    `nets.frozen_frames` are kept, evenly spaced; a frame that is not kept is stood in for by the one before it.
     """
 
     def __init__(self, store: Store, towers: TwoTower, device: torch.device, workers: int, size: int):
         self.device = device
         self.videos = torch.from_numpy(video_numbers(store))
-        counts = [store.frame_count(i) for i in range(len(store))]
-        self.starts = np.concatenate([[0], np.cumsum(counts)])
-        picks = [[(i, j) for j in range(count)] for i, count in enumerate(counts)]
+        self.counts = np.array([store.frame_count(i) for i in range(len(store))])
+        self.kept = np.minimum(self.counts, towers.options.frozen_frames or self.counts)
+        self.starts = np.cumsum(self.kept) - self.kept
+        picks = [
+            [(i, j * int(count) // int(kept)) for j in range(kept)]
+            for i, (count, kept) in enumerate(zip(self.counts, self.kept, strict=True))
+        ]
         features, mels = [], []
         fast = towers.for_answers()
         for frames, waveforms in track(read(store, picks, workers), "Computing features once", len(picks), "clips"):
@@ -184,7 +189,7 @@ class CachedFeed:
         """See `Feed`; the seed has nothing to choose here."""
         for chosen in picks:
             rows = torch.tensor([row for row, _ in chosen])
-            cells = torch.tensor([self.starts[row] + j for row, j in chosen])
+            cells = torch.tensor([self.starts[row] + j * self.kept[row] // self.counts[row] for row, j in chosen])
             yield Batch(
                 self.features[cells].float().to(self.device), self.mels[rows].to(self.device), self.videos[rows], rows
             )

@@ -166,17 +166,17 @@ class StageOne:
 
     @torch.no_grad()
     def _objects(self, feed: Feed) -> tuple[Tensor, Tensor]:
-        """Objects o (N, C) of all clips, of every process, and what K-means sees of them (N, C)."""
+        """Objects o (N, C) of all clips, of every process, and what K-means sees of them (N, C + D')."""
         self.network.eval()
-        found = torch.zeros(2, len(self.store), self.network.towers.channels)
+        dictionary = self.network.dictionary
+        found = [torch.zeros(len(self.store), size) for size in (self.network.towers.channels, len(dictionary.origin))]
         for batch in feed.batches(self.picks.in_order(), None, "Extracting objects"):
             with self.fabric.autocast():
                 seen, heard = self.network.towers(batch.pictures, batch.log_mel)
                 objects, points = self.network.objects(seen, heard)
-            found[0, batch.rows], found[1, batch.rows] = objects.float().cpu(), points.float().cpu()
-        objects, points = self.fabric.all_reduce(found.to(self.fabric.device), reduce_op="sum")
-        dictionary = self.network.dictionary
-        if self.options.cluster_on == "peak":
+            found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
+        objects, points = (self.fabric.all_reduce(part.to(self.fabric.device), reduce_op="sum") for part in found)
+        if self.options.cluster_on == "peak" or self.options.cluster_sound:
             dictionary.origin.copy_(points.mean(0))
         return objects, dictionary.place(points)
 

@@ -16,16 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageTwoOptions
-from dsol.errors import DsolError
-from dsol.progress import say, track
+from dsol.progress import say
 from dsol.sound import log_mel
 from dsol.store import Store
 from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
-from dsol.training.data import Feed, Picks, open_feed, read
+from dsol.training.data import Batch, Feed, Picks, open_feed
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
-
-LEAST = 0.01  # of a category that is not in a scene, so that its logarithm is finite
+from dsol.training.teachers import Remix, Sources, heard_in_mixtures
 
 
 class StageTwoLoss(nn.Module):
@@ -75,47 +73,29 @@ class StageTwo:
         fabric: device, precision and processes.
         network: as stage one left it; trained in place.
         scenes: pictures of several objects with the sound of some of them.
-        labels: pseudo-label of each clip that scenes are composed of, by `Clip.key`.
+        clips: what scenes are composed of; read where their sound is mixed anew.
+        labels: pseudo-label of each of these clips, by `Clip.key`.
         run: where metrics and resume points go.
     """
 
-    def __init__(self, fabric: Fabric, network: Network, scenes: Store, labels: dict[str, int], run: Run):
+    def __init__(
+        self, fabric: Fabric, network: Network, scenes: Store, clips: Store, labels: dict[str, int], run: Run
+    ):
         self.fabric, self.network, self.scenes, self.labels, self.run = fabric, network, scenes, labels, run
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
-        self.teacher = self._sources() if self.options.teacher == "sources" else self._mixture()
         self.composed = any(scenes.column("sources"))  # composed pictures are seen whole, as in the paper
+        self.remix: Remix | None = None
         o = self.options
+        if o.teacher == "sources":
+            sources = Sources(scenes, labels, self.config.stage_one.clusters)
+            self.teacher = sources.teacher(range(len(scenes)))
+            self.remix = Remix(sources, clips) if o.remix else None
+        else:
+            self.teacher = heard_in_mixtures(network.towers, scenes, o.batch, fabric.device, self.config.workers)
         trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, o.learning_rate, weight_decay=o.weight_decay)
         self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)
-
-    @torch.no_grad()
-    def _mixture(self) -> Tensor:
-        """Logits of p_a (N, K) for all scenes by stage one's sound tower, which then stays as it was."""
-        self.network.eval()
-        towers = self.network.towers.to(self.fabric.device)
-        batches = Picks(self.scenes, self.options.batch).in_order()
-        logits = []
-        for _, sounds in track(read(self.scenes, batches, self.config.workers), "Listening to scenes", len(batches)):
-            logits.append(towers.hear(log_mel(sounds.to(self.fabric.device))).logits)
-        return torch.cat(logits)
-
-    def _sources(self) -> Tensor:
-        """Logits of p_a (N, K) from the pseudo-labels of the clips that sound in each scene."""
-        p_a = torch.full((len(self.scenes), self.config.stage_one.clusters), LEAST)
-        for i, row in enumerate(self.scenes.rows):
-            sources = zip(row.sources or (), row.source_sounds or (), strict=True)
-            known = [self.labels[clip] for clip, sounds in sources if sounds and clip in self.labels]
-            if not known:
-                raise DsolError(
-                    self.scenes.path,
-                    f"does not say which training clips sound in {row.video}",
-                    "use --stage_two.teacher mixture, or scenes composed from the training clips",
-                )
-            for k in known:
-                p_a[i, k] += 1
-        return (p_a / p_a.sum(1, keepdim=True)).log().to(self.fabric.device)
 
     def train(self) -> None:
         """All passes that are still to do."""
@@ -147,8 +127,8 @@ class StageTwo:
         view = None if self.composed else seed
         for batch in feed.batches(self.picks.shuffled(seed), view, label):
             pairs = other_video(batch.videos, generator)
-            teacher = self.teacher[batch.rows.to(self.teacher.device)]
-            losses = self.loss(batch.pictures, batch.log_mel, teacher, pairs, warm)
+            sound, teacher = self._sound_of(batch, seed)
+            losses = self.loss(batch.pictures, sound, teacher, pairs, warm)
             self.optimizer.zero_grad(set_to_none=True)
             matching, localization, listening = losses
             o = self.options
@@ -157,6 +137,15 @@ class StageTwo:
             sums += np.array([loss.item() for loss in losses]) * len(batch.rows)
             count += len(batch.rows)
         return self.fabric.all_reduce(torch.from_numpy(sums / max(count, 1)), reduce_op="mean").tolist()
+
+    def _sound_of(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
+        """Log-mel (B, 201, 64) and logits of p_a (B, K): as composed, or mixed anew."""
+        device = self.fabric.device
+        if self.remix is None:
+            return batch.log_mel, self.teacher[batch.rows.to(self.teacher.device)].to(device)
+        rows = batch.rows.tolist()
+        waveforms, teacher = self.remix(rows, np.random.default_rng([seed, *rows]))
+        return log_mel(waveforms.to(device)), teacher.to(device)
 
     def _save(self, done: int) -> None:
         self.run.save_state(

@@ -137,7 +137,7 @@ def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, first: Pat
     config = Run.resume(run.path)[1]
     network = Network(config, load_weights=False)
     network.load_state_dict(system.network.state_dict())
-    StageTwo(fabric, network, scenes, run.labels(), run).train()
+    StageTwo(fabric, network, scenes, clips, run.labels(), run).train()
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
         card = load_card(first)

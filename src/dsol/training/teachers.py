@@ -1,0 +1,108 @@
+"""p_a, the category distribution of a scene's sound that the picture is matched with (equation 7).
+
+    "mixture"  stage one's sound tower hears the scene; it stays as it was
+    "sources"  the pseudo-labels of the clips that were mixed in: still no labels, but what truly sounds
+
+`Remix` mixes the sources of a scene anew, so that one picture is seen with many sounds.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dsol.errors import DsolError
+from dsol.nets.localizer import TwoTower
+from dsol.progress import track
+from dsol.sound import log_mel, mix
+from dsol.store import Store
+from dsol.training.data import Picks, read
+
+LEAST = 0.01  # of a category that is not in a scene, so that its logarithm is finite
+
+
+@torch.no_grad()
+def heard_in_mixtures(towers: TwoTower, scenes: Store, batch: int, device: torch.device, workers: int) -> Tensor:
+    """Logits of p_a (N, K) for all scenes by a sound tower as it is now."""
+    towers = towers.to(device).eval()
+    batches = Picks(scenes, batch).in_order()
+    sounds = track(read(scenes, batches, workers), "Listening to scenes", len(batches))
+    return torch.cat([towers.hear(log_mel(waveforms.to(device))).logits for _, waveforms in sounds])
+
+
+def shares(sounding: Sequence[Sequence[int]], clusters: int) -> Tensor:
+    """Logits of p_a (B, K): each scene's sounding clusters in equal parts.
+
+    Example:
+        >>> shares([[0, 2]], 3).softmax(1).round(decimals=2).tolist()
+        [[0.5, 0.0, 0.5]]
+    """
+    p_a = torch.full((len(sounding), clusters), LEAST)
+    for i, present in enumerate(sounding):
+        for k in present:
+            p_a[i, k] += 1
+    return (p_a / p_a.sum(1, keepdim=True)).log()
+
+
+class Sources:
+    """The clusters of the clips that each scene is composed of.
+
+    Args:
+        scenes: composed scenes.
+        labels: pseudo-label of each source clip, by `Clip.key`.
+        clusters: K.
+
+    Raises:
+        DsolError: a scene does not say which training clips sound in it.
+    """
+
+    def __init__(self, scenes: Store, labels: Mapping[str, int], clusters: int):
+        self.clusters = clusters
+        self.clips = [tuple(sources or ()) for sources in scenes.column("sources")]
+        self.sounds = [tuple(sounds or ()) for sounds in scenes.column("source_sounds")]
+        self.labels = labels
+        for i, (clips, sounds) in enumerate(zip(self.clips, self.sounds, strict=True)):
+            if not any(sounds) or not all(clip in labels for clip in clips):
+                raise DsolError(
+                    scenes.path,
+                    f"does not say which training clips sound in {scenes.row(i).video}",
+                    "use --stage_two.teacher mixture, or scenes composed from the training clips",
+                )
+
+    def teacher(self, rows: Sequence[int], sounds: Sequence[Sequence[bool]] | None = None) -> Tensor:
+        """Logits of p_a (B, K) of some scenes.
+
+        Args:
+            rows: B scenes.
+            sounds: which sources of each sound; as composed where None.
+        """
+        sounds = [self.sounds[i] for i in rows] if sounds is None else sounds
+        named = [
+            [self.labels[clip] for clip, on in zip(self.clips[i], each, strict=True) if on]
+            for i, each in zip(rows, sounds, strict=True)
+        ]
+        return shares(named, self.clusters)
+
+
+class Remix:
+    """New sound for composed scenes: which of its sources sound is drawn again, as many as before, with new jitter.
+
+    Args:
+        sources: of the scenes.
+        clips: the store that they lie in.
+    """
+
+    def __init__(self, sources: Sources, clips: Store):
+        self.sources, self.clips = sources, clips
+
+    def __call__(self, rows: Sequence[int], random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Waveforms (B, 16000) and logits of p_a (B, K) of some scenes."""
+        drawn, waveforms = [], []
+        for i in rows:
+            clips, count = self.sources.clips[i], sum(self.sources.sounds[i])
+            on = set(random.choice(len(clips), count, replace=False).tolist())
+            parts = [self.clips.waveform(self.clips.index(clips[j])) for j in sorted(on)]  # type: ignore[arg-type]
+            waveforms.append(mix(np.stack(parts), random))
+            drawn.append([j in on for j in range(len(clips))])
+        return torch.from_numpy(np.stack(waveforms)), self.sources.teacher(rows, drawn)

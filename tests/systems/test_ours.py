@@ -1,0 +1,50 @@
+"""Our system answers what its options say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dsol.config import Config
+from dsol.systems.ours import Network, OurSystem
+
+
+@pytest.fixture
+def system(trained):
+    return OurSystem.load(trained / "model.safetensors")
+
+
+@pytest.fixture
+def question(shapes):
+    rows = range(4)
+    return [shapes.frame(i, 0) for i in rows], np.stack([shapes.waveform(i) for i in rows]), ["a", "b", "c", "d"]
+
+
+def answering(system: OurSystem, threshold: float, **options) -> OurSystem:
+    """The same weights with other options for answering."""
+    config = Config.from_dict(system.card.config).replace(stage_two=options)
+    network = Network(config, load_weights=False)
+    network.load_state_dict(system.network.state_dict())
+    return OurSystem(network, replace(system.card, threshold=threshold))
+
+
+def test_category_maps_share_each_cell(system, question):
+    maps = system.answer(*question).maps
+    assert maps.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_object_maps_are_empty_where_the_score_is_below_the_threshold(system, question):
+    scores = system.answer(*question).score
+    threshold = float(np.median(scores))
+    answer = answering(system, threshold, answer="objects").answer(*question)
+    lit = answer.maps.max(axis=(2, 3)) > 0
+    assert lit.tolist() == (answer.score >= threshold).tolist()
+    assert 0 < lit.mean() < 1
+    assert answer.area == pytest.approx(answer.maps.max(axis=1))
+
+
+def test_an_answer_does_not_depend_on_its_batch(system, question):
+    frames, waveforms, keys = question
+    whole, one = system.answer(*question), system.answer(frames[2:3], waveforms[2:3], keys[2:3])
+    assert whole.area[2] == pytest.approx(one.area[0], abs=1e-5)
+    assert whole.maps[2] == pytest.approx(one.maps[0], abs=1e-5)

@@ -1,0 +1,68 @@
+"""What a scene's picture is matched with: the clusters that truly sound, and sound that is mixed anew."""
+
+import numpy as np
+import pytest
+import torch
+
+from dsol.errors import DsolError
+from dsol.scenes import compose
+from dsol.sound import rms
+from dsol.store import Store
+from dsol.training.teachers import Remix, Sources, shares
+
+
+@pytest.fixture(scope="module")
+def composed(shapes, tmp_path_factory):
+    """Scenes of three shapes, one of which sounds, their clips and the clips' labels."""
+    clips = shapes.select(split="train")
+    categories = sorted(set(clips.column("category")))
+    labels = {c: categories.index(k) for c, k in zip(clips.column("clip"), clips.column("category"), strict=True)}
+    scenes = compose(clips, tmp_path_factory.mktemp("teachers") / "scenes", scenes=12, objects=3, sounding=1)
+    return scenes, clips, labels
+
+
+def test_shares_are_equal_and_no_logarithm_is_infinite():
+    p_a = shares([[1], [0, 2]], 4)
+    assert torch.isfinite(p_a).all()
+    assert p_a.softmax(1)[1].tolist() == pytest.approx([0.4951, 0.0049, 0.4951, 0.0049], abs=1e-3)
+
+
+def test_the_teacher_names_what_was_mixed_in(composed):
+    scenes, _, labels = composed
+    teacher = Sources(scenes, labels, 4).teacher(range(len(scenes)))
+    categories = sorted({s for row in scenes.rows for s in row.sounding})
+    assert [categories[k] for k in teacher.argmax(1)] == [row.sounding[0] for row in scenes.rows]
+
+
+def test_a_remix_sounds_like_the_source_that_its_teacher_names(composed):
+    scenes, clips, labels = composed
+    remix, rows = Remix(Sources(scenes, labels, 4), clips), list(range(len(scenes)))
+    waveforms, teacher = remix(rows, np.random.default_rng(0))
+    tones = np.abs(np.fft.rfft(waveforms.numpy())).argmax(1)  # one bin a hertz
+    nearest = np.abs(tones[:, None] - np.array([300, 800, 2000, 5000])).argmin(1)  # of bar, disc, ring, square
+    assert nearest.tolist() == teacher.argmax(1).tolist()
+    assert (rms(waveforms.numpy()) > 0.05).all()
+
+
+def test_remixes_differ_and_are_the_same_for_the_same_draws(composed):
+    scenes, clips, labels = composed
+    remix, rows = Remix(Sources(scenes, labels, 4), clips), list(range(len(scenes)))
+    first, teacher = remix(rows, np.random.default_rng(0))
+    again, _ = remix(rows, np.random.default_rng(0))
+    other, changed = remix(rows, np.random.default_rng(1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert not torch.equal(teacher, changed)  # other sources sound
+    assert ((teacher.softmax(1) > 0.1).sum(1) == (changed.softmax(1) > 0.1).sum(1)).all()  # as many as before
+
+
+def test_scenes_of_unknown_clips_are_refused(composed):
+    scenes, _, labels = composed
+    with pytest.raises(DsolError, match="does not say which training clips sound in scene/000000"):
+        Sources(scenes, dict.fromkeys(list(labels)[:1], 0), 4)
+
+
+def test_a_store_that_is_not_composed_is_refused(composed):
+    _, clips, labels = composed
+    with pytest.raises(DsolError, match=r"use --stage_two\.teacher mixture"):
+        Sources(Store.open(clips.path), labels, 4)
