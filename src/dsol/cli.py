@@ -53,8 +53,11 @@ def prepare(parser, words: Words) -> Work:
     """Cut the videos of a corpus into one-second clips: a store."""
     parser.add_argument("corpus", type=Path, help="folder of videos")
     parser.add_argument("out", type=Path, help="store to make; goes on where it was stopped")
-    parser.add_argument("--layout", default="folders", help="how the corpus lies on disk, see docs/data.md")
-    parser.add_argument("--boxes", type=Path, default=None, help="annotations, if not boxes.json in the corpus")
+    from dsol.corpora import CORPORA
+
+    layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
+    parser.add_argument("--layout", default="folders", help=layouts)
+    parser.add_argument("--boxes", type=Path, default=None, help="annotations of any format, if not the corpus's own")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")

@@ -68,8 +68,11 @@ def inspect_store(path: Path) -> dict[str, Any]:
         "frame_sizes": {f"{w}x{h}": n for (h, w), n in sorted(shapes.items())},
         "categories": {name: categories[name] for name in store.categories},
         "splits": {name: splits[name] for name in store.splits},
+        "extras": dict(Counter(name for names in store.column("extras") for name in names or ())),
         "annotated_frames": len(store.boxes),
         "annotated_frames_without_clip": missing,
+        "note": store.info.get("note"),
+        "missing": store.info.get("missing", []),
         "skipped": store.info.get("skipped", []),
         "cut_short": store.info.get("cut_short", []),
         "silent_clips_left_out": store.info.get("silent_clips", 0),
@@ -104,10 +107,12 @@ def _check_shards(store: Store) -> None:
 
 def _members(store: Store, shard: int) -> dict[str, tuple[int, int]]:
     """Name -> (offset, bytes) of the pictures and sounds that the index places in a shard."""
-    names = ("shard", "member", "frame_offset", "frame_size", "sound_offset", "sound_size")
+    names = ("shard", "member", "frame_offset", "frame_size", "sound_offset", "sound_size",
+             "extras", "extra_offset", "extra_size")  # fmt: skip
     places = {}
-    for number, member, offsets, sizes, offset, size in zip(*map(store.column, names), strict=True):
+    for number, member, offsets, sizes, offset, size, *extras in zip(*map(store.column, names), strict=True):
         if number == shard:
+            places |= {f"{member}.{name}": (at, long) for name, at, long in zip(*(x or () for x in extras), strict=True)}
             places |= {f"{member}.{j}.jpg": place for j, place in enumerate(zip(offsets, sizes, strict=True))}
             places[f"{member}.wav"] = offset, size
     return places
@@ -117,7 +122,8 @@ def _check_clip(store: Store, i: int) -> tuple[int, int]:
     """Compare the bytes of clip i with its checksum and decode them; returns (height, width) of its frames."""
     row = store.row(i)
     pictures = [store.frame_bytes(i, j) for j in range(store.frame_count(i))]
-    if checksum(*pictures, store.sound_bytes(i)) != row.checksum:
+    extras = [store.extra(i, name) or b"" for name in row.extras or ()]
+    if checksum(*pictures, store.sound_bytes(i), *extras) != row.checksum:
         _unsound(store, f"clip {row.clip} in {shard_name(row.shard)} has changed")
     shapes = {decode_jpeg(picture).shape[:2] for picture in pictures}
     if len(shapes) != 1 or len(pictures) != len(row.times_s):

@@ -17,13 +17,15 @@ from typing import Any
 from dsol import media
 from dsol.boxes import Boxes
 from dsol.corpora import Corpus, VideoEntry, read_corpus
+from dsol.corpora.annotations import read_boxes
+from dsol.corpora.lists import attach, known_names
 from dsol.errors import DsolError
 from dsol.progress import say
 from dsol.sound import is_silent
 from dsol.store import Store
 from dsol.store.build import Part, build, finished
 from dsol.store.reader import ROUNDING_S, VERSION
-from dsol.store.shards import TarBody, slug
+from dsol.store.shards import LOG_MEL, TarBody, slug
 
 SMALLEST, LARGEST = 32, 2048  # pixels
 
@@ -42,8 +44,8 @@ def prepare(
     Args:
         corpus: the folder that the data set lies in.
         out: the folder to make.
-        layout: how the data set is laid out, a name in `corpora.CORPORA`.
-        boxes: a boxes.json to use in place of the data set's own.
+        layout: how the data set is laid out, a name in `corpora.CORPORA`, or a part of it: `audioset:multi`.
+        boxes: annotations of any format to use in place of the data set's own.
         engine: "local" or "ray"; for ray all machines must see both folders.
         workers: processes; 0 takes one a core.
         size: pixels; frames are kept as squares of this side, as the networks see them.
@@ -67,7 +69,7 @@ def prepare(
     if store is not None:
         return store
     parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size)]
-    finish = _Finish(Path(corpus), annotations)
+    finish = _Finish(Path(corpus), found, annotations)
     store = build(
         out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
     )
@@ -92,9 +94,9 @@ class Job:
     @property
     def part_name(self) -> str:
         """Changes when the file or what is asked of it changes."""
-        file = self.video.path.stat() if self.video.path.exists() else None
+        files = [file.stat() for file in self.video.files if file.exists()]
         identity = [VERSION, self.video.category, self.video.split, self.size, sorted(self.annotated),
-                    file and [file.st_size, file.st_mtime_ns]]  # fmt: skip
+                    [[file.st_size, file.st_mtime_ns] for file in files]]  # fmt: skip
         return f"{slug(self.video.name)}-{_digest(identity)}"
 
 
@@ -110,14 +112,16 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         could not be read, or not to its end, or None). No error of the file is raised: it is in the report.
     """
     video, rows, silent = job.video, [], 0
-    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, size=(job.size, job.size)))
+    sound = {} if video.sound is None else {"sound": video.sound}
+    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, size=(job.size, job.size), **sound))
     for second in seconds:
-        if is_silent(second.waveform) and second.index not in job.annotated:
+        heard = LOG_MEL in second.extras or not is_silent(second.waveform)
+        if not heard and second.index not in job.annotated:
             silent += 1
             continue
         facts = {"video": video.name, "second": second.index, "category": video.category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
-        rows.append(body.add_clip(facts, second.frames, second.waveform))
+        rows.append(body.add_clip(facts, second.frames, second.waveform, second.extras))
     problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
     return rows, {"video": video.name, "clips": len(rows), "silent": silent, "problem": problem}
 
@@ -144,8 +148,8 @@ def _report_of_a_crash(job: Job) -> dict:
 class _Finish:
     """Says what was left out, and gives store.json its account."""
 
-    def __init__(self, corpus: Path, boxes: Boxes | None):
-        self.corpus, self.boxes = corpus, boxes
+    def __init__(self, folder: Path, corpus: Corpus, boxes: Boxes | None):
+        self.folder, self.corpus, self.boxes = folder, corpus, boxes
 
     def __call__(self, reports: list[dict]) -> tuple[dict, Boxes | None]:
         skipped = [_entry(r) for r in reports if not r["clips"]]
@@ -160,12 +164,25 @@ class _Finish:
         if len(skipped) == len(reports):
             raise self._nothing_usable(skipped)
         boxes = self.boxes and self.boxes.of_videos(r["video"] for r in reports if r["clips"])
-        return {"skipped": skipped, "cut_short": cut, "silent_clips": silent}, boxes
+        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent}, boxes
+
+    def _told_by_the_corpus(self, skipped: list[dict]) -> dict:
+        unused = [{"video": name, "reason": reason} for name, reason in self.corpus.skipped.items()]
+        if unused:
+            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out, as are {len(unused) - 1} others)")
+        if self.corpus.missing:
+            say(f"{len(self.corpus.missing)} of {self.corpus.listed} listed videos are not there; store.json names them")
+        if self.corpus.note:
+            say(f"note: {self.corpus.note}")
+        told = {"skipped": [*unused, *skipped]}
+        if self.corpus.listed:
+            told |= {"listed": self.corpus.listed, "missing": list(self.corpus.missing)}
+        return told | ({"note": self.corpus.note} if self.corpus.note else {})
 
     def _nothing_usable(self, skipped: list[dict]) -> DsolError:
         first = skipped[0]
         what = f"has no usable video: {first['video']} {first['reason']}"
-        return DsolError(self.corpus, what, "give videos with pictures and sound")
+        return DsolError(self.folder, what, "give videos with pictures and sound")
 
 
 def _entry(report: dict) -> dict:
@@ -174,10 +191,10 @@ def _entry(report: dict) -> dict:
 
 def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     """The annotations to use; says how many belong to no video."""
-    boxes = Boxes.load(file) if file else corpus.boxes
+    names = {video.name for video in corpus.videos}
+    boxes = attach(read_boxes(file), known_names(names)) if file else corpus.boxes
     if boxes is None:
         return None
-    names = {video.name for video in corpus.videos}
     annotated = {frame.video for frame in boxes}
     strangers = sorted(annotated - names)
     if file and annotated and len(strangers) == len(annotated):
@@ -197,7 +214,8 @@ def _jobs(corpus: Corpus, boxes: Boxes | None, size: int) -> list[Job]:
 
 def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None) -> dict:
     """What the store depends on: names and sizes stand for the content of the files."""
-    videos = [[v.name, v.category, v.split, v.path.stat().st_size if v.path.exists() else None] for v in corpus.videos]
+    videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
+               *([] if v.sound is None else [v.sound.name])] for v in corpus.videos]  # fmt: skip
     return {
         "by": "prepare",
         "corpus": folder.resolve().name,

@@ -1,4 +1,4 @@
-"""Every annotation format of the field, read into `Boxes` and written from it.
+"""Every annotation format of the field, read into `Boxes`. `annotation_writers` is the way back.
 
     native     boxes.json of this project
     dsol       solotest.json, duettest.json: key YTID_0_1000/frame_SSS/NNNNN.jpg, xywh fractions, category ids
@@ -131,9 +131,10 @@ def _read_native(data: Any, path: Path) -> Boxes:
 
 def _read_dsol(data: dict, path: Path) -> Boxes:
     def frame(key: str, entry: dict) -> Frame:
-        video, _, picture = key.split("/")
-        boxes = (_named(MUSIC_IDS, b["category_id"], b["normbox"], path, key) for b in entry["bbox"])
-        return Frame(video[:ID_LENGTH], int(Path(picture).stem) / MUSIC_FPS, tuple(boxes), key)
+        video, second, picture = key.split("/")
+        boxes = (official_box(MUSIC_IDS, b["category_id"], b["normbox"], path, key) for b in entry["bbox"])
+        time_s = _music_time(second.removeprefix("frame_"), Path(picture).stem, path, key)
+        return Frame(video[:ID_LENGTH], time_s, tuple(boxes), key)
 
     return Boxes(tuple(sorted(MUSIC_IDS.values())), tuple(frame(key, entry) for key, entry in data.items()))
 
@@ -141,7 +142,7 @@ def _read_dsol(data: dict, path: Path) -> Boxes:
 def _read_audioset(data: dict, path: Path) -> Boxes:
     def frame(key: str, entry: dict) -> Frame:
         video, second = key.rsplit("/", 1)
-        boxes = (_named(AUDIOSET_IDS, b["category"], b["normbox"], path, key) for b in entry["bbox"])
+        boxes = (official_box(AUDIOSET_IDS, b["category"], b["normbox"], path, key) for b in entry["bbox"])
         return Frame(video, float(second), tuple(boxes), key)
 
     return Boxes(tuple(AUDIOSET_IDS.values()), tuple(frame(key, entry) for key, entry in data.items()))
@@ -152,9 +153,19 @@ def _read_avgn(data: list, path: Path) -> Boxes:
         key = entry["file"]
         sources = [name.removeprefix("bbox") for name in entry if name.startswith("bbox")]
         boxes = (Box(entry[f"class{s}"], _xywh(entry[f"bbox{s}"], path, key)) for s in sources)
-        return Frame(key[:ID_LENGTH], int(key.rsplit("_", 1)[1]) / MUSIC_FPS, tuple(boxes), key)
+        time_s = _music_time(*key[ID_LENGTH + 1 :].split("_"), path, key)
+        return Frame(key[:ID_LENGTH], time_s, tuple(boxes), key)
 
     return _collected(frame(entry) for entry in data)
+
+
+def _music_time(second: str, number: str, path: Path, key: str) -> float:
+    """Seconds from the start of the video. The videos were annotated at 30 frames a second, whatever yours has."""
+    time_s = int(number) / MUSIC_FPS
+    if int(time_s) != int(second):
+        what = f"is number {int(number)} and in second {int(second)}, which is not {MUSIC_FPS} frames a second"
+        raise DsolError(f"{path}, frame {key}", what, "number frames at 30 a second, or write a boxes.json")
+    return time_s
 
 
 def _read_vggss(data: list | dict, path: Path) -> Boxes:
@@ -181,8 +192,12 @@ def _flickr_frame(file: Path) -> Frame:
         corners = [[int(child.text or "") for child in list(box)[-4:]] for box in found]  # a name may come first
     except (OSError, ElementTree.ParseError, ValueError) as error:
         raise DsolError(file, f"is no annotation of Flickr-SoundNet: {error}", "leave it out") from None
+    for left, top, right, bottom in corners:
+        if not (left < right <= FLICKR_PIXELS and top < bottom <= FLICKR_PIXELS and min(left, top) >= 0):
+            what = f"box {[left, top, right, bottom]} has no area or leaves the {FLICKR_PIXELS} pixels"
+            raise DsolError(file, what, "write left, top, right, bottom; are these x, y, width, height?")
     boxes = (_from_corners([v / FLICKR_PIXELS for v in box]) for box in corners)
-    return Frame(file.stem, 0.0, tuple(Box(FLICKR_CATEGORY, _xywh(b, file, file.stem)) for b in boxes), file.stem)
+    return Frame(file.stem, 0.0, tuple(Box(FLICKR_CATEGORY, b) for b in boxes), file.stem)
 
 
 def _read_coco(data: dict, path: Path) -> Boxes:
@@ -212,7 +227,12 @@ READERS: dict[str, Callable[[Any, Path], Boxes]] = {
 }
 
 
-def _named(ids: Mapping[int, str], number: int, xywh: Iterable[float], path: Path, key: str) -> Box:
+def official_box(ids: Mapping[int, str], number: int, xywh: Iterable[float], path: Path, key: str) -> Box:
+    """A box whose category is a number of `MUSIC_IDS` or `AUDIOSET_IDS`, checked.
+
+    Raises:
+        DsolError: an unknown number, or a box outside its frame.
+    """
     if number not in ids:
         raise DsolError(f"{path}, frame {key}", f"has the unknown category id {number}", f"known: {sorted(ids)}")
     return Box(ids[number], _xywh(xywh, path, key))

@@ -31,13 +31,18 @@ def read(folder: Path) -> Corpus:
         >>> [video.name for video in read(Path("music_mini")).videos][:1]
         ['accordion/1oz3h9doX_g.mp4']
     """
-    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_videos(folder))
+    root, names = tree(folder)
     if not names:
         raise DsolError(folder, "has no videos in it", "give a folder that videos lie in, at any depth")
-    root = folder
-    if all(name.startswith(f"{LONE_FOLDER}/") for name in names):
-        root, names = folder / LONE_FOLDER, [name.removeprefix(f"{LONE_FOLDER}/") for name in names]
     return Corpus(tuple(entry(root, name) for name in names), _boxes(root, folder))
+
+
+def tree(folder: Path) -> tuple[Path, list[str]]:
+    """Where names begin, and the names of all videos below it, sorted."""
+    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_videos(folder))
+    if names and all(name.startswith(f"{LONE_FOLDER}/") for name in names):
+        return folder / LONE_FOLDER, [name.removeprefix(f"{LONE_FOLDER}/") for name in names]
+    return folder, names
 
 
 def entry(root: Path, name: str) -> VideoEntry:

@@ -125,7 +125,7 @@ def answer_frames(
     for start in track(range(0, len(seen), BATCH), label, unit=f"batches of {BATCH} frames"):
         part = slice(start, start + BATCH)
         frames = [clips.frame(*place) for place in seen[part]]
-        waveforms = np.stack([clips.waveform(row) for row, _ in heard[part]])
+        waveforms = np.stack([clips.sound(row) for row, _ in heard[part]])
         answer = system.answer(frames, waveforms, [frame.key for frame in boxes.frames[part]])
         if names is None:
             yield Maps(answer.keys, answer.area)

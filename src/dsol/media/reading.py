@@ -4,8 +4,8 @@ Picture and sound are read by two independent readers of the same file, in step:
 tracks, no more than one second is held.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
@@ -31,12 +31,14 @@ class Second:
         frames: (T, height, width, 3) uint8 RGB, the picture on screen at `times_s`.
         times_s: (T,) seconds from the start of the video: index, index + 1/T, …
         waveform: (16000,) float32 in [-1, 1], 16 kHz mono.
+        extras: what else belongs to it, as a file: name -> bytes. See `dsol.store.shards`. A video has none.
     """
 
     index: int
     frames: np.ndarray
     times_s: np.ndarray
     waveform: np.ndarray
+    extras: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read_seconds(

@@ -9,11 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 import soxr
+from av.error import FFmpegError
 
 from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError
-from dsol.media.opening import decoded
+from dsol.media.opening import decoded, reason
 
+RECORDINGS = "ogg,wav,flac,mp3,mov,mp4,m4a"  # containers of sound alone
 GAP_S = 0.05  # seconds by which time stamps may stray from the count of samples: rounding, not a gap
 REENCODE = "write it anew: ffmpeg -i IN -ar 48000 -ac 2 OUT.mp4"
 
@@ -103,3 +105,23 @@ def floats(frame: av.AudioFrame) -> np.ndarray:
     if samples.dtype.kind == "i":
         return samples.astype(np.float32) / 2 ** (8 * samples.dtype.itemsize - 1)
     return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
+
+
+def read_sound(path: str | Path) -> np.ndarray:
+    """A recording without picture, whole: (n,) float32 in [-1, 1], 16 kHz mono.
+
+    Args:
+        path: an ogg, wav, flac, mp3 or m4a file that fits into memory.
+
+    Raises:
+        DsolError: it cannot be read, or holds no sound.
+    """
+    try:
+        with av.open(f"file:{path}", options={"format_whitelist": RECORDINGS}, metadata_errors="ignore") as container:
+            stream = container.streams.audio[0]
+            parts = [floats(frame).mean(0) for frame in container.decode(stream)]
+            sound = soxr.resample(np.concatenate(parts), stream.rate, SAMPLE_RATE)
+    except (FFmpegError, ValueError, IndexError) as error:
+        what = f"is no recording: {reason(error)}"
+        raise DsolError(path, what, "give an ogg, wav, flac, mp3 or m4a file") from None
+    return sound.astype(np.float32).clip(-1, 1)

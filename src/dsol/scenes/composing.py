@@ -10,6 +10,7 @@ import numpy as np
 
 from dsol.boxes import Box, Boxes, Frame
 from dsol.clip import SAMPLE_RATE
+from dsol.corpora import SYNTHESIS
 from dsol.errors import DsolError
 from dsol.progress import say
 from dsol.scenes.choosing import Choice, Sources
@@ -39,7 +40,7 @@ def compose(
     """Make scenes of several objects of which some sound, as MUSIC-Synthetic was made.
 
     Categories are drawn alike often, then a video, then a second of it. All sources of a scene are from one
-    split, which becomes the scene's. A scene is annotated where the frames of all its sources are; the boxes of
+    split, which becomes the scene's; scenes of the split "synthesis" are for training. A scene is annotated where the frames of all its sources are; the boxes of
     silent sources are kept, as not sounding.
 
     Args:
@@ -126,7 +127,7 @@ class SceneMaker:
             "video": f"scene/{number:06d}",
             "second": 0,
             "category": None,
-            "split": choice.split,
+            "split": "train" if choice.split == SYNTHESIS else choice.split,
             "sounding": [label for label, sounds in zip(choice.labels, choice.sounds, strict=True) if sounds],
             "sources": [self.clips[i] for i in choice.clips],
             "source_sounds": list(choice.sounds),
@@ -163,7 +164,8 @@ class SceneMaker:
             for report in reports
             for video, boxes in report["frames"]
         )
-        return {}, Boxes(self.store.boxes.categories, frames) if frames else None
+        note = {name: text for name, text in self.store.info.items() if name == "note"}
+        return note, Boxes(self.store.boxes.categories, frames) if frames else None
 
 
 def _digest(value: Any) -> str:

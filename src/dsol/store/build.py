@@ -208,5 +208,5 @@ def _join(folder: Path, names: list[str], target: Path, number: int) -> list[dic
 
 
 def _moved(row: dict, shard: int, start: int) -> dict:
-    offsets = [start + offset for offset in row["frame_offset"]]
-    return {**row, "shard": shard, "frame_offset": offsets, "sound_offset": start + row["sound_offset"]}
+    lists = {name: [start + offset for offset in row[name]] for name in ("frame_offset", "extra_offset") if name in row}
+    return {**row, **lists, "shard": shard, "sound_offset": start + row["sound_offset"]}

@@ -31,7 +31,9 @@ class Row:
         shard: number of the tar file.
         frame_offset, frame_size: bytes, one a frame.
         sound_offset, sound_size: bytes.
-        checksum: CRC-32 of the frames' and the sound's bytes.
+        checksum: CRC-32 of the frames', the sound's and the extras' bytes.
+        extras: names of what else is kept of it, see `shards.EXTRAS`; None where there is nothing.
+        extra_offset, extra_size: bytes, one an extra.
     """
 
     clip: str
@@ -51,6 +53,9 @@ class Row:
     sound_offset: int
     sound_size: int
     checksum: int
+    extras: tuple[str, ...] | None = None
+    extra_offset: tuple[int, ...] | None = None
+    extra_size: tuple[int, ...] | None = None
 
 
 def schema() -> "pa.Schema":
@@ -64,6 +69,7 @@ def schema() -> "pa.Schema":
         ("times_s", pa.list_(pa.float64())), ("rms", pa.float32()), ("member", text), ("shard", pa.int32()),
         ("frame_offset", pa.list_(whole)), ("frame_size", pa.list_(whole)),
         ("sound_offset", whole), ("sound_size", whole), ("checksum", whole),
+        ("extras", names), ("extra_offset", pa.list_(whole)), ("extra_size", pa.list_(whole)),
     ])  # fmt: skip
 
 
@@ -95,7 +101,7 @@ class IndexWriter:
 
 
 def read_index(path: Path) -> "pa.Table":
-    """The whole index. Raises OSError or ValueError if it cannot be read."""
+    """The whole index; a column that an older one lacks is null. Raises OSError or ValueError if it cannot be read."""
     import pyarrow.parquet as pq
 
     return pq.read_table(path, schema=schema(), memory_map=False)

@@ -14,7 +14,16 @@ from dsol.boxes import Boxes
 from dsol.clip import Clip
 from dsol.errors import DsolError
 from dsol.store.index import INDEX, Places, Row, read_index
-from dsol.store.shards import ShardFiles, decode_jpeg, decode_wav, shard_name
+from dsol.store.shards import (
+    LOG_MEL,
+    MASK,
+    ShardFiles,
+    decode_jpeg,
+    decode_log_mel,
+    decode_mask,
+    decode_wav,
+    shard_name,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -131,6 +140,31 @@ class Store:
     def sound_bytes(self, i: int) -> bytes:
         """The sound of clip i as it is stored, a 16-bit WAV file."""
         return self._read(i, int(self._places.sound_offset[i]), int(self._places.sound_size[i]))
+
+    def sound(self, i: int) -> np.ndarray:
+        """What is heard in clip i: its waveform, or its log-mel spectrogram (201, 64) where nothing else is known.
+
+        `dsol.sound.log_mel` takes either. A clip of the second kind has a silent waveform.
+        """
+        log_mel = self.extra(i, LOG_MEL)
+        return self.waveform(i) if log_mel is None else decode_log_mel(log_mel)
+
+    def mask(self, i: int) -> np.ndarray | None:
+        """Where the object of clip i is in its first frame: (height, width) bool; None where that is not known."""
+        mask = self.extra(i, MASK)
+        return None if mask is None else decode_mask(mask)
+
+    @cached_property
+    def _extras(self) -> list:
+        return self.column("extras")
+
+    def extra(self, i: int, name: str) -> bytes | None:
+        """What clip i keeps under the name of an extra, as it is stored; None where it has none such."""
+        if name not in (self._extras[i] or ()):
+            return None
+        row = self.row(i)
+        k = (row.extras or ()).index(name)
+        return self._read(i, (row.extra_offset or ())[k], (row.extra_size or ())[k])
 
     def _read(self, i: int, offset: int, size: int) -> bytes:
         shard = int(self._places.shard[i])

@@ -1,6 +1,7 @@
 """The bytes of a store: clips as members of tar files that WebDataset reads.
 
     clip -> <member>.json, <member>.0.jpg, <member>.1.jpg, ..., <member>.wav -> tar body + offsets
+                                                             <member>.<extra> where a clip has more to keep
 
 A body is a tar file without its end marker, so bodies can be joined by joining their bytes. Headers carry no
 time, user or machine: the same clips give the same bytes.
@@ -14,7 +15,7 @@ import re
 import struct
 import tarfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,8 @@ JPEG_QUALITY = 90  # Pillow's scale, 4:2:0
 WAV_HEADER = 44  # bytes before the samples of a .wav
 END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
 MAX_MEMBER = 60  # characters of a video's name kept in its members' names
+MASK = "mask.png"  # extra: where the object is in the first frame, one bit a pixel
+LOG_MEL = "mel.npy"  # extra: (201, 64) float32 in place of a sound that is to be had in no other form
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
@@ -52,6 +55,23 @@ def encode_wav(waveform: np.ndarray) -> bytes:
 def decode_wav(data: bytes) -> np.ndarray:
     """What `encode_wav` wrote, as (samples,) float32."""
     return np.frombuffer(data, "<i2", offset=WAV_HEADER).astype(np.float32) / 32768.0
+
+
+def encode_log_mel(log_mel: np.ndarray) -> bytes:
+    """(201, 64) float as a .npy."""
+    data = io.BytesIO()
+    np.save(data, log_mel.astype(np.float32), allow_pickle=False)
+    return data.getvalue()
+
+
+def decode_log_mel(data: bytes) -> np.ndarray:
+    """What `encode_log_mel` wrote, (201, 64) float32."""
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def decode_mask(data: bytes) -> np.ndarray:
+    """A mask as (height, width) bool."""
+    return np.array(Image.open(io.BytesIO(data)).convert("1"))
 
 
 def member_name(video: str, second: int) -> str:
@@ -98,13 +118,16 @@ class TarBody:
         self.size = offset + len(data) + -len(data) % tarfile.BLOCKSIZE
         return offset, len(data)
 
-    def add_clip(self, facts: dict, frames: Sequence[np.ndarray], waveform: np.ndarray) -> dict:
+    def add_clip(
+        self, facts: dict, frames: Sequence[np.ndarray], waveform: np.ndarray, extras: Mapping[str, bytes] | None = None
+    ) -> dict:
         """Write one clip.
 
         Args:
             facts: what is known of it, JSON: at least video, second and times_s; goes into the .json member.
             frames: T pictures (height, width, 3) uint8.
             waveform: (16000,) float32.
+            extras: what else to keep: `MASK` or `LOG_MEL` -> bytes.
 
         Returns:
             Its row of the index, with offsets from the beginning of this body.
@@ -115,6 +138,8 @@ class TarBody:
         pictures, sound = [encode_jpeg(frame) for frame in frames], encode_wav(waveform)
         places = [self.add(f"{member}.{j}.jpg", picture) for j, picture in enumerate(pictures)]
         sound_offset, sound_size = self.add(f"{member}.wav", sound)
+        more = dict(extras or {})
+        kept = [self.add(f"{member}.{name}", data) for name, data in more.items()]
         return {
             **facts,
             "rms": float(rms(waveform)),
@@ -123,8 +148,10 @@ class TarBody:
             "frame_size": [size for _, size in places],
             "sound_offset": sound_offset,
             "sound_size": sound_size,
-            "checksum": checksum(*pictures, sound),
-        }
+            "checksum": checksum(*pictures, sound, *more.values()),
+            **({"extras": list(more), "extra_offset": [offset for offset, _ in kept],
+                "extra_size": [size for _, size in kept]} if more else {}),
+        }  # fmt: skip
 
 
 def checksum(*data: bytes) -> int:

@@ -20,7 +20,8 @@ class System(Protocol):
 
         Args:
             frames: B pictures, (height, width, 3) uint8 RGB of any size.
-            waveforms: (B, 16000) float32, one second of 16 kHz mono sound around each picture.
+            waveforms: (B, 16000) float32, one second of 16 kHz mono sound around each picture; or (B, 201, 64), its
+                log-mel spectrogram, where nothing else is to be had (the official synthetic scenes).
             keys: B names, handed through to `Maps.keys`.
         """
         ...

@@ -116,7 +116,7 @@ class _Reader(Dataset):
 
     def _batch(self, index: int) -> tuple[Tensor, Tensor]:
         frames = np.stack([self.store.frame(row, j) for row, j in self.picks[index]])
-        waveforms = np.stack([self.store.waveform(row) for row, _ in self.picks[index]])
+        waveforms = np.stack([self.store.sound(row) for row, _ in self.picks[index]])
         return torch.from_numpy(frames), torch.from_numpy(waveforms)
 
 

@@ -193,4 +193,5 @@ def provenance(path: Path, clips: Store, config: Config) -> dict[str, Any]:
         "dsol": dsol.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
+        **({"note": clips.info["note"]} if "note" in clips.info else {}),
     }

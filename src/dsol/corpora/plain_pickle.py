@@ -1,0 +1,94 @@
+"""An array out of a pickle, and nothing else.
+
+Unpickling runs what the file says. Here no class of the file is ever looked up: the few names that a pickled array
+uses stand for plain containers of this module, any other name ends the reading, and the array is made of the bytes
+that they hold.
+"""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dsol.errors import DsolError
+
+FLOATS = ("f2", "f4", "f8")
+REMEDY = "fetch it again; a file that asks for more than an array is not opened"
+
+
+class _Type:
+    """What the file says of the array's type."""
+
+    def __init__(self, name: str, *_: Any):
+        self.name, self.order = name, "="
+
+    def __setstate__(self, state: tuple):
+        self.order = {"|": "="}.get(state[1], state[1])
+
+
+class _Array:
+    """What the file says of the array."""
+
+    def __init__(self, *_: Any):
+        self.shape, self.type, self.fortran, self.data = (), _Type(""), False, b""
+
+    def __setstate__(self, state: tuple):
+        _, self.shape, self.type, self.fortran, self.data = state
+
+
+def _from_buffer(data: bytes, kind: _Type, shape: tuple, order: str) -> _Array:
+    array = _Array()
+    array.__setstate__((1, shape, kind, order == "F", data))
+    return array
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Bytes in pickles of old protocols."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"asks for the encoding {encoding}")
+    return text.encode("latin1")
+
+
+STAND_INS = {
+    ("multiarray", "_reconstruct"): _Array,
+    ("numeric", "_frombuffer"): _from_buffer,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Type,
+    ("_codecs", "encode"): _encode,
+}
+INSIDE_NUMPY = {f"numpy.{core}.{module}": module for core in ("core", "_core") for module in ("multiarray", "numeric")}
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        found = STAND_INS.get((INSIDE_NUMPY.get(module, module), name))
+        if found is None:
+            raise pickle.UnpicklingError(f"asks for {module}.{name}")
+        return found
+
+
+def load_array(path: str | Path) -> np.ndarray:
+    """The array of floats in a pickle of any protocol, of Python 2 or 3.
+
+    Raises:
+        DsolError: the file cannot be read, or holds anything but an array of floats.
+
+    Example:
+        >>> load_array("audio/0001.pkl").shape                                 # doctest: +SKIP
+        (201, 64)
+    """
+    try:
+        with open(path, "rb") as file:
+            found = _Reader(file, encoding="latin1").load()
+        return _array(found)
+    except Exception as error:  # a broken pickle raises whatever its opcodes run into
+        raise DsolError(path, f"is no pickled array of floats: {error or type(error).__name__}", REMEDY) from None
+
+
+def _array(found: Any) -> np.ndarray:
+    if not isinstance(found, _Array) or found.type.name not in FLOATS or found.type.order not in "<>=":
+        raise ValueError(f"it holds {getattr(getattr(found, 'type', found), 'name', type(found).__name__)}")
+    data = found.data.encode("latin1") if isinstance(found.data, str) else bytes(found.data)
+    flat = np.frombuffer(data, np.dtype(found.type.order + found.type.name))
+    return flat.reshape(found.shape, order="F" if found.fortran else "C").astype(np.float32)
