@@ -255,8 +255,20 @@ def test_annotations_follow_their_videos(corpus, tmp_path, capfd):
         prepare(corpus, tmp_path / "other", boxes=file, workers=1)
 
 
+def test_official_annotations_find_their_videos_in_any_tree(tmp_path):
+    corpus = write_folder(tmp_path / "corpus", ["x/1Ju4S0qeDqw_0_1000.mp4", "party.mp4"])
+    key = "1Ju4S0qeDqw_0_1000/frame_001/00037.jpg"
+    entry = {"bbox": [{"normbox": [0, 0, 0.5, 0.5], "category_id": 1}]}
+    (tmp_path / "solotest.json").write_text(json.dumps({key: entry}))
+    made = prepare(corpus, tmp_path / "store", boxes=tmp_path / "solotest.json", workers=1)
+    (frame,) = made.boxes
+    assert (frame.video, frame.key) == ("x/1Ju4S0qeDqw_0_1000.mp4", key)
+    assert made.find(frame.video, frame.time_s) == (made.index("x/1Ju4S0qeDqw_0_1000.mp4@1"), 1)
+
+
 def test_a_worker_starts_without_torch():
-    code = "import sys, dsol.prepare, dsol.corpora.folders; print('torch' in sys.modules, 'pyarrow' in sys.modules)"
+    code = "import sys, dsol.prepare, dsol.corpora.stills, dsol.corpora.music_synthetic; "
+    code += "print('torch' in sys.modules, 'pyarrow' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 

@@ -201,6 +201,14 @@ def test_a_scene_never_mixes_splits(solo, tmp_path):
     assert all(clip.startswith(f"{row.split}/") for row in made.rows for clip in row.sources)
 
 
+def test_scenes_of_the_clips_set_aside_for_them_are_for_training(tmp_path):
+    videos = [f"{split}/{category}/0.mp4" for split in ("synthesis", "train", "test") for category in CATEGORIES]
+    solo = make_solo(tmp_path / "solo", videos, [])
+    scenes = compose(solo, tmp_path / "scenes", scenes=10, tile=TILE, split="synthesis")
+    assert {row.split for row in scenes.rows} == {"train"}
+    assert {clip.split("/")[0] for row in scenes.rows for clip in row.sources} == {"synthesis"}
+
+
 def test_silent_clips_are_no_sources(solo, tmp_path):
     made = compose(solo, tmp_path / "store", scenes=60, tile=32, split="train")
     assert not any("s.mp4" in clip for row in made.rows for clip in row.sources)

@@ -109,3 +109,8 @@ def test_silence_is_a_matter_of_level(level_db, silent):
     square = SOUNDS["full scale"]
     level = 10 ** (level_db / 20) / rms(square)
     assert is_silent(np.stack([square * level, square]))[0] == silent
+
+
+def test_a_log_mel_stays_what_it_is():
+    spectrum = log_mel(torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (3, 16_000))))
+    assert torch.equal(log_mel(spectrum), spectrum)

@@ -1,5 +1,6 @@
 """A store gives back what was put in, from any process, and is an ordinary WebDataset."""
 
+import io
 import json
 import os
 import pickle
@@ -12,14 +13,27 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from dsol.boxes import Box, Boxes, Frame
 from dsol.errors import DsolError
+from dsol.inspect import inspect
 from dsol.store import Store
 from dsol.store import build as building
 from dsol.store.build import Part, build, finished
-from dsol.store.shards import decode_jpeg, decode_wav, encode_jpeg, encode_wav, member_name, slug
+from dsol.store.shards import (
+    LOG_MEL,
+    MASK,
+    decode_jpeg,
+    decode_wav,
+    encode_jpeg,
+    encode_log_mel,
+    encode_wav,
+    member_name,
+    slug,
+)
 
 MADE = {"by": "test"}
 BOXES = Boxes(("cello",), (Frame("cello/v0.mp4", 1.02, (Box("cello", (0.1, 0.2, 0.5, 0.6)),)),
@@ -237,3 +251,50 @@ def test_two_processes_do_not_make_the_same_store(tmp_path):
 
 def test_jpeg_keeps_the_shape():
     assert decode_jpeg(encode_jpeg(np.zeros((7, 5, 3), np.uint8))).shape == (7, 5, 3)
+
+
+def make_with_extras(task: Task, body) -> tuple[list[dict], dict]:
+    rows = []
+    for second in range(task.seconds):
+        facts = {"video": name(task.video), "second": second, "times_s": [float(second)]}
+        extras = {MASK: mask_of(second), LOG_MEL: encode_log_mel(np.full((201, 64), -second))} if second else {}
+        rows.append(body.add_clip(facts, [picture(task.video, second, 0)], sound(task.video, second), extras))
+    return rows, {}
+
+
+def mask_of(second: int) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(np.arange(32)[:, None] < second + np.zeros((1, 24))).save(data, "PNG")
+    return data.getvalue()
+
+
+def test_extras_come_back_and_clips_without_have_none(tmp_path):
+    parts = [Part(slug(name(v)), Task(v, 3)) for v in range(2)]
+    store = build(
+        tmp_path / "store", MADE, parts, make_with_extras, lambda _: ({}, None), "Making", "videos", workers=1
+    )
+    for i, second in enumerate((0, 1, 2, 0, 1, 2)):
+        mask = store.mask(i)
+        assert (mask is None) == (second == 0)
+        assert mask is None or (mask.shape, mask.sum()) == ((32, 24), 24 * second)
+        heard = np.full((201, 64), -second) if second else store.waveform(i)
+        np.testing.assert_array_equal(store.sound(i), heard)
+    assert store.extra(1, "other.txt") is None
+    assert inspect(store.path)["extras"] == {MASK: 4, LOG_MEL: 4}
+    row = store.row(5)
+    with open(store.path / "shard-00000.tar", "r+b") as shard:
+        shard.seek(row.extra_offset[1] + 500)
+        shard.write(b"x")
+    with pytest.raises(DsolError, match=r"v1\.mp4@2 .*has changed"):
+        inspect(store.path)
+
+
+def test_a_store_of_before_there_were_extras_is_read(tmp_path, store):
+    old = shutil.copytree(store.path, tmp_path / "old")
+    table = pq.read_table(old / "index.parquet")
+    pq.write_table(table.drop_columns(["extras", "extra_offset", "extra_size"]), old / "index.parquet")
+    found = Store.open(old)
+    assert found.rows == store.rows
+    np.testing.assert_array_equal(found.sound(4), store.waveform(4))
+    assert found.mask(4) is None
+    assert inspect(old)["extras"] == {}

@@ -112,7 +112,8 @@ def _members(store: Store, shard: int) -> dict[str, tuple[int, int]]:
     places = {}
     for number, member, offsets, sizes, offset, size, *extras in zip(*map(store.column, names), strict=True):
         if number == shard:
-            places |= {f"{member}.{name}": (at, long) for name, at, long in zip(*(x or () for x in extras), strict=True)}
+            for name, *place in zip(*(values or () for values in extras), strict=True):
+                places[f"{member}.{name}"] = tuple(place)
             places |= {f"{member}.{j}.jpg": place for j, place in enumerate(zip(offsets, sizes, strict=True))}
             places[f"{member}.wav"] = offset, size
     return places

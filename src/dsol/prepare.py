@@ -167,17 +167,17 @@ class _Finish:
         return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent}, boxes
 
     def _told_by_the_corpus(self, skipped: list[dict]) -> dict:
+        missing, listed, note = self.corpus.missing, self.corpus.listed, self.corpus.note
         unused = [{"video": name, "reason": reason} for name, reason in self.corpus.skipped.items()]
         if unused:
-            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out, as are {len(unused) - 1} others)")
-        if self.corpus.missing:
-            say(f"{len(self.corpus.missing)} of {self.corpus.listed} listed videos are not there; store.json names them")
-        if self.corpus.note:
-            say(f"note: {self.corpus.note}")
-        told = {"skipped": [*unused, *skipped]}
-        if self.corpus.listed:
-            told |= {"listed": self.corpus.listed, "missing": list(self.corpus.missing)}
-        return told | ({"note": self.corpus.note} if self.corpus.note else {})
+            others = f", as are {len(unused) - 1} others" if len(unused) > 1 else ""
+            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out{others}; store.json names all)")
+        if missing:
+            say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
+        if note:
+            say(f"note: {note}")
+        told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
+        return told | ({"note": note} if note else {})
 
     def _nothing_usable(self, skipped: list[dict]) -> DsolError:
         first = skipped[0]

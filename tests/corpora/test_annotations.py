@@ -3,7 +3,10 @@
 import json
 import re
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dsol.boxes import Box, Boxes, Frame
 from dsol.corpora.annotations import READERS, read_boxes, to_coco
@@ -123,6 +126,81 @@ def test_coco_of_other_tools_is_read(tmp_path):
 def test_what_does_not_fit_its_format_is_refused(tmp_path, data, says):
     with pytest.raises(DsolError, match=re.escape(says)):
         read_boxes(file_of(tmp_path, data))
+
+
+def official(frames: int, videos: int, boxes: int) -> list[tuple[str, int, int, int]]:
+    """(id, second, quarter, number of boxes) of as many frames as an official file has."""
+    each, rest = divmod(boxes, frames)
+    return [(f"{k % videos:011d}", k // videos // 4, k // videos % 4, each + (k < rest)) for k in range(frames)]
+
+
+def dsol_entry(one: str, second: int, quarter: int, count: int) -> tuple[str, dict]:
+    found = [{"box": [1, 2, 3, 4], "normbox": [0.1, 0.2, 0.3, 0.4], "category_id": n} for n in (1, 3)[:count]]
+    key = f"{one}_0_1000/frame_{second:03d}/{30 * second + 7 * quarter:05d}.jpg"
+    return key, {"bbox": found, "wdith": 640, "height": 360}
+
+
+def audioset_entry(one: str, second: int, quarter: int, count: int) -> tuple[str, dict]:
+    found = [{"category": n, "normbox": [0.1, 0.2, 0.3, 0.4]} for n in range(count)]
+    return f"{one}/{4 * second + quarter}", {"bbox": found}
+
+
+@pytest.mark.parametrize(
+    ("entry", "frames", "videos", "boxes"),
+    [(dsol_entry, 13_472, 27, 12_356), (dsol_entry, 11_512, 16, 15_035), (audioset_entry, 4_503, 566, 7_403)],
+    ids=["solo", "duet", "audioset"],
+)
+def test_files_of_the_official_sizes_keep_every_frame_and_box(tmp_path, entry, frames, videos, boxes):
+    found = read_boxes(file_of(tmp_path, dict(entry(*facts) for facts in official(frames, videos, boxes))))
+    assert len(found) == len({frame.key for frame in found}) == frames
+    assert len({frame.video for frame in found}) == videos
+    assert sum(len(frame.boxes) for frame in found) == boxes
+    assert len({(frame.video, frame.time_s) for frame in found}) == frames
+
+
+@pytest.mark.parametrize(
+    ("data", "format"),
+    [
+        ({"1Ju4S0qeDqw_0_1000/frame_013/00325.jpg": {"bbox": []}}, "dsol"),  # 13 s at 25 frames a second
+        ([{"file": "1Ju4S0qeDqw_013_00325"}], "avgn"),
+    ],
+)
+def test_frames_that_are_not_numbered_at_30_a_second_are_refused(tmp_path, data, format):
+    with pytest.raises(DsolError, match="is number 325 and in second 13, which is not 30 frames a second"):
+        read_boxes(file_of(tmp_path, data), format)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["dsol", "audioset", "avgn", "vggss", "coco", "native", "flickr"]))
+def test_a_file_in_the_other_convention_is_refused(tmp_path_factory, seed, format):
+    """Twenty boxes around the middle of the frame, xywh written as corners and corners as xywh."""
+    folder, random = tmp_path_factory.mktemp("swapped"), np.random.default_rng(seed)
+    low, high = random.uniform(0.2, 0.45, (20, 2)), random.uniform(0.55, 0.95, (20, 2))
+    corners, xywh = np.hstack([low, high]), np.hstack([low, (high - low) * random.uniform(0.2, 0.3)])
+    write_swapped(folder, format, corners.tolist(), xywh.tolist())
+    with pytest.raises(DsolError, match=r"without area|no area or leaves"):
+        read_boxes(folder if format == "flickr" else folder / "boxes.json")
+
+
+def write_swapped(folder, format, corners, xywh):
+    """A file of each format, its boxes in the convention that the format does not have."""
+    if format == "flickr":
+        for k, (x, y, w, h) in enumerate(xywh):
+            numbers = [round(256 * v) for v in (x, y, w, h)]
+            tags = "".join(f"<{n}>{v}</{n}>" for n, v in zip(("xmin", "ymin", "xmax", "ymax"), numbers, strict=True))
+            file_of(folder, f"<annotation><a><bbox>{tags}</bbox></a></annotation>", f"{k}.xml")
+        return
+    file_of(folder, {
+        "dsol": {f"{k:011d}_0_1000/frame_000/00000.jpg": {"bbox": [{"normbox": b, "category_id": 1}]}
+                 for k, b in enumerate(corners)},
+        "audioset": {f"{k:011d}/0": {"bbox": [{"normbox": b, "category": 1}]} for k, b in enumerate(corners)},
+        "avgn": [{"file": f"{k:011d}_000_00000", "class": "c", "bbox": b} for k, b in enumerate(corners)],
+        "vggss": [{"file": str(k), "class": "c", "bbox": [b]} for k, b in enumerate(xywh)],
+        "coco": {"images": [{"id": 1, "file_name": "a", "width": 1, "height": 1}], "categories": [{"id": 1, "name": "c"}],
+                 "annotations": [{"image_id": 1, "category_id": 1, "bbox": b} for b in corners]},
+        "native": {"categories": ["c"], "frames": [{"video": "a", "time_s": 0, "boxes": [{"category": "c", "xywh": b}
+                                                    for b in corners]}]},
+    }[format])  # fmt: skip
 
 
 def test_a_missing_file_an_empty_folder_and_an_unknown_format_are_refused(tmp_path):

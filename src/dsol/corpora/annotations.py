@@ -153,7 +153,7 @@ def _read_avgn(data: list, path: Path) -> Boxes:
         key = entry["file"]
         sources = [name.removeprefix("bbox") for name in entry if name.startswith("bbox")]
         boxes = (Box(entry[f"class{s}"], _xywh(entry[f"bbox{s}"], path, key)) for s in sources)
-        time_s = _music_time(*key[ID_LENGTH + 1 :].split("_"), path, key)
+        time_s = _music_time(*key.rsplit("_", 2)[1:], path, key)
         return Frame(key[:ID_LENGTH], time_s, tuple(boxes), key)
 
     return _collected(frame(entry) for entry in data)

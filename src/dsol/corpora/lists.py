@@ -17,8 +17,8 @@ from typing import Any
 
 from dsol.boxes import Boxes
 from dsol.corpora import Corpus, VideoEntry
-from dsol.errors import DsolError
 from dsol.corpora.folders import tree
+from dsol.errors import DsolError
 from dsol.media import VIDEO_SUFFIXES
 
 ID = re.compile(r"([A-Za-z0-9_-]{11})(?=$|[_.])")  # of a YouTube video, at the start of a file's name
@@ -165,9 +165,7 @@ def corpus_of(folder: Path, listed: Iterable[Listed], boxes: Boxes | None, by_cl
     return Corpus(videos, named, listed=len(wanted), missing=missing, skipped=skipped)
 
 
-def _files(
-    names: Iterable[str], wanted: Mapping[str, Listed], by_clip: bool
-) -> tuple[dict[str, str], dict[str, str]]:
+def _files(names: Iterable[str], wanted: Mapping[str, Listed], by_clip: bool) -> tuple[dict[str, str], dict[str, str]]:
     """Key -> name of its file; name -> why a file is not used."""
     starts = {key[:11]: key for key in wanted}  # where a file does not say its start
     files: dict[str, str] = {}

@@ -53,7 +53,7 @@ def read(folder: Path, part: str = "") -> Corpus:
     lists = {kind: file for kind, file in found.items() if file}
     if not lists:
         names = " or ".join(f"MUSIC_{kind}_videos.json" for kind in found)
-        raise DsolError(folder, f"has no {names} in it or beside it", "put it there; without lists use --layout folders")
+        raise DsolError(folder, f"has no {names} in it or beside it", "put it there; or use --layout folders")
     prefix = "duet-" if len(lists) == 2 else ""
     listed = [entry for kind, file in lists.items() for entry in _listed(folder, kind, file, prefix)]
     return corpus_of(folder, listed, _boxes(folder, lists))

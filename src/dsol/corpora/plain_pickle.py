@@ -91,4 +91,5 @@ def _array(found: Any) -> np.ndarray:
         raise ValueError(f"it holds {getattr(getattr(found, 'type', found), 'name', type(found).__name__)}")
     data = found.data.encode("latin1") if isinstance(found.data, str) else bytes(found.data)
     flat = np.frombuffer(data, np.dtype(found.type.order + found.type.name))
-    return flat.reshape(found.shape, order="F" if found.fortran else "C").astype(np.float32)
+    with np.errstate(over="ignore"):  # a larger number becomes infinite, which the reader of the array refuses
+        return flat.reshape(found.shape, order="F" if found.fortran else "C").astype(np.float32)

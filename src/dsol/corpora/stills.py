@@ -24,7 +24,7 @@ from dsol.errors import DsolError
 from dsol.media import Second, read_photo, read_sound
 from dsol.store.shards import MASK
 
-NOTE = "photos and recordings were paired by category: a stand-in for co-occurrence, no picture was taken with its sound"
+NOTE = "photos and recordings were paired by category, a stand-in for co-occurrence: no photo is of its sound"
 SEED = 0
 HELD_OUT = 0.1  # share of the recordings for val, and for test; at least one each where there are three
 SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}  # folder -> split

@@ -40,8 +40,8 @@ def compose(
     """Make scenes of several objects of which some sound, as MUSIC-Synthetic was made.
 
     Categories are drawn alike often, then a video, then a second of it. All sources of a scene are from one
-    split, which becomes the scene's; scenes of the split "synthesis" are for training. A scene is annotated where the frames of all its sources are; the boxes of
-    silent sources are kept, as not sounding.
+    split, which becomes the scene's; of the split "synthesis" scenes for training are made, of the split "train". A
+    scene is annotated where the frames of all its sources are; the boxes of silent sources are kept, as not sounding.
 
     Args:
         store: single-source clips.
