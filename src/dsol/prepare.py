@@ -112,8 +112,8 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         could not be read, or not to its end, or None). No error of the file is raised: it is in the report.
     """
     video, rows, silent = job.video, [], 0
-    sound = {} if video.sound is None else {"sound": video.sound}
-    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, size=(job.size, job.size), **sound))
+    options: dict[str, Any] = {"size": (job.size, job.size), **({"sound": video.sound} if video.sound else {})}
+    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, **options))
     for second in seconds:
         heard = LOG_MEL in second.extras or not is_silent(second.waveform)
         if not heard and second.index not in job.annotated:

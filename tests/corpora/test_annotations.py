@@ -196,7 +196,8 @@ def write_swapped(folder, format, corners, xywh):
         "audioset": {f"{k:011d}/0": {"bbox": [{"normbox": b, "category": 1}]} for k, b in enumerate(corners)},
         "avgn": [{"file": f"{k:011d}_000_00000", "class": "c", "bbox": b} for k, b in enumerate(corners)],
         "vggss": [{"file": str(k), "class": "c", "bbox": [b]} for k, b in enumerate(xywh)],
-        "coco": {"images": [{"id": 1, "file_name": "a", "width": 1, "height": 1}], "categories": [{"id": 1, "name": "c"}],
+        "coco": {"images": [{"id": 1, "file_name": "a", "width": 1, "height": 1}],
+                 "categories": [{"id": 1, "name": "c"}],
                  "annotations": [{"image_id": 1, "category_id": 1, "bbox": b} for b in corners]},
         "native": {"categories": ["c"], "frames": [{"video": "a", "time_s": 0, "boxes": [{"category": "c", "xywh": b}
                                                     for b in corners]}]},

@@ -35,9 +35,8 @@ def test_a_clip_is_found_by_id_and_start(tmp_path):
     assert len(found.missing) == 2
     assert found.missing[0] == "playing violin, fiddle/eeeeeeeeeee_000007"  # that file starts a second later
     assert found.skipped == {"eeeeeeeeeee_000008.mp4": "is in no list"}
-    assert [(f.video, f.time_s, f.boxes[0].xywh) for f in found.boxes][0] == (
-        "ccccccccccc.mp4", 5.0, (0.25, 0.25, 0.25, 0.5),
-    )  # fmt: skip
+    first = found.boxes.frames[0]
+    assert (first.video, first.time_s, first.boxes[0].xywh) == ("ccccccccccc.mp4", 5.0, (0.25, 0.25, 0.25, 0.5))
 
 
 def test_instruments_are_halved_without_the_follow_ups_lists(tmp_path):
