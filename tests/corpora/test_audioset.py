@@ -43,7 +43,7 @@ def test_one_category_is_a_single_source_and_several_are_not(tmp_path):
         ("f", None, "multi-test"),
     ]  # fmt: skip
     assert found.missing == ("trumpet/ggggggggggg",)
-    assert set(found.skipped.values()) == {"is in no list"}  # speech alone is no instrument
+    assert set(found.skipped.values()) == {"is in none of the lists used"}  # speech alone is no instrument
 
 
 def test_parts_are_one_kind_with_plain_splits(tmp_path):

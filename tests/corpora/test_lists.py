@@ -37,7 +37,7 @@ def test_missing_and_unlisted_files_are_named_and_nothing_else_is_lost(tmp_path)
     assert [video.name for video in found.videos] == ["bbbbbbbbbbb_0_1000.webm", "cello/aaaaaaaaaaa.mp4"]
     assert (found.listed, found.missing) == (3, ("cello/ccccccccccc",))
     assert found.skipped == {
-        "party.mp4": "is in no list",
+        "party.mp4": "is in none of the lists used",
         "x/aaaaaaaaaaa_0_10.mp4": "is the same video as cello/aaaaaaaaaaa.mp4",
     }
     with pytest.raises(DsolError, match="none of the 1 listed"):

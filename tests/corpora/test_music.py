@@ -56,7 +56,7 @@ def test_flat_files_and_folders_mix_and_the_list_names_the_category(tmp_path):
     assert [(v.name, v.category) for v in found.videos] == [
         (f"{cello[5]}_0_1000.mp4", "cello"), (f"anything/{flute[5]}.webm", "flute"),
     ]  # fmt: skip
-    assert found.skipped == {"b.mp4": "is in no list"}
+    assert found.skipped == {"b.mp4": "is in none of the lists used"}
 
 
 def test_the_released_lists_go_before_the_rule(tmp_path):

@@ -34,7 +34,7 @@ def test_a_clip_is_found_by_id_and_start(tmp_path):
                             ("c", "playing cello", "test"), ("d", "dog barking", "train")]  # fmt: skip
     assert len(found.missing) == 2
     assert found.missing[0] == "playing violin, fiddle/eeeeeeeeeee_000007"  # that file starts a second later
-    assert found.skipped == {"eeeeeeeeeee_000008.mp4": "is in no list"}
+    assert found.skipped == {"eeeeeeeeeee_000008.mp4": "is in none of the lists used"}
     first = found.boxes.frames[0]
     assert (first.video, first.time_s, first.boxes[0].xywh) == ("ccccccccccc.mp4", 5.0, (0.25, 0.25, 0.25, 0.5))
 

@@ -153,8 +153,8 @@ def _read_avgn(data: list, path: Path) -> Boxes:
         key = entry["file"]
         sources = [name.removeprefix("bbox") for name in entry if name.startswith("bbox")]
         boxes = (Box(entry[f"class{s}"], _xywh(entry[f"bbox{s}"], path, key)) for s in sources)
-        time_s = _music_time(*key.rsplit("_", 2)[1:], path, key)
-        return Frame(key[:ID_LENGTH], time_s, tuple(boxes), key)
+        _, second, number = key.rsplit("_", 2)
+        return Frame(key[:ID_LENGTH], _music_time(second, number, path, key), tuple(boxes), key)
 
     return _collected(frame(entry) for entry in data)
 

@@ -173,8 +173,8 @@ def _files(names: Iterable[str], wanted: Mapping[str, Listed], by_clip: bool) ->
     for name in names:
         key = (clip_id if by_clip else youtube_id)(name)
         key = starts.get(key, key) if by_clip and key and len(key) == 11 else key
-        if key not in wanted:
-            skipped[name] = "is in no list"
+        if key is None or key not in wanted:
+            skipped[name] = "is in none of the lists used"
         elif key in files:
             skipped[name] = f"is the same video as {files[key]}"
         else:

@@ -24,7 +24,7 @@ class _Type:
         self.name, self.order = name, "="
 
     def __setstate__(self, state: tuple):
-        self.order = {"|": "="}.get(state[1], state[1])
+        self.order = "=" if state[1] == "|" else str(state[1])
 
 
 class _Array:
