@@ -70,6 +70,13 @@ def test_lists_lie_in_the_corpus_or_beside_it(tmp_path):
         assert find_list(folder, "a.json") == place
 
 
+def test_the_folder_above_is_found_from_inside(tmp_path, monkeypatch):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "a.json").touch()
+    monkeypatch.chdir(tmp_path / "corpus")
+    assert find_list(Path("."), "a.json") == tmp_path / "a.json"
+
+
 def test_a_list_of_pairs_gives_ids_and_refuses_what_is_none(tmp_path):
     file = tmp_path / "list.txt"
     file.write_text("1Ju4S0qeDqw_0_1000.flac 1Ju4S0qeDqw_0_1000.mp4\n\nkfiPo2peFBY.flac kfiPo2peFBY.mp4\n")

@@ -81,7 +81,8 @@ def find_list(folder: Path, *names: str) -> Path | None:
     Looked for in the folder, its `annotations`, the folder above and that one's `annotations`; in each also under the
     name with `dsol_` before it.
     """
-    places = (folder, folder / "annotations", folder.parent, folder.parent / "annotations")
+    above = folder.absolute().parent
+    places = (folder, folder / "annotations", above, above / "annotations")
     files = (place / (prefix + name) for place in places for name in names for prefix in ("", RELEASED))
     return next((file for file in files if file.is_file()), None)
 
