@@ -104,6 +104,8 @@ class StageTwoOptions:
     """Scenes a batch, over all processes."""
     learning_rate: float = 1e-4
     """Adam, all that is trained."""
+    decay: bool = False
+    """Lower the learning rate along half a cosine, within the passes of each kind; constant as printed."""
     weight_decay: float = 1e-4
     """Adam, all that is trained."""
     weight: float = 0.5
@@ -120,12 +122,16 @@ class StageTwoOptions:
     mean area over the map's own mask ("object"), or not at all (table 5 without Prod)."""
     answer: Literal["categories", "objects"] = "categories"
     """Maps that are scored and shown: a softmax over categories of the gated maps and l as the area, as printed; or
-    each class map's own object, as bright as its category is audible and empty where its score is below the model's
-    threshold, and the brightest of them as the area."""
+    each class map's own object, as bright as its category is audible, and the brightest of them as the area."""
+    faint: float = 0.05
+    """A category counts as not heard, and its map is empty ("objects"), below this share of the probability of the most
+    audible one."""
     teacher: Literal["mixture", "sources"] = "mixture"
     """p_a: what stage one's sound tower hears in the mixture, or the pseudo-labels of the clips that were mixed in."""
     remix: bool = False
     """Mix each scene anew in every pass: other sources of it sound, as many as before (needs teacher "sources")."""
+    listen_passes: int = 0
+    """Passes before all others in which the sound tower alone learns p_a, from scenes mixed anew (needs remix)."""
     listen: float = 0.0
     """Weight of a cross-entropy that teaches the sound tower p_a, so that it learns to hear mixtures; 0 as printed."""
     matching: Literal["pv_pa", "pa_pv"] = "pv_pa"

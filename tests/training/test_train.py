@@ -88,7 +88,13 @@ def test_two_processes_train_one_model(shapes, tmp_path):
 def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
     run, config = tmp_path / "run", load_recipe("tiny")
     assert train(shapes.path, run, config, stage="one").name == "stage_one.safetensors"
-    assert train(shapes.path, run, config, stage="two").name == "model.safetensors"
+    other = config.replace(stage_two={"weight": 0.25}, nets={"vision": "resnet18"})
+    assert train(shapes.path, run, other, stage="two").name == "model.safetensors"
+    card = load_card(run / "model.safetensors")
+    assert card.config["stage_two"]["weight"] == 0.25
+    assert card.config["nets"]["vision"] == "small"  # as stage one was trained
+    with pytest.raises(DsolError, match="has a stage two with other options"):
+        train(shapes.path, run, config, stage="two")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,7 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
                 "adapter": 16,
             },
             "stage_one": {"cluster_sound": 0.5},
-            "stage_two": {"teacher": "sources", "remix": True, "listen": 1.0, "answer": "objects"},
+            "stage_two": {"teacher": "sources", "remix": True, "listen_passes": 1, "listen": 1.0, "answer": "objects"},
         },
     ],
 )

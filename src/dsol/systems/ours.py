@@ -106,7 +106,7 @@ class OurSystem:
         audible = audible / audible.amax(1, keepdim=True)
         score = audible * object_gate(class_maps, area)
         if options.answer == "objects":
-            shown = audible * (score >= self.threshold)
+            shown = audible * (audible >= options.faint)
             maps = object_shapes(class_maps, options.edge, options.sharpness) * shown[:, :, None, None]
             area = maps.amax(1)
         else:

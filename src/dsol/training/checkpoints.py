@@ -39,7 +39,7 @@ class Run:
             raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
         try:
             (run.path / "resume").mkdir(parents=True, exist_ok=True)
-            run._write_text("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+            run.save_config(config)
         except OSError as error:
             raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
         return run
@@ -55,6 +55,11 @@ class Run:
         if not file.is_file():
             raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
         return cls(path, writes), Config.from_dict(yaml.safe_load(file.read_text()))
+
+    def save_config(self, config: Config) -> None:
+        """Keep the options: `config.yaml`."""
+        if self.writes:
+            self._write_text("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def log(self, **values: Any) -> None:
         """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""

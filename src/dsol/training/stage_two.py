@@ -4,10 +4,13 @@
     sound ─▶ frozen stage-one sound tower ─ class head, softmax ─────────▶ p_a ┴ Lc (equation 7)
     sound, own and another scene's picture ─▶ L1          loss = Lc + λ · L1 (equation 8)
 
-An optional warm-up trains Lc alone without the gate. One pass is the unit of resuming.
+Before it, optionally: "listen", the sound tower alone learns p_a of scenes mixed anew; "warm-up", Lc alone and without
+the gate. One pass is the unit of resuming.
 """
 
+import math
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -16,14 +19,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageTwoOptions
+from dsol.errors import DsolError
 from dsol.progress import say
 from dsol.sound import log_mel
 from dsol.store import Store
 from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
-from dsol.training.data import Batch, Feed, Picks, open_feed
+from dsol.training.data import Feed, Picks, open_feed
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
 from dsol.training.teachers import Remix, Sources, heard_in_mixtures
+
+NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
 
 
 class StageTwoLoss(nn.Module):
@@ -34,17 +40,20 @@ class StageTwoLoss(nn.Module):
         self.network = network
 
     def forward(
-        self, pictures: Tensor, log_mel: Tensor, teacher: Tensor, pairs: tuple[Tensor, Tensor], warm: bool
+        self, pictures: Tensor | None, log_mel: Tensor, teacher: Tensor, pairs: tuple[Tensor, Tensor], warm: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Lc, L1 and the cross-entropy of listening for a batch; a part that is switched off is zero.
 
         Args:
-            pictures, log_mel: see `Batch`.
+            pictures, log_mel: see `Batch`; without pictures the sound tower listens alone.
             teacher: (B, K) logits of p_a.
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
             warm: Lc alone and without the gate.
         """
         options, towers = self.network.config.stage_two, self.network.towers
+        if pictures is None:
+            listening = F.cross_entropy(towers.hear(log_mel).logits, teacher.softmax(1))
+            return listening * 0, listening * 0, listening
         seen, heard, class_maps = self.network(pictures, log_mel)
         matching = localization = listening = class_maps.sum() * 0
         if options.use_matching:
@@ -62,8 +71,13 @@ class StageTwoLoss(nn.Module):
 
 
 def schedule(options: StageTwoOptions) -> list[str]:
-    """Every pass of stage two: "warm-up" or "match"."""
-    return ["warm-up"] * options.warm_up + ["match"] * options.epochs
+    """Every pass of stage two: "listen", "warm-up" or "match".
+
+    Example:
+        >>> schedule(StageTwoOptions(listen_passes=1, epochs=2))
+        ['listen', 'match', 'match']
+    """
+    return ["listen"] * options.listen_passes + ["warm-up"] * options.warm_up + ["match"] * options.epochs
 
 
 class StageTwo:
@@ -81,7 +95,7 @@ class StageTwo:
     def __init__(
         self, fabric: Fabric, network: Network, scenes: Store, clips: Store, labels: dict[str, int], run: Run
     ):
-        self.fabric, self.network, self.scenes, self.labels, self.run = fabric, network, scenes, labels, run
+        self.fabric, self.network, self.scenes, self.run = fabric, network, scenes, run
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
         self.composed = any(scenes.column("sources"))  # composed pictures are seen whole, as in the paper
@@ -89,10 +103,13 @@ class StageTwo:
         o = self.options
         if o.teacher == "sources":
             sources = Sources(scenes, labels, self.config.stage_one.clusters)
-            self.teacher = sources.teacher(range(len(scenes)))
+            self.teacher = sources.teacher(range(len(scenes))).to(fabric.device)
             self.remix = Remix(sources, clips) if o.remix else None
         else:
             self.teacher = heard_in_mixtures(network.towers, scenes, o.batch, fabric.device, self.config.workers)
+        if o.listen_passes and self.remix is None:
+            what = "needs scenes that are mixed anew"
+            raise DsolError("--stage_two.listen_passes", what, "add --stage_two.teacher sources --stage_two.remix true")
         trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, o.learning_rate, weight_decay=o.weight_decay)
         self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)
@@ -106,7 +123,9 @@ class StageTwo:
             start = time.monotonic()
             label = f"Stage two, pass {number + 1} of {len(passes)}, {kind}"
             seed = self.config.seed * 20_011 + number
-            matching, localization, listening = self._one_pass(feed, kind == "warm-up", seed, label)
+            self._set_learning_rate(passes, number)
+            one_pass = self._listen(seed) if kind == "listen" else self._one_pass(feed, kind == "warm-up", seed, label)
+            matching, localization, listening = one_pass
             self.run.log(
                 stage="two",
                 step=number,
@@ -117,35 +136,59 @@ class StageTwo:
                 seconds=round(time.monotonic() - start, 2),
             )
             if self.fabric.is_global_zero:
-                say(f"{label}: Lc {matching:.4f}, L1 {localization:.4f}")
+                heard = f", listening {listening:.4f}" if self.options.listen or kind == "listen" else ""
+                say(f"{label}: Lc {matching:.4f}, L1 {localization:.4f}{heard}")
             self._save(number + 1)
 
+    def _set_learning_rate(self, passes: list[str], number: int) -> None:
+        alike = [i for i, kind in enumerate(passes) if kind == passes[number]]
+        share = (1 + math.cos(math.pi * alike.index(number) / len(alike))) / 2 if self.options.decay else 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = share * self.options.learning_rate
+
     def _one_pass(self, feed: Feed, warm: bool, seed: int, label: str) -> list[float]:
-        self.network.train()
         generator = torch.Generator().manual_seed(seed)
-        sums, count = np.zeros(3), 0
         view = None if self.composed else seed
-        for batch in feed.batches(self.picks.shuffled(seed), view, label):
-            pairs = other_video(batch.videos, generator)
-            sound, teacher = self._sound_of(batch, seed)
-            losses = self.loss(batch.pictures, sound, teacher, pairs, warm)
-            self.optimizer.zero_grad(set_to_none=True)
+
+        def losses() -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]]:
+            for batch in feed.batches(self.picks.shuffled(seed), view, label):
+                pairs = other_video(batch.videos, generator)
+                if self.remix is None:
+                    sound, teacher = batch.log_mel, self.teacher[batch.rows.to(self.teacher.device)]
+                else:
+                    sound, teacher = self._mixed_anew(batch.rows.tolist(), seed)
+                yield self.loss(batch.pictures, sound, teacher, pairs, warm), len(batch.rows)
+
+        return self._descend(losses(), self.options.weight, self.options.listen)
+
+    def _listen(self, seed: int) -> list[float]:
+        def losses() -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]]:
+            for picks in self.picks.shuffled(seed):
+                sound, teacher = self._mixed_anew([row for row, _ in picks], seed)
+                yield self.loss(None, sound, teacher, NO_PAIRS, False), len(picks)
+
+        return self._descend(losses(), 0, 1)
+
+    def _descend(
+        self, batches: Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]], weight: float, listen: float
+    ) -> list[float]:
+        """Step by step down Lc + weight · L1 + listen · listening; the mean of each part."""
+        self.network.train()
+        sums, count = np.zeros(3), 0
+        for losses, size in batches:
             matching, localization, listening = losses
-            o = self.options
-            self.fabric.backward(matching + o.weight * localization + o.listen * listening)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.fabric.backward(matching + weight * localization + listen * listening)
             self.optimizer.step()
-            sums += np.array([loss.item() for loss in losses]) * len(batch.rows)
-            count += len(batch.rows)
+            sums += np.array([loss.item() for loss in losses]) * size
+            count += size
         return self.fabric.all_reduce(torch.from_numpy(sums / max(count, 1)), reduce_op="mean").tolist()
 
-    def _sound_of(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
-        """Log-mel (B, 201, 64) and logits of p_a (B, K): as composed, or mixed anew."""
-        device = self.fabric.device
-        if self.remix is None:
-            return batch.log_mel, self.teacher[batch.rows.to(self.teacher.device)].to(device)
-        rows = batch.rows.tolist()
+    def _mixed_anew(self, rows: list[int], seed: int) -> tuple[Tensor, Tensor]:
+        """Log-mel (B, 201, 64) and logits of p_a (B, K) of scenes whose sound is mixed anew."""
+        assert self.remix is not None
         waveforms, teacher = self.remix(rows, np.random.default_rng([seed, *rows]))
-        return log_mel(waveforms.to(device)), teacher.to(device)
+        return log_mel(waveforms.to(self.fabric.device)), teacher.to(self.fabric.device)
 
     def _save(self, done: int) -> None:
         self.run.save_state(

@@ -4,6 +4,7 @@ store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
           store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
 """
 
+import dataclasses
 import platform
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def train(
     if not first.is_file():
         raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, or --stage both")
     scene_store = _scenes(fabric, clips, scenes, folder[0], config)
-    return _train_two(fabric, clips, scene_store, folder[0], first)
+    return _train_two(fabric, clips, scene_store, folder[0], config, first)
 
 
 def training_clips(store: Store, config: Config) -> Store:
@@ -95,7 +96,14 @@ def _open_run(fabric: Fabric, path: Path, config: Config, stage: str, resume: bo
         Run.start(path, config)
     fabric.barrier()
     run, saved = Run.resume(path, writes=fabric.is_global_zero)
-    return run, saved if resume else config
+    if resume or not continues:
+        return run, saved
+    config = saved.replace(stage_two=dataclasses.asdict(config.stage_two))  # stage one is what it was
+    if config != saved and (path / "resume" / "stage_two.pt").is_file():
+        what = "has a stage two with other options"
+        raise DsolError(path, what, "go on with it with --resume, or copy its stage one to another folder")
+    run.save_config(config)
+    return run, config
 
 
 def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Config, target: Path) -> None:
@@ -120,7 +128,10 @@ def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Conf
 def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config: Config) -> Store:
     if scenes is not None:
         found = Store.open(scenes)
-        return found.select(split="train") if found.splits else found
+        chosen = found.select(split="train") if found.splits else found
+        if not len(chosen):
+            raise DsolError(scenes, "has no scenes of the split train", "compose some from training clips")
+        return chosen
     o = config.stage_two
     labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
     target = run.path / "scenes"
@@ -130,11 +141,10 @@ def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config:
     return Store.open(target)
 
 
-def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, first: Path) -> Path:
+def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, config: Config, first: Path) -> Path:
     if fabric.is_global_zero:
         say(f"Stage two: {len(scenes)} scenes")
     system = OurSystem.load(first)
-    config = Run.resume(run.path)[1]
     network = Network(config, load_weights=False)
     network.load_state_dict(system.network.state_dict())
     StageTwo(fabric, network, scenes, clips, run.labels(), run).train()

@@ -1,0 +1,173 @@
+"""How well does a recipe do on real videos? The yardstick of all work on the method.
+
+    DSOL_DATA=... python benchmarks/mini.py [--recipe quick] [--folds 5] [--seeds 1] [--stills] [--set NAME=VALUE ...]
+
+Five folds over the videos of $DSOL_DATA/music_mini: trains on four fifths without labels, answers the rest, and scores
+the answers of all folds together: `solo` on the boxes of the videos, `synthetic` on scenes composed of held-out ones.
+--stills adds the photos and recordings of $DSOL_DATA/stills to the training (paired by category: a stand-in for
+co-occurrence). Everything is kept in --cache and goes on where it was stopped. One table: mean over the seeds, 95 %
+intervals over videos of the first seed, floors. The folds, the pairs and the scenes depend on --fold-seed alone.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from dsol.boxes import Boxes
+from dsol.config import Config, load_recipe
+from dsol.corpora import CORPORA, Corpus, VideoEntry, folders, stills
+from dsol.evaluation.evaluate import evaluate
+from dsol.evaluation.result import SPOKEN, Evaluation
+from dsol.evaluation.score import score
+from dsol.maps import read_maps
+from dsol.media import read_seconds
+from dsol.prepare import prepare
+from dsol.scenes import compose
+from dsol.store import Store
+from dsol.training.train import train
+
+FOLDS, SCENES = 5, 300  # scenes over all folds
+SHOWN = {"solo": ("iou@0.5", "auc", "nmi"), "synthetic": ("ciou@0.3", "auc", "nsa", "silent_auroc")}
+STILLS = "stills/"
+
+
+def read(folder: Path) -> Corpus:
+    """The layout `mini`: the videos and, below `stills/`, the photos that have a recording and a place for training."""
+    videos = folders.read(folder / "music_mini")
+    photos = stills.read(folder / "stills")
+    pairs = [replace(v, name=STILLS + v.name) for v in photos.videos if v.split == "train"]
+    known = [v for v in pairs if v.category in {video.category for video in videos.videos}]
+    return Corpus((*videos.videos, *known), videos.boxes, read_either, note=photos.note)
+
+
+def read_either(path: Path, size: tuple[int, int], sound: Path | None = None):
+    """A video's seconds, or the one of a photo with its recording."""
+    return read_seconds(path, size=size) if sound is None else stills.read_pair(path, size, sound)
+
+
+def folds(videos: list[VideoEntry], seed: int) -> dict[str, int]:
+    """The fold of each video: those of a category are spread over the folds."""
+    rng, found, place = np.random.default_rng(seed), {}, 0
+    for category in sorted({v.category or "" for v in videos}):
+        members = sorted(v.name for v in videos if v.category == category)
+        for i in rng.permutation(len(members)):
+            found[members[i]] = place % FOLDS
+            place += 1
+    return found
+
+
+def fold_store(whole: Store, fold: int, of: dict[str, int], target: Path) -> Store:
+    """The same clips with the splits of a fold: the index is written again, the shards are linked."""
+    if not (target / "store.json").is_file():
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        target.mkdir(parents=True, exist_ok=True)
+        table = pq.read_table(whole.path / "index.parquet")
+        splits = ["test" if of.get(video) == fold else "train" for video in table["video"].to_pylist()]
+        column = table.column_names.index("split")
+        pq.write_table(table.set_column(column, "split", pa.array(splits)), target / "index.parquet")
+        for file in whole.path.iterdir():
+            if file.name != "index.parquet" and not (target / file.name).exists():
+                (target / file.name).symlink_to(file.resolve())
+    return Store.open(target)
+
+
+def train_and_answer(store: Store, scenes: Store, run: Path, config: Config) -> dict[str, float]:
+    """Train one fold; its answers are in run/solo.npz and run/synthetic.npz. NMI and seconds of the training."""
+    done = run / "mini.json"
+    if not done.is_file():
+        start = time.monotonic()
+        if not (run / "model.safetensors").is_file():
+            train(store.path, run, config, resume=(run / "config.yaml").is_file())
+        seconds = time.monotonic() - start
+        solo = evaluate(run, store.path, "solo", maps=run / "solo.npz")
+        evaluate(run, scenes.path, "synthetic", match=store.path, maps=run / "synthetic.npz")
+        done.write_text(json.dumps({"nmi": solo.metrics["nmi"], "seconds": seconds}))
+    return json.loads(done.read_text())
+
+
+def together(runs: list[Path], protocol: str) -> Evaluation:
+    """The answers of all folds scored as one set."""
+    parts = [Boxes.load(run / f"{protocol}.boxes.json") for run in runs]
+    frames = [
+        [replace(frame, video=f"{i}/{frame.video}") for frame in part] for i, part in enumerate(parts)
+    ]  # scenes of different folds have the same names
+    boxes = Boxes(parts[0].categories, tuple(frame for part in frames for frame in part))
+    answers = (
+        replace(maps, keys=tuple(f"{i}/{key}" for key in maps.keys))
+        for i, run in enumerate(runs)
+        for maps in read_maps(run / f"{protocol}.npz")
+    )
+    return score(answers, boxes, protocol)
+
+
+def line(name: str, values: list[float], interval: list[float] | None, floors: dict[str, float | None]) -> str:
+    mean, spread = 100 * np.mean(values), 100 * (max(values) - min(values))
+    between = f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
+    blind = "  ".join(f"{SPOKEN[k]} {100 * v:.1f}" for k, v in floors.items() if v is not None)
+    return f"  {name:<14} {mean:5.1f} {between:<14} " + (f"±{spread / 2:.1f}  " if len(values) > 1 else "") + blind
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="quick", help="a name or a YAML file")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="options: stage_one.epochs=2")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds to run")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings a fold")
+    parser.add_argument("--fold-seed", type=int, default=0, help="of folds and scenes")
+    parser.add_argument("--stills", action="store_true", help="train on photos with recordings, too")
+    parser.add_argument("--cache", type=Path, default=Path("mini"), help="folder for all that it makes")
+    args = parser.parse_args()
+    if "DSOL_DATA" not in os.environ:
+        sys.exit("set DSOL_DATA to the folder that holds music_mini and stills")
+    data, cache = Path(os.environ["DSOL_DATA"]), args.cache
+    CORPORA["mini"] = "mini"  # this file
+    if args.stills:
+        whole = prepare(data, cache / "store_with_stills", layout="mini")
+    else:
+        whole = prepare(data / "music_mini", cache / "store")
+    of = folds(list(folders.read(data / "music_mini").videos), args.fold_seed)
+    options: dict = {}
+    for text in args.set:
+        name, _, value = text.partition("=")
+        *sections, last = name.split(".")
+        place = options
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = yaml.safe_load(value)
+    label = "-".join([Path(args.recipe).stem, *args.set, *(["stills"] if args.stills else [])])
+    evaluations: dict[str, list[Evaluation]] = {protocol: [] for protocol in SHOWN}
+    facts = []
+    for seed in range(args.seeds):
+        runs = []
+        for fold in range(args.folds):
+            where = cache / f"{whole.path.name}-folds-{args.fold_seed}" / str(fold)
+            store = fold_store(whole, fold, of, where / "store")
+            scenes = compose(store, where / "scenes", SCENES // FOLDS, seed=args.fold_seed, split="test", boxed=True)
+            runs.append(where / "runs" / label / str(seed))
+            runs[-1].parent.mkdir(parents=True, exist_ok=True)
+            facts.append(train_and_answer(store, scenes, runs[-1], load_recipe(args.recipe, seed=seed, **options)))
+        for protocol, found in evaluations.items():
+            found.append(together(runs, protocol))
+    print(f"{label}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
+          f"training took {np.mean([f['seconds'] for f in facts]):.0f} s a fold")  # fmt: skip
+    for protocol, found in evaluations.items():
+        print(f"{protocol}: {found[0].frames} frames of {found[0].videos} videos")
+        for name in SHOWN[protocol]:
+            if name == "nmi":
+                print(line("NMI", [f["nmi"] for f in facts], None, {}))
+                continue
+            floors = {k: figures[name] for k, figures in found[0].floors.items() if figures}
+            print(line(SPOKEN[name], [f.metrics[name] for f in found], found[0].ci95.get(name), floors))
+
+
+if __name__ == "__main__":
+    main()
