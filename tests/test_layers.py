@@ -12,7 +12,7 @@ LAYERS = [
     {"training", "systems"},
     {"evaluation"},
     {"localize", "render", "report"},
-    {"demo"},
+    {"demo", "tables"},
     {"cli", "serve", "export"},
     {"__main__", "__init__"},
 ]

@@ -139,7 +139,7 @@ def inspect(parser, words: Words) -> Work:
 
 def train(parser, words: Words) -> Work:
     """Train a model without labels: stage one on single-source clips, stage two on scenes."""
-    from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions, load_recipe
+    from dsol.config import Config, load_recipe
 
     parser.add_argument("store", type=Path, help="store of single-source clips")
     parser.add_argument("run", type=Path, help="folder of the run")
@@ -148,15 +148,9 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
     parser.add_argument("--system", choices=("dsol",), default="dsol", help="what to train")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
-    options = Config()
-    for name, (kind, told) in TRAINING_OPTIONS.items():
-        way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
-        parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
-    for name, kind in (("nets", NetOptions), ("stage_one", StageOneOptions), ("stage_two", StageTwoOptions)):
-        parser.add_class_arguments(kind, name)
     recipe = _recipe_in(words)
-    defaults = load_recipe(recipe).to_dict()
-    defaults["recipe"] = recipe
+    _add_training_options(parser)
+    defaults = {**load_recipe(recipe).to_dict(), "recipe": recipe}
     parser.parse_object({"store": ".", "run": ".", **defaults})  # defaults are not checked by themselves
     parser.set_defaults(defaults)
 
@@ -185,6 +179,17 @@ TRAINING_OPTIONS = {  # type or choices, help
     "device": (("auto", "cpu", "cuda"), "where to train"),
     "devices": (int, "processes (CPU) or GPUs to train on"),
 }
+
+
+def _add_training_options(parser) -> None:
+    from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions
+
+    options = Config()
+    for name, (kind, told) in TRAINING_OPTIONS.items():
+        way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
+        parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
+    for name, kind in (("nets", NetOptions), ("stage_one", StageOneOptions), ("stage_two", StageTwoOptions)):
+        parser.add_class_arguments(kind, name)
 
 
 def _check_device(device: str, devices: int) -> None:
@@ -263,6 +268,72 @@ def score(parser, words: Words) -> Work:
     return run
 
 
+def table(parser, words: Words) -> Work:
+    """Run what a table of the paper lacks, and print ours beside the paper's figures."""
+    parser.add_argument("number", choices=tuple("12345"), metavar="N", help="1 to 5: docs/tables.md")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs; remembers the options below")
+    for option, told in TABLE_STORES.items():
+        parser.add_argument(f"--{option}", type=Path, default=None, help=told)
+    parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
+    parser.add_argument("--seeds", type=whole_number, default=None, help="runs a row; at first 1, then as before")
+    parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
+    parser.add_argument("--show", action="store_true", help="run nothing, print what is there")
+    parser.add_argument("--format", choices=TABLE_FORMATS, default=None, help="by the ending of --out, else text")
+    parser.add_argument("--out", type=Path, default=None, help="write the table here too (.txt, .md, .csv, .tex)")
+    parser.add_argument("--figures", type=Path, default=None, help="draw the paper's figures 3 and 4 into this folder")
+
+    def run(args):
+        from dsol.tables import Experiment, make_table, write_table
+        from dsol.tables.writing import SUFFIXES, WRITERS
+
+        _make_room_for(args.out)
+        stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
+        experiment = Experiment.open(
+            args.runs,
+            recipe=args.recipe and _checked_recipe(args.recipe),
+            stores={name: path for name, path in stores.items() if path is not None},
+            seeds=args.seeds,
+        )
+        filled, failed = make_table(int(args.number), experiment, args.rows, args.show, args.figures)
+        format = args.format or SUFFIXES.get(args.out.suffix if args.out else "", "text")
+        if args.out:
+            write_table(filled, args.out, format)
+        print(WRITERS["text" if args.out else format](filled))
+        if failed:
+            raise failed[-1]
+
+    return run
+
+
+TABLE_STORES = {  # help
+    "store": "single-source clips to train on (split train), and to name clusters by",
+    "solo": "annotated single-source clips to score on; default: --store",
+    "train-scenes": "scenes to train stage two on; default: composed from --store",
+    "scenes": "annotated composed scenes to score on, as MUSIC-Synthetic",
+    "duet": "annotated real scenes to score on, as MUSIC-duet",
+    "audioset": "AudioSet's single-source clips, to train and to score on",
+    "audioset-multi": "AudioSet's scenes of several sources, to train stage two and to score on",
+}
+TABLE_FORMATS = ("text", "markdown", "csv", "latex")
+
+
+def _checked_recipe(name: str) -> Any:
+    """A recipe, the types of its values checked."""
+    import jsonargparse
+
+    from dsol.config import load_recipe
+
+    config = load_recipe(name)
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    parser.add_argument("--recipe")
+    _add_training_options(parser)
+    try:
+        parser.parse_object(config.to_dict())
+    except jsonargparse.ArgumentError as error:
+        raise DsolError(name, " ".join(str(error).split()), "compare it with src/dsol/recipes/paper.yaml") from None
+    return config
+
+
 def _make_room_for(*files: Path | None) -> None:
     """Fails before the work, not after it, where a file cannot be."""
     for file in filter(None, files):
@@ -300,7 +371,8 @@ def localize(parser, words: Words) -> Work:
 
 
 VERBS = {
-    verb.__name__: verb for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, localize)
+    verb.__name__: verb
+    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize)
 }
 
 

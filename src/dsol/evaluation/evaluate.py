@@ -4,7 +4,7 @@ annotated frames of the test split ─ find clip ─▶ picture, sound ─ syste
                                          └─ sound of another video ─▶ Maps ─▶ the floor "swapped sound"
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
+from dsol.evaluation.features import features_figure, features_of, labelled_clips
 from dsol.evaluation.matching import merge_clusters
 from dsol.evaluation.metrics import nmi
 from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters
@@ -27,6 +28,7 @@ from dsol.systems.model_file import find_model, load_card
 from dsol.systems.ours import OurSystem
 
 Place = tuple[int, int]  # row of the store, frame of its clip
+MOST_SCENES = 5  # in a picture
 
 
 def evaluate(
@@ -54,11 +56,7 @@ def evaluate(
     """
     clips = Store.open(store)
     boxes, places = annotated_frames(clips)
-    united = protocol_named(protocol).united
-    if united and size is None:  # single-source frames are shown as stage one saw them
-        size = load_card(find_model(model)).config.get("nets", {}).get("size")
-    system = load_system(model, size)
-    names = None if united else _names(system, clips, match)
+    system, names = open_model(model, clips, protocol, match, size)
     with ExitStack() as stack:
         answers = answer_frames(system, clips, boxes, places, places, names, f"Localising, {protocol}")
         if maps:
@@ -71,6 +69,21 @@ def evaluate(
     if figures:
         draw(system, clips, boxes, places, names, figures)
     return result
+
+
+def open_model(
+    model: Path, clips: Store, protocol: str, match: Path | None = None, size: int | None = None
+) -> tuple[System, tuple[str, ...] | None]:
+    """A model as a protocol wants it, and the category of each of its clusters; see `evaluate`.
+
+    Returns:
+        The system and its names; None for names where its sounding area alone is scored.
+    """
+    united = protocol_named(protocol).united
+    if united and size is None:  # single-source frames are shown as stage one saw them
+        size = load_card(find_model(model)).config.get("nets", {}).get("size")
+    system = load_system(model, size)
+    return system, None if united else _names(system, clips, match)
 
 
 def annotated_frames(clips: Store) -> tuple[Boxes, list[Place]]:
@@ -152,17 +165,49 @@ def cluster_nmi(system: System, clips: Store) -> float | None:
 
 def draw(
     system: System, clips: Store, boxes: Boxes, places: list[Place], names: tuple[str, ...] | None, folder: Path
-) -> Path:
-    """A picture of a few frames with their maps and boxes, spread over the videos: `scenes.png`."""
+) -> None:
+    """Pictures of what a model does: `scenes.png` (figure 4), and `features.png` (figure 3) for labelled clips."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_scenes({"dsol": (system, names)}, clips, boxes, places, folder / "scenes.png")
+    shown = labelled_clips(clips)
+    if isinstance(system, OurSystem) and shown is not None:
+        whole, objects = features_of(system, shown)
+        panels = {"picture": whole, "masked object": objects}
+        features_figure(panels, shown.column("category"), folder / "features.png")
+
+
+def draw_scenes(
+    systems: Mapping[str, tuple[System, tuple[str, ...] | None]],
+    clips: Store,
+    boxes: Boxes,
+    places: list[Place],
+    file: Path,
+) -> None:
+    """Draw a few frames with their boxes and every system's maps, spread over the videos.
+
+    Args:
+        systems: by the name to print; each with the category of each of its clusters, None for its area alone.
+        clips: where the pictures lie.
+        boxes, places: annotated frames, from `annotated_frames`.
+        file: of the image.
+    """
     from dsol.evaluation.figures import scene_figure
 
-    chosen = list(np.linspace(0, len(places) - 1, min(5, len(places))).astype(int))
+    chosen = telling_frames(boxes)
     some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
     at = [places[i] for i in chosen]
-    answer = next(answer_frames(system, clips, some, at, at, names, "Drawing"))
-    folder.mkdir(parents=True, exist_ok=True)
-    scene_figure([clips.frame(*place) for place in at], list(some), {"dsol": answer}, folder / "scenes.png")
-    return folder / "scenes.png"
+    answers = {
+        name: next(answer_frames(system, clips, some, at, at, names, f"Drawing, {name}"))
+        for name, (system, names) in systems.items()
+    }
+    scene_figure([clips.frame(*place) for place in at], list(some), answers, file)
+
+
+def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
+    """Which frames to draw: spread over the videos; of frames with silent objects where there are enough."""
+    telling = [i for i, frame in enumerate(boxes) if len({box.sounding for box in frame.boxes}) == 2]
+    frames = telling if len(telling) >= most else range(len(boxes))
+    return [frames[i] for i in np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int)]
 
 
 def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:

@@ -63,7 +63,7 @@ def scene_figure(
             _draw_scene(figure, place, picture, frame, _lights(answer, frame, name), titled=row == 0)
             left += count * PICTURE_INCHES + GAP_INCHES
     _legend(figure, height)
-    _save(figure, Path(path), dpi)
+    save_figure(figure, Path(path), dpi)
 
 
 def _categories(frame: Frame) -> list[str]:
@@ -139,7 +139,8 @@ def _legend(figure: Figure, height: float) -> None:
                 weight="bold")  # fmt: skip
 
 
-def _save(figure: Figure, path: Path, dpi: int) -> None:
+def save_figure(figure: Figure, path: Path, dpi: int) -> None:
+    """Write an image or PDF, whole or not at all."""
     partial = path.with_name(f"{path.name}.partial")
     FigureCanvasAgg(figure)
     figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")

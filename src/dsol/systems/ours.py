@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dsol.config import Config
 from dsol.image import stack
@@ -118,6 +119,17 @@ class OurSystem:
         """The cluster (B,) of single-source pictures with their sound, as in stage one."""
         seen, heard, _ = self._look(frames, waveforms, self.network.config.nets.size)
         return self.network.dictionary.assign(self.network.objects(seen, heard)[1]).cpu().numpy()
+
+    @torch.inference_mode()
+    def features(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What figure 3 shows of B single-source pictures: of length 1, (B, C) each.
+
+        Returns:
+            The mean of f over the picture, and the object under the mask (equation 2) as K-means sees it.
+        """
+        seen, heard, _ = self._look(frames, waveforms, self.network.config.nets.size)
+        objects = self.network.dictionary.place(self.network.objects(seen, heard)[1])
+        return F.normalize(seen.features.mean((2, 3)), dim=1).cpu().numpy(), objects.cpu().numpy()
 
     def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
         device = self.network.dictionary.keys.device

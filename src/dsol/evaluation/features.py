@@ -1,0 +1,114 @@
+"""The paper's figure 3: what the features of single-source pictures know of their categories.
+
+    labelled clips ─ system ─▶ mean of f over the picture (N,C), masked object (N,C)
+                                  ├─ K-means, K = categories ─▶ NMI with the categories
+                                  └─ t-SNE ─▶ points (N,2), coloured by category
+
+Categories colour the points and rate the clusters; nothing is trained with them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dsol.evaluation.metrics import nmi
+from dsol.evaluation.naming import BATCH
+from dsol.progress import track
+from dsol.store import Store
+from dsol.systems.ours import OurSystem
+
+MOST_CLIPS, FEWEST_CLIPS = 2000, 8  # drawn; fewer have no shape
+# Okabe and Ito's colours without black, told apart by colour-blind eyes too; marks tell further categories apart.
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c8c8c")
+MARKS = ("o", "^", "s")
+PANEL_INCHES, LEGEND_INCHES, TOP_INCHES = 2.4, 1.45, 0.5
+
+
+def labelled_clips(store: Store, most: int = MOST_CLIPS) -> Store | None:
+    """Clips of known category to draw: of the split "test" where there is one, evenly taken; None if too few."""
+    clips = store.select(split="test") if "test" in store.splits else store
+    labelled = clips.take([i for i, category in enumerate(clips.column("category")) if category is not None])
+    if len(labelled) < FEWEST_CLIPS or len(labelled.categories) < 2:
+        return None
+    return labelled.take(np.unique(np.linspace(0, len(labelled) - 1, min(most, len(labelled))).astype(int)))
+
+
+def features_of(system: OurSystem, clips: Store) -> tuple[np.ndarray, np.ndarray]:
+    """Features (N, C) of whole pictures and of masked objects, of length 1: each clip by its middle frame."""
+    whole, objects = [], []
+    for start in track(range(0, len(clips), BATCH), "Computing features", unit="batches"):
+        rows = range(start, min(start + BATCH, len(clips)))
+        frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
+        one, other = system.features(frames, np.stack([clips.waveform(i) for i in rows]))
+        whole.append(one)
+        objects.append(other)
+    return np.concatenate(whole), np.concatenate(objects)
+
+
+def clustering_nmi(features: np.ndarray, categories: Sequence[str], seed: int = 0) -> float:
+    """NMI of categories with K-means clusters of features (N, C), K the number of categories; best of ten starts."""
+    from sklearn.cluster import KMeans
+
+    means = KMeans(len(set(categories)), n_init=10, random_state=seed)
+    return nmi(categories, means.fit_predict(np.asarray(features, dtype=np.float64)))
+
+
+def on_a_plane(features: np.ndarray, seed: int = 0) -> np.ndarray:
+    """t-SNE of features (N, C): (N, 2) in [0, 1]."""
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    points = TSNE(init="random", perplexity=perplexity, random_state=seed).fit_transform(np.asarray(features))
+    low, high = points.min(axis=0), points.max(axis=0)
+    return (points - low) / np.maximum(high - low, 1e-9)
+
+
+def features_figure(
+    panels: Mapping[str, np.ndarray], categories: Sequence[str], path: str | Path, seed: int = 0, dpi: int = 200
+) -> dict[str, float]:
+    """Draw figure 3.
+
+    Args:
+        panels: features (N, C) by the title of their panel.
+        categories: N names.
+        path: of the image or PDF, written whole or not at all.
+        seed: of K-means and t-SNE.
+        dpi: pixels an inch.
+
+    Returns:
+        The NMI of each panel.
+
+    Example:
+        >>> features_figure({"masked object": objects}, clips.column("category"), "features.png")   # doctest: +SKIP
+        {'masked object': 0.74}
+    """
+    from matplotlib.figure import Figure
+
+    from dsol.evaluation.figures import save_figure
+
+    found = {title: clustering_nmi(features, categories, seed) for title, features in panels.items()}
+    width, height = len(panels) * PANEL_INCHES + LEGEND_INCHES, PANEL_INCHES + TOP_INCHES
+    figure = Figure(figsize=(width, height), facecolor="white")
+    for n, (title, features) in enumerate(panels.items()):
+        place = (n * PANEL_INCHES / width, 0, PANEL_INCHES / width, PANEL_INCHES / height)
+        axes = figure.add_axes((place[0] + 0.05 / width, 0.05 / height, place[2] - 0.1 / width, place[3] - 0.1 / height))
+        _draw_points(axes, on_a_plane(features, seed), categories)
+        axes.set_title(f"{title}\nNMI {found[title]:.2f}", size=9, pad=4, linespacing=1.3)
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="center left", bbox_to_anchor=(len(panels) * PANEL_INCHES / width, 0.46),
+                  frameon=False, fontsize=8, handletextpad=0.2, markerscale=1.4)  # fmt: skip
+    save_figure(figure, Path(path), dpi)
+    return found
+
+
+def _draw_points(axes, points: np.ndarray, categories: Sequence[str]) -> None:
+    names = np.asarray(categories)
+    size = float(np.clip(2200 / len(points), 5, 26))
+    for k, name in enumerate(sorted(set(categories))):
+        mine = points[names == name]
+        axes.scatter(*mine.T, s=size, color=COLOURS[k % len(COLOURS)], marker=MARKS[k // len(COLOURS) % len(MARKS)],
+                     linewidths=0.3, edgecolors="white", label=name.replace("_", " "))  # fmt: skip
+    axes.set(xticks=[], yticks=[], xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
+    for spine in axes.spines.values():
+        spine.set(color="#c8ccd2", linewidth=0.8)
