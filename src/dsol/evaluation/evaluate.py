@@ -28,7 +28,7 @@ from dsol.systems.model_file import find_model, load_card
 from dsol.systems.ours import OurSystem
 
 Place = tuple[int, int]  # row of the store, frame of its clip
-MOST_SCENES = 5  # in a picture
+MOST_SCENES = 6  # in a picture
 
 
 def evaluate(
@@ -204,10 +204,14 @@ def draw_scenes(
 
 
 def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
-    """Which frames to draw: spread over the videos; of frames with silent objects where there are enough."""
-    telling = [i for i, frame in enumerate(boxes) if len({box.sounding for box in frame.boxes}) == 2]
-    frames = telling if len(telling) >= most else range(len(boxes))
-    return [frames[i] for i in np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int)]
+    """Which frames to draw: the middle one of a video, of videos with silent objects where there are enough."""
+    frames = [i for i, frame in enumerate(boxes) if frame.boxes]
+    telling = [i for i in frames if len({box.sounding for box in boxes.frames[i].boxes}) == 2]
+    of_video: dict[str, list[int]] = {}
+    for i in telling if len({boxes.frames[i].video for i in telling}) >= min(most, 2) else frames:
+        of_video.setdefault(boxes.frames[i].video, []).append(i)
+    middle = [mine[len(mine) // 2] for mine in of_video.values()]
+    return [middle[i] for i in np.linspace(0, len(middle) - 1, min(most, len(middle))).astype(int)]
 
 
 def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:

@@ -22,7 +22,7 @@ MOST_CLIPS, FEWEST_CLIPS = 2000, 8  # drawn; fewer have no shape
 # Okabe and Ito's colours without black, told apart by colour-blind eyes too; marks tell further categories apart.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c8c8c")
 MARKS = ("o", "^", "s")
-PANEL_INCHES, LEGEND_INCHES, TOP_INCHES = 2.4, 1.45, 0.5
+PANEL_INCHES, MARGIN_INCHES, LEGEND_INCHES, TITLE_INCHES = 2.4, 0.05, 1.45, 0.5
 
 
 def labelled_clips(store: Store, most: int = MOST_CLIPS) -> Store | None:
@@ -88,11 +88,11 @@ def features_figure(
     from dsol.evaluation.figures import save_figure
 
     found = {title: clustering_nmi(features, categories, seed) for title, features in panels.items()}
-    width, height = len(panels) * PANEL_INCHES + LEGEND_INCHES, PANEL_INCHES + TOP_INCHES
+    width, height = len(panels) * PANEL_INCHES + LEGEND_INCHES, PANEL_INCHES + TITLE_INCHES
     figure = Figure(figsize=(width, height), facecolor="white")
     for n, (title, features) in enumerate(panels.items()):
-        place = (n * PANEL_INCHES / width, 0, PANEL_INCHES / width, PANEL_INCHES / height)
-        axes = figure.add_axes((place[0] + 0.05 / width, 0.05 / height, place[2] - 0.1 / width, place[3] - 0.1 / height))
+        left, side = n * PANEL_INCHES + MARGIN_INCHES, PANEL_INCHES - 2 * MARGIN_INCHES
+        axes = figure.add_axes((left / width, MARGIN_INCHES / height, side / width, side / height))
         _draw_points(axes, on_a_plane(features, seed), categories)
         axes.set_title(f"{title}\nNMI {found[title]:.2f}", size=9, pad=4, linespacing=1.3)
     handles, names = figure.axes[0].get_legend_handles_labels()

@@ -1,6 +1,7 @@
 """The paper's figure 4: what each system sees sounding in a few scenes.
 
-rows: systems; columns: scenes, and in a scene one picture for each annotated category
+rows: systems; columns: scenes, and in a scene one picture for each annotated category; what does not fit side by
+side follows below
 light: that category's map; green box: it sounds; red box: it is silent, and its map should be dark
 """
 
@@ -22,8 +23,9 @@ from dsol.maps import Maps
 SOUNDING, SILENT = "#1f9d55", "#d64545"
 HEAT = colormaps["inferno"]
 DIM = 0.55  # brightness of the picture below the light
-PICTURE_INCHES = 1.35
-LEFT_INCHES, TOP_INCHES, GAP_INCHES = 0.34, 0.45, 0.22
+SIDE, MARGIN, GAP = 1.35, 0.027, 0.16  # of a picture, around it, between scenes, inches
+LEFT, TITLE, LEGEND = 0.34, 0.3, 0.22  # room for names of systems, of categories, and for the legend, inches
+MOST_ACROSS = 8  # pictures side by side
 
 
 def scene_figure(
@@ -49,21 +51,44 @@ def scene_figure(
     scenes = [(picture, frame) for picture, frame in zip(frames, boxes, strict=True) if frame.boxes]
     if not scenes or not maps:
         raise DsolError(path, "has no scene or no system to draw", "give frames with boxes, and maps")
-    counts = [len(_categories(frame)) for _, frame in scenes]
-    width = LEFT_INCHES + sum(counts) * PICTURE_INCHES + (len(scenes) - 1) * GAP_INCHES
-    height = TOP_INCHES + len(maps) * PICTURE_INCHES
-    figure = Figure(figsize=(width, height), facecolor="white")
-    for row, (name, answer) in enumerate(maps.items()):
-        bottom = 1 - (TOP_INCHES + (row + 1) * PICTURE_INCHES) / height
-        tall = PICTURE_INCHES / height
-        figure.text(LEFT_INCHES / 2 / width, bottom + tall / 2, name, rotation=90, ha="center", va="center", size=9)
-        left = LEFT_INCHES
-        for (picture, frame), count in zip(scenes, counts, strict=True):
-            place = (left / width, bottom, count * PICTURE_INCHES / width, tall)
-            _draw_scene(figure, place, picture, frame, _lights(answer, frame, name), titled=row == 0)
-            left += count * PICTURE_INCHES + GAP_INCHES
-    _legend(figure, height)
-    save_figure(figure, Path(path), dpi)
+    bands = _bands(scenes)
+    width = LEFT + max(sum(len(_categories(f)) * SIDE + GAP for _, f in band) for band in bands)
+    height = LEGEND + len(bands) * (TITLE + len(maps) * SIDE)
+    axes = _canvas(width, height)
+    top = LEGEND
+    for band in bands:
+        top += TITLE
+        for row, (name, answer) in enumerate(maps.items()):
+            axes.text(LEFT / 2, top + SIDE / 2, name, rotation=90, ha="center", va="center", size=9)
+            left = LEFT
+            for picture, frame in band:
+                _draw_scene(axes, left, top, picture, frame, _lights(answer, frame, name), titled=row == 0)
+                left += len(_categories(frame)) * SIDE + GAP
+            top += SIDE
+    _draw_legend(axes, width - GAP)
+    save_figure(axes.figure, Path(path), dpi)
+
+
+def _canvas(width: float, height: float):
+    """Axes of a whole figure whose units are inches, from its top left corner."""
+    axes = Figure(figsize=(width, height), facecolor="white").add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+    return axes
+
+
+def _bands(scenes: Sequence[tuple[np.ndarray, Frame]]) -> list[list[tuple[np.ndarray, Frame]]]:
+    """Scenes that stand side by side: as many as fit, one at least."""
+    bands: list[list[tuple[np.ndarray, Frame]]] = []
+    free = 0
+    for scene in scenes:
+        count = len(_categories(scene[1]))
+        if count > free:
+            bands.append([])
+            free = MOST_ACROSS
+        bands[-1].append(scene)
+        free -= count
+    return bands
 
 
 def _categories(frame: Frame) -> list[str]:
@@ -88,20 +113,18 @@ def _lights(answer: Maps, frame: Frame, system: str) -> list[np.ndarray]:
     return [np.clip(cells / highest if highest > 0 else cells, 0, 1) for cells in found]
 
 
-def _draw_scene(figure: Figure, place: tuple, picture: np.ndarray, frame: Frame, lights: list, titled: bool) -> None:
-    left, bottom, width, height = place
-    each = width / len(lights)
-    inset = 0.02 * each
+def _draw_scene(axes, left: float, top: float, picture: np.ndarray, frame: Frame, lights: list, titled: bool) -> None:
+    square = _square(picture)
     for n, (category, cells) in enumerate(zip(_categories(frame), lights, strict=True)):
-        axes = figure.add_axes((left + n * each + inset, bottom + inset, each - 2 * inset, height - 2 * inset))
-        axes.imshow(lit(_square(picture), cells), interpolation="bilinear")
-        axes.set_axis_off()
+        x, y, side = left + n * SIDE + MARGIN, top + MARGIN, SIDE - 2 * MARGIN
+        axes.imshow(lit(square, cells), extent=(x, x + side, y + side, y), interpolation="bilinear", aspect="auto")
         mine = [box for box in frame.boxes if box.category == category]
         for box in mine:
-            _draw_box(axes, box)
+            _draw_box(axes, box, x, y, side)
         if titled:
             colour = SOUNDING if any(box.sounding for box in mine) else SILENT
-            axes.set_title(category.replace("_", " "), size=8.5, color=colour, pad=3)
+            text = category.replace("_", " ")
+            axes.text(x + side / 2, top - 0.02, text, size=8.5, color=colour, ha="center", va="bottom")
 
 
 def lit(picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
@@ -125,18 +148,16 @@ def _square(picture: np.ndarray, side: int = 320) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS))
 
 
-def _draw_box(axes, box: Box) -> None:
-    x, y, w, h = (320 * edge for edge in box.xywh)
+def _draw_box(axes, box: Box, left: float, top: float, side: float) -> None:
+    x, y, w, h = (side * edge for edge in box.xywh)
     for colour, line in (("white", 3.2), (SOUNDING if box.sounding else SILENT, 1.9)):
-        axes.add_patch(Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=colour, linewidth=line))
+        axes.add_patch(Rectangle((left + x, top + y), w, h, fill=False, edgecolor=colour, linewidth=line))
 
 
-def _legend(figure: Figure, height: float) -> None:
+def _draw_legend(axes, right: float) -> None:
     """Top right, in the colours of the boxes."""
-    y = 1 - 0.13 / height
-    figure.text(0.995, y, "silent", color=SILENT, size=8, ha="right", va="center", weight="bold")
-    figure.text(0.995 - 0.42 / figure.get_figwidth(), y, "sounding", color=SOUNDING, size=8, ha="right", va="center",
-                weight="bold")  # fmt: skip
+    for text, colour, inches in (("silent", SILENT, 0.0), ("sounding", SOUNDING, 0.42)):
+        axes.text(right - inches, 0.14, text, color=colour, size=8, ha="right", va="center", weight="bold")
 
 
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:

@@ -1,11 +1,11 @@
 """`dsol table N`: runs what a table of the paper lacks, and prints ours beside the paper's figures.
 
-    paper.py        the paper's figures, and what each row changes
-    experiment.py   a folder of runs: which recipe, which stores, which runs
-    grid.py         trains and scores what is missing
-    filled.py       figures of runs ─▶ rows with intervals and floors
-    writing.py      rows ─▶ text, Markdown, CSV, LaTeX
-    drawing.py      figures 3 and 4 for the runs of a table
+paper.py        the paper's figures, and what each row changes
+experiment.py   a folder of runs: which recipe, which stores, which runs
+grid.py         trains and scores what is missing
+filled.py       figures of runs ─▶ rows with intervals and floors
+writing.py      rows ─▶ text, Markdown, CSV, LaTeX
+drawing.py      figures 3 and 4 for the runs of a table
 """
 
 import os
@@ -85,7 +85,7 @@ def _chosen(table: Table, rows: Sequence[int] | None) -> list[int]:
 
 
 def _cells(table: Table, experiment: Experiment, rows: Sequence[int]) -> list[tuple[Cell, list[str]]]:
-    """The runs that rows want, each once, and the data sets to score each on. The first seed of all rows comes first."""
+    """The runs that rows want, each once, the first seed of all rows first; and the data sets to score each on."""
     found = [
         (cell, _sets(table, training), n)
         for row in rows

@@ -1,7 +1,7 @@
 """Figures 3 and 4 of the paper for the runs of a table.
 
-    scenes-DATA.png   figure 4: rows of the table × scenes, one picture an annotated category; table 1: sounding areas
-    features.png      figure 3, table 1 only: pictures without and with the alternation of stage one, masked objects
+scenes-DATA.png   figure 4: rows of the table × scenes, one picture an annotated category; table 1: sounding areas
+features.png      figure 3, table 1 only: pictures without and with the alternation of stage one, masked objects
 """
 
 from pathlib import Path
@@ -42,8 +42,8 @@ def draw_table(table: Table, experiment: Experiment, grid: Grid, folder: Path, s
 def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path | None:
     data = DATA[key]
     store = experiment.store(*data.stores)
-    rows = [(", ".join(row.head), row.runs.get(data.training, ())) for row in sources(table, experiment)]
-    first = {_label(table, name): run for name, runs in rows for run in runs[:1]}
+    rows = [(_label(table, row.head), row.runs.get(data.training, ())) for row in sources(table, experiment)]
+    first = {name: run for name, runs in rows for run in runs[:1]}
     trained = {name: run for name, run in first.items() if (run / "model.safetensors").is_file()}
     if store is None or not trained:
         return None
@@ -57,9 +57,9 @@ def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path 
     return file
 
 
-def _label(table: Table, name: str) -> str:
-    """What stands beside a row of pictures."""
-    return name if table.compares else f"{', '.join(table.heads)}: {name}"
+def _label(table: Table, head: tuple[str, ...]) -> str:
+    """What stands beside a row of pictures: "Ours", "λ 0.3"."""
+    return head[0] if table.compares else "\n".join(map(" ".join, zip(table.heads, head, strict=True)))
 
 
 def _features(experiment: Experiment, grid: Grid, file: Path, show: bool) -> Path | None:

@@ -22,6 +22,7 @@ from dsol.tables.paper import DATA, OURS, TABLES, Row, Table
 FILE = "table.json"
 VERSION = 1
 STORES = ("store", "solo", "train_scenes", "scenes", "duet", "audioset", "audioset_multi")
+TRAINED_ON = {"music": "store", "audioset": "audioset"}  # training -> its single-source clips
 MACHINE = ("recipe", "seed", "workers", "device", "devices")  # options that make no other experiment
 WITHOUT_ALTERNATION = {"stage_one.classify_from": 0}  # the left panel of figure 3
 
@@ -118,10 +119,10 @@ class Experiment:
 
     def training_stores(self, training: str) -> tuple[Store | None, Store | None]:
         """Single-source clips and scenes to train on; None where there are none, as for scenes still to be composed."""
-        if training == "audioset":
-            scenes = self.store("audioset_multi")
-            return self.store("audioset"), scenes if scenes and "train" in scenes.splits else None
-        return self.store("store"), self.store("train_scenes")
+        scenes = self.store({"music": "train_scenes", "audioset": "audioset_multi"}[training])
+        if training == "audioset" and scenes is not None and "train" not in scenes.splits:
+            scenes = None  # what is scored is not trained on
+        return self.store(TRAINED_ON[training]), scenes
 
     def labelled(self, training: str) -> Store | None:
         """The store whose labels name clusters."""
@@ -185,7 +186,8 @@ def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) 
 def _check_same(recipe: Config, known: Config, folder: Path) -> None:
     other = differences(known, recipe)
     if other:
-        raise DsolError(folder, f"holds runs of other options: {other[0]}", "give another --runs folder, or no --recipe")
+        what = f"holds runs of other options: {other[0]}"
+        raise DsolError(folder, what, "give another --runs folder, or leave --recipe out")
 
 
 def _read(file: Path) -> Experiment:

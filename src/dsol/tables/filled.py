@@ -1,6 +1,6 @@
 """A table with figures: ours and the paper's, row by row.
 
-    RUN/evaluation/DATA.json of each seed ─mean─▶ Figure ─▶ Line ─▶ Block, one a data set ─▶ Filled
+RUN/evaluation/DATA.json of each seed ─mean─▶ Figure ─▶ Line ─▶ Block, one a data set ─▶ Filled
 """
 
 import json
@@ -14,8 +14,9 @@ from typing import Any
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation.result import FLOORS, NOTE, SPOKEN
+from dsol.store import Store
 from dsol.systems.model_file import load_card
-from dsol.tables.experiment import Experiment, differences, evaluation_file, trainings
+from dsol.tables.experiment import TRAINED_ON, Experiment, differences, evaluation_file, trainings
 from dsol.tables.paper import DATA, OURS, SYSTEMS, DataSet, Table
 
 BESIDE = ("class_iou", "silent_auroc")  # figures that the paper lacks and a flat map cannot win
@@ -145,7 +146,8 @@ def guest_groups(experiment: Experiment) -> dict[tuple[str, str], list[list[Path
             same = [group for group in groups if _differ_in_seed(group[0] / model.name, card.config)]
             same[0].append(run) if same else groups.append([run])
         else:
-            for training in sorted({data.training for key, data in DATA.items() if evaluation_file(run, key).is_file()}):
+            scored = {data.training for key, data in DATA.items() if evaluation_file(run, key).is_file()}
+            for training in sorted(scored):
                 found.setdefault((run.name, training), []).append([run])
     return found
 
@@ -178,8 +180,7 @@ def _block(table: Table, key: str, rows: list[Source], experiment: Experiment) -
     _check_same_frames(known, data)
     floors = [_floor(name, known[:1], metrics, table) for name in FLOORS if name != SWAPPED]
     floors += [_floor(SWAPPED, of_row, metrics, table, row) for row, of_row in shown if any(map(_swapped, of_row))]
-    store = experiment.store(*data.stores)
-    where = f"{store.path.name}: " if store is not None else ""
+    where = f"{Path(known[0]['store']).name}: " if known[0]["store"] else ""
     scored = f"{where}{known[0]['frames']:,} frames of {known[0]['videos']:,} videos"
     return Block(key, data, metrics, (*lines, *filter(None, floors)), scored)
 
@@ -230,7 +231,7 @@ def _read(file: Path, data: DataSet) -> dict | None:
     if found["protocol"] != data.protocol:
         what = f"was scored by the protocol {found['protocol']!r}, {data.name} is scored by {data.protocol!r}"
         raise DsolError(file, what, "score it again")
-    return {**found, "file": file}
+    return {**found, "file": file, "store": said.get("store")}
 
 
 def _check_same_frames(said: list[dict], data: DataSet) -> None:
@@ -258,8 +259,7 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
     yield "Floors: what an answer scores that neither looks nor listens, and each row with another clip's sound."
     if any("nsa" in block.metrics for block in blocks if block.scored):
         yield NOTE
-    scored = {block.data.training: block for block in blocks if block.scored}
-    for training in scored:
-        store, _ = experiment.training_stores(training)
-        if store is not None and not store.splits:
-            yield f"{store.path.name} has no splits: models were trained on all of its clips, also on those scored."
+    for training in sorted({block.data.training for block in blocks if block.scored}):
+        path = experiment.stores.get(TRAINED_ON[training])
+        if path is not None and path.is_dir() and not Store.open(path).splits:
+            yield f"{path.name} has no splits: models were trained on all of its clips, those that are scored too."
