@@ -138,7 +138,8 @@ def guest_groups(experiment: Experiment) -> dict[tuple[str, str], list[list[Path
     """
     found: dict[tuple[str, str], list[list[Path]]] = {}
     ours = {cell.name for cell in experiment.all_cells()}
-    for run in sorted(path for path in experiment.folder.glob("*") if path.is_dir() and path.name not in ours):
+    runs = (path for path in sorted(experiment.folder.glob("*")) if path.is_dir())
+    for run in (path for path in runs if path.name.split("_seed-")[0] not in ours):
         model = run / "model.safetensors"
         if model.is_file():
             card = load_card(model)

@@ -89,24 +89,28 @@ class Grid:
         if target.is_file() or store is None:
             return
         say(f"{label}: training")
-        donor = None if (run / "stage_one.safetensors").is_file() else self._donor(cell)
-        if donor is not None:
-            _share_stage_one(donor, run, cell)
-        paths = scenes and scenes.path
-        composed = donor and donor / "scenes"
-        if cell.stage == "both" and paths is None and composed is not None and (composed / "store.json").is_file():
-            paths = composed
+        if not (run / "stage_one.safetensors").is_file():
+            for donor in self._alike(cell, "stage_one.safetensors")[:1]:
+                _share_stage_one(donor, run, cell)
+        given = None if scenes is None else scenes.path
         resume = (run / "config.yaml").is_file()
-        train(store.path, run, cell.config, scenes=paths, stage=cell.stage, resume=resume)
+        train(store.path, run, cell.config, scenes=given or self._composed(cell), stage=cell.stage, resume=resume)
 
-    def _donor(self, cell: Cell) -> Path | None:
-        """A run that has trained the same stage one."""
-        for other in self.experiment.all_cells():
-            run = self.experiment.folder / other.name
-            same = not _stage_one_differs(other, cell) and other.training == cell.training
-            if same and other.name != cell.name and (run / "stage_one.safetensors").is_file():
-                return run
-        return None
+    def _composed(self, cell: Cell) -> Path | None:
+        """Scenes that a run with the same stage one has composed from its pseudo-labels."""
+        found = self._alike(cell, "scenes/store.json")
+        return found[0] / "scenes" if found else None
+
+    def _alike(self, cell: Cell, holds: str) -> list[Path]:
+        """Other runs whose options differ in stage two at most, and that hold a file."""
+        return [
+            self.experiment.folder / other.name
+            for other in self.experiment.all_cells()
+            if other.name != cell.name
+            and other.training == cell.training
+            and not _stage_one_differs(other, cell)
+            and (self.experiment.folder / other.name / holds).is_file()
+        ]
 
     def _check(self, run: Path, cell: Cell, store: Store | None) -> None:
         """Figures of other options or other clips must not slip into a table."""

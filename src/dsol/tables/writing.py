@@ -4,10 +4,13 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain, groupby, islice
 
 from dsol.evaluation.result import SPOKEN
 from dsol.tables.filled import Block, Figure, Filled, Line
 
+Row = list[str]
+Cells = tuple[Row, *tuple[list[Row], ...]]
 NONE = "–"
 SUFFIXES = {".txt": "text", ".md": "markdown", ".csv": "csv", ".tex": "latex"}
 TEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "–": "--", "±": r"$\pm$", "λ": r"$\lambda$"}
@@ -18,12 +21,13 @@ def as_text(filled: Filled) -> str:
     """For a terminal."""
     parts = [f"Table {filled.table.number}. {filled.table.says}"]
     for block in filled.blocks:
-        head, *rows = _cells(filled, block)
-        marks = ["", *("" if row is None else "-" for row in rows)]
-        body = _aligned([head, *(row or [""] * len(head) for row in rows)], len(filled.table.heads))
-        rule = "-" * max(map(len, body))
-        lines = [line if mark or n == 0 else rule for n, (line, mark) in enumerate(zip(body, marks, strict=True))]
-        parts += ["", _title(block), rule, lines[0], rule, *lines[1:]]
+        head, *groups = _cells(filled, block)
+        lines = iter(_aligned([head, *chain(*groups)], len(filled.table.heads)))
+        title, first = _title(block), next(lines)
+        rule = "-" * len(first)
+        parts += ["", title, rule, first]
+        for group in groups:
+            parts += [rule, *islice(lines, len(group))]
     return "\n".join([*parts, "", *filled.notes])
 
 
@@ -32,10 +36,9 @@ def as_markdown(filled: Filled) -> str:
     parts = [f"**Table {filled.table.number}.** {filled.table.says}"]
     heads = len(filled.table.heads)
     for block in filled.blocks:
-        head, *rows = _cells(filled, block)
+        head, *groups = _cells(filled, block)
         rule = [":--"] * heads + ["--:"] * (len(head) - heads)
-        found = [head, rule, *(row for row in rows if row is not None)]
-        parts += ["", f"*{_title(block)}*", "", *(f"| {' | '.join(row)} |" for row in found)]
+        parts += ["", f"*{_title(block)}*", "", *(f"| {' | '.join(row)} |" for row in (head, rule, *chain(*groups)))]
     return "\n".join([*parts, "", *(f"{note}  " for note in filled.notes)])
 
 
@@ -59,16 +62,23 @@ def as_csv(filled: Filled) -> str:
 def as_latex(filled: Filled) -> str:
     """A `table*` that wants the package booktabs."""
     heads = len(filled.table.heads)
-    widest = max(len(_cells(filled, block)[0] or ()) for block in filled.blocks)
-    columns = "l" * heads + "r" * (widest - heads)
+    cells = [_cells(filled, block, _small) for block in filled.blocks]
+    widest = max(len(head) for head, *_ in cells)
     caption = _tex(" ".join([f"{filled.table.says}.", *filled.notes]))
-    lines = [r"\begin{table*}", r"\centering\small", rf"\caption{{{caption}}}", rf"\label{{tab:{filled.table.number}}}",
-             rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]  # fmt: skip
-    for n, block in enumerate(filled.blocks):
-        head, *rows = _cells(filled, block, _small)
-        title = rf"\multicolumn{{{widest}}}{{l}}{{\textbf{{{_tex(_title(block))}}}}} \\"
-        lines += [r"\midrule"] * (n > 0) + [title, _tex_row(head), r"\midrule", *map(_tex_row, rows)]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table*}"])
+    lines = [
+        r"\begin{table*}",
+        r"\centering\small",
+        rf"\caption{{{caption}}}",
+        rf"\label{{tab:{filled.table.number}}}",
+        rf"\begin{{tabular}}{{{'l' * heads}{'r' * (widest - heads)}}}",
+        r"\toprule",
+    ]
+    for block, (head, *groups) in zip(filled.blocks, cells, strict=True):
+        lines += [rf"\multicolumn{{{widest}}}{{l}}{{\textbf{{{_tex(_title(block))}}}}} \\", _tex_row(head)]
+        for group in groups:
+            lines += [r"\midrule", *map(_tex_row, group)]
+        lines.append(r"\bottomrule" if block is filled.blocks[-1] else r"\midrule")
+    return "\n".join([*lines, r"\end{tabular}", r"\end{table*}"])
 
 
 WRITERS: dict[str, Callable[[Filled], str]] = {
@@ -81,21 +91,17 @@ def _title(block: Block) -> str:
     return f"{block.data.name}, protocol {block.data.protocol}{scored}"
 
 
-def _cells(filled: Filled, block: Block, show: Callable[[Figure], str] | None = None) -> list[list[str] | None]:
-    """Head and rows as texts; None where a rule parts rows from floors."""
+def _cells(filled: Filled, block: Block, show: Callable[[Figure], str] | None = None) -> Cells:
+    """The head, then the rows, then the floors."""
     with_paper = [any(line.figures[n].paper is not None for line in block.lines) for n in range(len(block.metrics))]
     head = list(filled.table.heads)
     for metric, paper in zip(block.metrics, with_paper, strict=True):
         head += [SPOKEN[metric], *["paper"] * paper]
-    rows: list[list[str] | None] = [head]
-    for n, line in enumerate(block.lines):
-        if n and line.kind != block.lines[n - 1].kind:
-            rows.append(None)
-        rows.append(_row(line, with_paper, show or _figure))
-    return rows
+    groups = groupby(block.lines, key=lambda line: line.kind)
+    return head, *([_row(line, with_paper, show or _figure) for line in lines] for _, lines in groups)
 
 
-def _row(line: Line, with_paper: Sequence[bool], show: Callable[[Figure], str]) -> list[str]:
+def _row(line: Line, with_paper: Sequence[bool], show: Callable[[Figure], str]) -> Row:
     row = list(line.head)
     for figure, paper in zip(line.figures, with_paper, strict=True):
         row.append(show(figure))
@@ -123,8 +129,8 @@ def _small(figure: Figure) -> str:
     return text if figure.low is None else rf"{text} {{\scriptsize[{figure.low:.1f}, {figure.high:.1f}]}}"
 
 
-def _tex_row(row: list[str] | None) -> str:
-    return r"\midrule" if row is None else " & ".join(map(_tex, row)) + r" \\"
+def _tex_row(row: Row) -> str:
+    return " & ".join(map(_tex, row)) + r" \\"
 
 
 def _tex(text: str) -> str:
@@ -136,7 +142,7 @@ def _tex(text: str) -> str:
     return text.translate(str.maketrans(TEX)).replace(r" \%", r"\,\%")
 
 
-def _aligned(rows: list[list[str]], heads: int) -> list[str]:
+def _aligned(rows: list[Row], heads: int) -> list[str]:
     """Columns of equal width: texts to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
