@@ -136,6 +136,9 @@ def test_tables_share_runs_and_every_run_has_a_folder_of_its_own(tmp_path):
     cells = experiment.all_cells()
     assert len({cell.name for cell in cells}) == len(cells) == 28
     assert len({(cell.config, cell.training) for cell in cells}) == len(cells)
+    music = [cell for cell in cells if cell.training == "music" and cell.stage == "both" and cell.config.seed == 0]
+    assert len(music) == 12  # as docs/tables.md says
+    assert len({cell.config.stage_one for cell in music}) == 5
 
 
 def test_a_row_changes_its_own_options_only(tmp_path):
@@ -285,6 +288,15 @@ def test_other_people_s_runs_find_their_rows(trained, tmp_path):
         "DMC": (70.0, 17.3), "Ours": (None, 30.2), "Attention, theirs, wider": (50.0, None), "odd": (60.0, None),
     }  # fmt: skip
     assert all(not line.seeds for line in fill(TABLES[3], experiment).blocks[1].lines)
+
+
+def test_runs_of_more_seeds_than_asked_for_are_no_other_people_s(tmp_path):
+    for seeds in (2, 1):
+        experiment = Experiment(tmp_path, load_recipe("tiny"), {}, seeds=seeds)
+        for cell in experiment.row_cells(TABLES[2].rows[4], "music"):
+            write(tmp_path / cell.name, "synthetic", evaluation(0.5))
+        block = fill(TABLES[2], experiment).blocks[0]
+        assert [line.seeds for line in block.lines if line.kind == "row"] == [0, 0, 0, 0, seeds]
 
 
 def test_runs_of_audioset_are_told_by_their_store(tmp_path, trained):
