@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from dsol.boxes import Box, Boxes, Frame
+from dsol.config import Config
 from dsol.evaluation.evaluate import telling_frames
 from dsol.evaluation.features import (
     COLOURS,
@@ -15,6 +16,7 @@ from dsol.evaluation.features import (
     on_a_plane,
 )
 from dsol.systems import load_system
+from dsol.systems.ours import Network, OurSystem
 
 NAMES = ("cello", "flute", "tuba")
 
@@ -66,6 +68,15 @@ def test_features_of_test_clips_have_length_one(trained, shapes):
     assert whole.shape == objects.shape == (8, load_system(trained).towers.channels)
     assert np.linalg.norm(whole, axis=1) == pytest.approx(1)
     assert np.linalg.norm(objects, axis=1) == pytest.approx(1)
+
+
+def test_features_are_of_the_picture_alone(trained, shapes):
+    system, rows = load_system(trained), range(4)
+    frames, sounds = [shapes.frame(i, 0) for i in rows], np.stack([shapes.waveform(i) for i in rows])
+    assert system.features(frames, sounds)[0] == pytest.approx(system.features(frames, sounds[::-1].copy())[0])
+    config = Config.from_dict(system.card.config).replace(stage_one={"cluster_sound": 0.5})
+    whole, objects = OurSystem(Network(config, load_weights=False), system.card).features(frames, sounds)
+    assert whole.shape == objects.shape
 
 
 def test_too_few_or_unlabelled_clips_are_not_drawn(shapes):

@@ -182,7 +182,7 @@ def test_a_shared_stage_one_gives_the_weights_of_a_run_of_its_own(ran, shapes, t
     assert not (ran / "weight-0.3" / "scenes").exists()
 
 
-@pytest.mark.parametrize("at", ["the start", "stage two", "scoring"])
+@pytest.mark.parametrize("at", ["stage two", "scoring"])
 def test_a_killed_grid_goes_on(ran, runs, monkeypatch, at):
     class Killed(BaseException):
         pass
@@ -190,8 +190,7 @@ def test_a_killed_grid_goes_on(ran, runs, monkeypatch, at):
     def kill(*words, **options):
         raise Killed
 
-    place = {"the start": "dsol.training.train._train_two", "stage two": "dsol.training.stage_two.StageTwo._save",
-             "scoring": "dsol.tables.grid._write"}[at]  # fmt: skip
+    place = {"stage two": "dsol.training.stage_two.StageTwo._save", "scoring": "dsol.tables.grid._write"}[at]
     monkeypatch.setattr(place, kill)
     with pytest.raises(Killed):
         make_table(3, Experiment.open(runs), rows=[1])

@@ -125,11 +125,13 @@ class OurSystem:
         """What figure 3 shows of B single-source pictures: of length 1, (B, C) each.
 
         Returns:
-            The mean of f over the picture, and the object under the mask (equation 2) as K-means sees it.
+            The mean of f over the picture, and the object under the mask as K-means sees it, its sound left out.
         """
         seen, heard, _ = self._look(frames, waveforms, self.network.config.nets.size)
-        objects = self.network.dictionary.place(self.network.objects(seen, heard)[1])
-        return F.normalize(seen.features.mean((2, 3)), dim=1).cpu().numpy(), objects.cpu().numpy()
+        whole, points = seen.features.mean(dim=(2, 3)), self.network.objects(seen, heard)[1]
+        channels = whole.shape[1]
+        objects = points[:, :channels] - self.network.dictionary.origin[:channels]
+        return F.normalize(whole, dim=1).cpu().numpy(), F.normalize(objects, dim=1).cpu().numpy()
 
     def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
         device = self.network.dictionary.keys.device
