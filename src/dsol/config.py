@@ -105,7 +105,7 @@ class StageTwoOptions:
     learning_rate: float = 1e-4
     """Adam, all that is trained."""
     decay: bool = False
-    """Lower the learning rate along half a cosine, within the passes of each kind; constant as printed."""
+    """Lower the learning rate along half a cosine from pass to pass; constant as printed."""
     weight_decay: float = 1e-4
     """Adam, all that is trained."""
     weight: float = 0.5
@@ -123,7 +123,7 @@ class StageTwoOptions:
     answer: Literal["categories", "objects"] = "categories"
     """Maps that are scored and shown: a softmax over categories of the gated maps and l as the area, as printed; or
     each class map's own object, as bright as its category is audible, and the brightest of them as the area."""
-    faint: float = 0.05
+    faint: float = 0.08
     """A category counts as not heard, and its map is empty ("objects"), below this share of the probability of the most
     audible one."""
     teacher: Literal["mixture", "sources"] = "mixture"
@@ -131,7 +131,8 @@ class StageTwoOptions:
     remix: bool = False
     """Mix each scene anew in every pass: other sources of it sound, as many as before (needs teacher "sources")."""
     listen_passes: int = 0
-    """Passes before all others in which the sound tower alone learns p_a, from scenes mixed anew (needs remix)."""
+    """Passes before each of the others in which the sound tower alone learns p_a, from scenes mixed anew (needs
+    remix)."""
     listen: float = 0.0
     """Weight of a cross-entropy that teaches the sound tower p_a, so that it learns to hear mixtures; 0 as printed."""
     matching: Literal["pv_pa", "pa_pv"] = "pv_pa"

@@ -4,8 +4,8 @@
     sound ─▶ frozen stage-one sound tower ─ class head, softmax ─────────▶ p_a ┴ Lc (equation 7)
     sound, own and another scene's picture ─▶ L1          loss = Lc + λ · L1 (equation 8)
 
-Before it, optionally: "listen", the sound tower alone learns p_a of scenes mixed anew; "warm-up", Lc alone and without
-the gate. One pass is the unit of resuming.
+Optionally, before each pass: "listen", the sound tower alone learns p_a of scenes mixed anew; and before all:
+"warm-up", Lc alone and without the gate. One pass is the unit of resuming.
 """
 
 import math
@@ -75,9 +75,10 @@ def schedule(options: StageTwoOptions) -> list[str]:
 
     Example:
         >>> schedule(StageTwoOptions(listen_passes=1, epochs=2))
-        ['listen', 'match', 'match']
+        ['listen', 'match', 'listen', 'match']
     """
-    return ["listen"] * options.listen_passes + ["warm-up"] * options.warm_up + ["match"] * options.epochs
+    passes = ["warm-up"] * options.warm_up + ["match"] * options.epochs
+    return [kind for each in passes for kind in (*["listen"] * options.listen_passes, each)]
 
 
 class StageTwo:
@@ -123,7 +124,7 @@ class StageTwo:
             start = time.monotonic()
             label = f"Stage two, pass {number + 1} of {len(passes)}, {kind}"
             seed = self.config.seed * 20_011 + number
-            self._set_learning_rate(passes, number)
+            self._set_learning_rate(number / len(passes))
             one_pass = self._listen(seed) if kind == "listen" else self._one_pass(feed, kind == "warm-up", seed, label)
             matching, localization, listening = one_pass
             self.run.log(
@@ -140,9 +141,8 @@ class StageTwo:
                 say(f"{label}: Lc {matching:.4f}, L1 {localization:.4f}{heard}")
             self._save(number + 1)
 
-    def _set_learning_rate(self, passes: list[str], number: int) -> None:
-        alike = [i for i, kind in enumerate(passes) if kind == passes[number]]
-        share = (1 + math.cos(math.pi * alike.index(number) / len(alike))) / 2 if self.options.decay else 1
+    def _set_learning_rate(self, done: float) -> None:
+        share = (1 + math.cos(math.pi * done)) / 2 if self.options.decay else 1
         for group in self.optimizer.param_groups:
             group["lr"] = share * self.options.learning_rate
 
