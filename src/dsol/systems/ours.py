@@ -108,8 +108,9 @@ class OurSystem:
         score = audible * object_gate(class_maps, area)
         if options.answer == "objects":
             shown = audible * (audible >= options.faint)
-            maps = object_shapes(class_maps, options.edge, options.sharpness) * shown[:, :, None, None]
-            area = maps.amax(1)
+            shapes = object_shapes(class_maps, options.edge, options.sharpness)
+            maps = shapes * shown[:, :, None, None]
+            area = (maps * shown[:, :, None, None]).amax(1)  # squared: where one thing sounds, the second guess is dark
         else:
             maps = (options.sharpness * gate(class_maps, area, options.gate)).softmax(1)
         return Maps(tuple(keys), area.cpu().numpy(), maps.cpu().numpy(), score.cpu().numpy(), self.categories)

@@ -176,7 +176,7 @@ def calibrate(system: OurSystem, scenes: Store, labels: dict[str, int], config: 
     """
     from sklearn.metrics import roc_curve
 
-    rows = [i for i, row in enumerate(scenes.rows) if row.sources and all(s in labels for s in row.sources)][:400]
+    rows = [i for i, row in enumerate(scenes.rows) if row.sources and all(s in labels for s in row.sources)][:200]
     if not rows:
         return 0.5, None
     batches = [[(i, 0) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
