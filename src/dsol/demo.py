@@ -154,5 +154,9 @@ def _curves(lines: list[dict]) -> dict[str, dict[str, list[float]]]:
         "Stage one: localisation": {"loss": [line["loss"] for line in one if line["kind"] == "localize"]},
         "Stage one: classification": {"loss": [line["loss"] for line in one if line["kind"] == "classify"]},
         "Stage one: clusters": {"NMI": [line["nmi"] for line in one if "nmi" in line]},
-        "Stage two": {"matching": [v["matching"] for v in two], "localisation": [v["localization"] for v in two]},
+        "Stage two: matching": {
+            "matching": [line["matching"] for line in two if "matching" in line],
+            "localisation": [line["localization"] for line in two if "localization" in line],
+        },
+        "Stage two: listening": {"cross-entropy": [line["listening"] for line in two if "listening" in line]},
     }

@@ -29,6 +29,7 @@ from dsol.training.data import Feed, Picks, open_feed
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
 from dsol.training.teachers import Remix, Sources, heard_in_mixtures
 
+LOSSES = ("matching", "localization", "listening")  # Lc, L1 and the cross-entropy of hearing p_a
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
 
 
@@ -126,20 +127,18 @@ class StageTwo:
             seed = self.config.seed * 20_011 + number
             self._set_learning_rate(number / len(passes))
             one_pass = self._listen(seed) if kind == "listen" else self._one_pass(feed, kind == "warm-up", seed, label)
-            matching, localization, listening = one_pass
-            self.run.log(
-                stage="two",
-                step=number,
-                kind=kind,
-                matching=matching,
-                localization=localization,
-                listening=listening,
-                seconds=round(time.monotonic() - start, 2),
-            )
+            losses = dict(zip(LOSSES, one_pass, strict=True))
+            told = {name: losses[name] for name in LOSSES if self._is_told(name, kind)}
+            seconds = round(time.monotonic() - start, 2)
+            self.run.log(stage="two", step=number, kind=kind, **told, seconds=seconds)
             if self.fabric.is_global_zero:
-                heard = f", listening {listening:.4f}" if self.options.listen or kind == "listen" else ""
-                say(f"{label}: Lc {matching:.4f}, L1 {localization:.4f}{heard}")
+                say(f"{label}: " + ", ".join(f"{name} {loss:.4f}" for name, loss in told.items()))
             self._save(number + 1)
+
+    def _is_told(self, loss: str, kind: str) -> bool:
+        if loss == "listening":
+            return kind == "listen" or self.options.listen > 0
+        return kind == "match" or (kind == "warm-up" and loss == "matching")
 
     def _set_learning_rate(self, done: float) -> None:
         share = (1 + math.cos(math.pi * done)) / 2 if self.options.decay else 1
