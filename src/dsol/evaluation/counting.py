@@ -101,10 +101,10 @@ class Patches:
         full = _lowest(self.cells, np.minimum) > levels[:, None, None]
         mixed = _lowest(self.cells, np.maximum) > levels[:, None, None]
         mixed &= ~full
-        rows = _MixedRows(self, levels, np.flatnonzero(mixed))
+        rows = _MixedRows(self, levels, *np.nonzero(mixed.reshape(len(mixed), -1)))
         area = np.outer(self.rows.lengths, self.columns.lengths).ravel().astype(float)
         total = full.reshape(len(full), -1) @ area
-        total += np.bincount(rows.owner, rows.count.sum(axis=0), minlength=len(self.maps))
+        total += np.bincount(rows.owner, rows.total, minlength=len(self.maps))
         inside = self._full_inside(full, rects, owner)
         rank = np.arange(len(owner)) - np.searchsorted(owner, owner)  # rectangles of one map take turns
         for turn in range(rank.max(initial=-1) + 1):
@@ -148,28 +148,32 @@ class _MixedRows:
         owner: (P,) index of the map.
         slope: (L, P) from left to right, in row 0 … L-1 of each patch, for each pixel.
         count: (L, P) pixels above the level; 0 beyond the last row of a patch.
+        total: (P,) of all rows.
     """
 
-    def __init__(self, patches: Patches, levels: np.ndarray, places: np.ndarray):
+    def __init__(self, patches: Patches, levels: np.ndarray, owner: np.ndarray, place: np.ndarray):
         rows, columns = patches.rows, patches.columns
-        self.maps = len(patches.maps)
-        self.owner, place = np.divmod(places, len(rows.lengths) * len(columns.lengths))
-        i, j = np.divmod(place, len(columns.lengths))
+        self.maps, self.owner = len(patches.maps), owner
+        i, j = (index.ravel()[place] for index in np.indices((len(rows.lengths), len(columns.lengths))))
         self.y, self.x = rows.start[i], columns.start[j]
         self.height, self.width = rows.lengths[i], columns.lengths[j]
-        self.row = np.arange(rows.lengths.max())[:, None]
+        self.row = np.arange(rows.lengths.max(), dtype=np.float64)[:, None]
         top, bottom = self._lines(patches, levels, i, j)
-        down = rows.first[i] + rows.step * self.row
-        count, self.slope = (high + down * (low - high) for high, low in zip(top, bottom, strict=True))
+        work = np.empty((3, len(self.row), len(place)))  # one piece, which the system need not clear again and again
+        self.count, self.slope, steep = work
+        for above, below, found in zip(top, bottom, work[:2], strict=True):  # from the upper to the lower pair of cells
+            rise = below - above
+            np.multiply(self.row, rows.step * rise, out=found)
+            found += above + rows.first[i] * rise
         with np.errstate(divide="ignore", invalid="ignore"):
-            count /= np.abs(self.slope)
-        count += (self.width - 1) / 2
-        np.ceil(count, out=count)
-        np.fmax(count, 0, out=count)  # a flat row on the level itself gives 0/0: nothing exceeds it
-        np.minimum(count, self.width.astype(float), out=count)
+            self.count /= np.abs(self.slope, out=steep)
+        self.count += (self.width - 1) / 2
+        np.ceil(self.count, out=self.count)
+        np.fmax(self.count, 0, out=self.count)  # a flat row on the level itself gives 0/0: nothing exceeds it
+        np.minimum(self.count, self.width.astype(float), out=self.count)
         short = np.flatnonzero(self.height < len(self.row))
-        count[:, short] *= self.row < self.height[short]
-        self.count = count
+        self.count[:, short] *= self.row < self.height[short]
+        self.total = self.count.sum(axis=0)
 
     def _lines(self, patches: Patches, levels: np.ndarray, i: np.ndarray, j: np.ndarray) -> list[tuple]:
         """Along the upper and the lower pair of cells: the value at the centre of the pixels less the level, and
@@ -189,10 +193,20 @@ class _MixedRows:
         """(R,) of them inside rectangles (R, 4), at most one a map."""
         of_map = np.zeros((self.maps, 4), dtype=int)
         of_map[owner] = rects
-        top, bottom, left, right = of_map[self.owner].T
-        left, right = (np.clip(edge - self.x, 0, self.width) for edge in (left, right))
-        mirrored = (self.slope > 0) * (self.width - left - right).astype(float)  # rising rows are read from their end
-        shared = np.minimum(self.count, mirrored + right)
-        shared -= np.minimum(self.count, mirrored + left)
-        shared *= (self.row >= top - self.y) & (self.row < bottom - self.y)
-        return np.bincount(self.owner, shared.sum(axis=0), minlength=self.maps)[owner]
+        edges = of_map.T[:, self.owner]
+        top, bottom = np.maximum(np.minimum(edges[:2] - self.y, self.height), 0)
+        left, right = np.maximum(np.minimum(edges[2:] - self.x, self.width), 0)
+        whole = (bottom - top == self.height) & (right - left == self.width)
+        found = self.total * whole
+        cut = np.flatnonzero(~whole & (top < bottom) & (left < right))
+        found[cut] = self._cut(cut, top[cut], bottom[cut], left[cut], right[cut])
+        return np.bincount(self.owner, found, minlength=self.maps)[owner]
+
+    def _cut(self, at: np.ndarray, top: np.ndarray, bottom: np.ndarray, left: np.ndarray, right: np.ndarray):
+        """Of some patches those within rows and columns, counted from the patch's own first; (at,) each."""
+        count = self.count[:, at]
+        mirrored = (self.slope[:, at] > 0) * (self.width[at] - left - right)  # rising rows are read from their end
+        shared = np.minimum(count, mirrored + right)
+        shared -= np.minimum(count, mirrored + left)
+        shared *= (self.row >= top) & (self.row < bottom)
+        return shared.sum(axis=0)
