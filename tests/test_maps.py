@@ -2,6 +2,8 @@
 
 import re
 import tracemalloc
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -91,11 +93,23 @@ def test_a_frame_that_comes_twice_is_refused(tmp_path):
         ({"a": np.ones((2, 0))}, "frame a: has shape (2, 0)"),
         ({"a": np.array([[object()]])}, "frame a: is no plain array"),
         ({"categories": np.ones(2)}, "'categories' is not a list of names"),
+        ({"categories": np.array(["tuba", "tuba"])}, "'categories' names 'tuba' twice"),
+        ({"a": np.ones((3, 3)), "categories": np.array(["tuba"])}, "frame a: has shape (3, 3) and the file names 1"),
     ],
 )
 def test_a_wrong_array_is_refused_by_name(tmp_path, arrays, says):
     np.savez(tmp_path / "maps.npz", **arrays)
     with pytest.raises(DsolError, match=re.escape(says)):
+        list(read_maps(tmp_path / "maps.npz"))
+
+
+def test_a_frame_that_a_file_holds_twice_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "maps.npz", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(2):
+            with archive.open("a@0.000.npy", "w") as member:
+                np.lib.format.write_array(member, np.ones((2, 2)))
+    with pytest.raises(DsolError, match=re.escape("frame a@0.000: comes twice")):
         list(read_maps(tmp_path / "maps.npz"))
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsol.errors import DsolError
@@ -63,6 +63,7 @@ class Boxes:
     Attributes:
         categories: names, in the order that class-aware maps use.
         frames: one entry an annotated frame.
+        votes: the boxes of one category in a frame are several annotators' boxes of the same object.
 
     Example:
         >>> boxes = Boxes(("cello",), (Frame("a.mp4", 3.0, (Box("cello", (0.1, 0.2, 0.5, 0.6)),)),))
@@ -72,6 +73,7 @@ class Boxes:
 
     categories: tuple[str, ...]
     frames: tuple[Frame, ...]
+    votes: bool = False
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -82,7 +84,7 @@ class Boxes:
     def of_videos(self, videos: Iterable[str]) -> "Boxes":
         """The frames of some videos only."""
         wanted = set(videos)
-        return Boxes(self.categories, tuple(f for f in self.frames if f.video in wanted))
+        return replace(self, frames=tuple(f for f in self.frames if f.video in wanted))
 
     def save(self, path: str | Path) -> None:
         """Write boxes.json, whole or not at all."""
@@ -96,7 +98,8 @@ class Boxes:
             for f in self.frames
         ]
         partial = Path(f"{path}.partial")
-        partial.write_text(json.dumps({"categories": list(self.categories), "frames": frames}, indent=1))
+        votes = {"votes": True} if self.votes else {}
+        partial.write_text(json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1))
         os.replace(partial, path)
 
     @classmethod
@@ -120,7 +123,7 @@ class Boxes:
         unknown = {b.category for f in frames for b in f.boxes} - set(categories)
         if unknown:
             raise DsolError(path, f"has boxes of undeclared categories {sorted(unknown)}", "list them in 'categories'")
-        return cls(categories, frames)
+        return cls(categories, frames, bool(data.get("votes", False)))
 
 
 def _read_frame(entry: dict, path: str | Path) -> Frame:

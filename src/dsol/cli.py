@@ -16,7 +16,8 @@ from dsol.errors import DsolError
 
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
-PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "is3", "avsbench", "mix-and-localize")
+PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
+PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
 
 
@@ -230,6 +231,7 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
     parser.add_argument("--maps", type=Path, default=None, help="write the maps here (.npz)")
     parser.add_argument("--figures", type=Path, default=None, help="write pictures into this folder")
+    parser.add_argument("--published", action="store_true", help=PUBLISHED)
 
     def run(args):
         from dsol.evaluation.evaluate import evaluate
@@ -245,6 +247,7 @@ def evaluate(parser, words: Words) -> Work:
             size=args.size,
             maps=args.maps,
             figures=args.figures,
+            strict=not args.published,
         )
         _show(result, args.json)
 
@@ -257,13 +260,16 @@ def score(parser, words: Words) -> Work:
     parser.add_argument("boxes", type=Path, help="boxes.json, or an official annotation file")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--swapped", type=Path, default=None, help="maps of the same frames with other clips' sound")
+    parser.add_argument("--published", action="store_true", help=PUBLISHED)
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
 
     def run(args):
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        _show(score_files(args.maps, args.boxes, args.protocol, format=args.format), args.json)
+        how = {"format": args.format, "strict": not args.published, "swapped": args.swapped}
+        _show(score_files(args.maps, args.boxes, args.protocol, **how), args.json)
 
     return run
 

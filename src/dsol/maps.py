@@ -155,6 +155,9 @@ def _checked(members: "_Members", key: str, categories: tuple[str, ...]) -> np.n
         raise DsolError(where, f"has values of type {array.dtype}", "write floats")
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise DsolError(where, f"has shape {array.shape}", "write (H, W), or (K, H, W) for K categories")
+    if array.ndim == 2 and categories:
+        what = f"has shape {array.shape} and the file names {len(categories)} categories"
+        raise DsolError(where, what, "write (K, H, W), one map a category, or leave out 'categories'")
     if array.ndim == 3 and len(array) != len(categories):
         what = f"has {len(array)} maps and the file names {len(categories)} categories"
         raise DsolError(where, what, "write an array 'categories' with one name for each map")
@@ -167,9 +170,12 @@ class _Members:
     def __init__(self, path: str | Path, file, archive: zipfile.ZipFile):
         self.path, self.archive = path, archive
         self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
-        self._info = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        if len(self._info) < len(archive.infolist()):
-            raise DsolError(path, "has two arrays of one name", "write every frame once")
+        self._info: dict[str, zipfile.ZipInfo] = {}
+        for info in archive.infolist():
+            key = info.filename.removesuffix(".npy")
+            if key in self._info:
+                raise DsolError(f"{path}, frame {key}", "comes twice in the maps", "write every frame once")
+            self._info[key] = info
         self.keys = [key for key in self._info if key != CATEGORIES]
 
     def categories(self) -> tuple[str, ...]:
@@ -178,7 +184,11 @@ class _Members:
         names = self.array(CATEGORIES)
         if names.ndim != 1 or names.dtype.kind not in "US":
             raise DsolError(self.path, "'categories' is not a list of names", "write numpy.array([name, …])")
-        return tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+        found = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+        twice = next((name for name in found if found.count(name) > 1), None)
+        if twice is not None:
+            raise DsolError(self.path, f"'categories' names {twice!r} twice", "add up the maps of one category")
+        return found
 
     def array(self, key: str) -> np.ndarray:
         data = self._content(self._info[key])

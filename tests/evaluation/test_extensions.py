@@ -1,14 +1,17 @@
-"""Other fields' figures are what their definitions say."""
+"""Other fields' figures are what their definitions say, and those that look at the annotation must be asked for."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from dsol.boxes import Boxes
+from dsol.boxes import Box, Boxes, Frame
 from dsol.evaluation import score
 from dsol.evaluation.extensions import average_precision
+from dsol.evaluation.result import SPOKEN
+from dsol.maps import Maps
 from tests.evaluation.scenes import CATEGORIES, boxes_of, maps_of
 from tests.oracles import evaluation as oracle
 
@@ -31,8 +34,8 @@ def frames_of(united: bool) -> list[list[tuple[np.ndarray, np.ndarray]]]:
     return [objects for objects in found if objects]
 
 
-def found_by(protocol: str) -> dict:
-    return score([MAPS], BOXES, protocol, size=SIZE, bootstrap=0).metrics
+def found_by(protocol: str, strict: bool = True) -> dict:
+    return score([MAPS], BOXES, protocol, size=SIZE, bootstrap=0, strict=strict).metrics
 
 
 def share(values: list[float]) -> float:
@@ -45,7 +48,7 @@ def test_is3_counts_objects_and_frames_by_their_worst_object():
         [oracle.iou(p > np.sort(p.ravel())[SIZE * SIZE - m.sum() - 1], m) if m.any() else 0.0 for p, m in f]
         for f in frames_of(False)
     ]
-    found = found_by("is3")
+    found = found_by("is3", strict=False)
     for prefix, values in (("", median), ("adaptive_", adaptive)):
         flat, worst = [v for f in values for v in f], [min(f) for f in values]
         assert found[f"{prefix}iou@0.5"] == pytest.approx(share(flat), abs=1e-9)
@@ -80,7 +83,7 @@ def test_mix_and_localize_ranks_pixels_and_permutes_maps():
         cap.append(np.diag(table).mean())
         piap.append(max(np.mean([table[a, b] for a, b in zip(places, order, strict=True)])
                         for order in permutations(places)))  # fmt: skip
-    found = found_by("mix-and-localize")
+    found = found_by("mix-and-localize", strict=False)
     assert found["cap"] == pytest.approx(np.mean(cap), abs=1e-9)
     assert found["piap"] == pytest.approx(np.mean(piap), abs=1e-9)
     assert found["piap"] >= found["cap"]
@@ -94,14 +97,91 @@ def test_average_precision_takes_equal_pixels_together():
     assert average_precision(values, np.zeros(50, dtype=bool)) == 0
 
 
-@pytest.mark.parametrize("protocol", ["is3", "avsbench", "mix-and-localize"])
+@pytest.mark.parametrize(("protocol", "peeks"), [("is3", "adaptive IoU@0.5"), ("mix-and-localize", "PIAP")])
+def test_figures_that_look_at_the_annotation_are_left_out_unless_asked_for_and_then_warned_of(protocol, peeks):
+    strict, published = (score([MAPS], BOXES, protocol, size=SIZE, bootstrap=0, strict=s) for s in (True, False))
+    assert set(strict.metrics) < set(published.metrics)
+    assert {name: published.metrics[name] for name in strict.metrics} == strict.metrics
+    rows = [[line for line in found.table().splitlines() if peeks in line] for found in (strict, published)]
+    assert [len(lines) for lines in rows] == [1, 2]
+    assert rows[0][0].startswith("Left out")
+    assert rows[1][1].startswith("WARNING")
+
+
+@pytest.mark.parametrize("protocol", ["solo", "synthetic", "duet", "audioset", "lvs", "slavc", "avsbench"])
+def test_other_protocols_have_nothing_to_warn_of(protocol):
+    assert found_by(protocol) == found_by(protocol, strict=False)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_slavc_finds_what_is_there_and_leaves_alone_what_is_not(seed):
+    rng = np.random.default_rng(seed)
+    boxes = boxes_of(rng, frames=24, silent=0.2, most=2)
+    area = maps_of(rng, boxes, (3, 4), aware=False).area
+    area[::3] = np.round(area[::3], 1)  # some equal confidences
+    area[1::4] = area[1]
+    maps = Maps(tuple(frame.key for frame in boxes), area)
+    ious, sure = [], []
+    for frame, cells in zip(boxes, area, strict=True):
+        there = [b.xywh for b in frame.boxes if b.sounding]
+        ious.append(oracle.iou(oracle.binary(cells, "lvs", SIZE), oracle.painted(there, SIZE)) if there else None)
+        sure.append(oracle.confidence(cells, SIZE))
+    found = score([maps], boxes, "slavc", size=SIZE, bootstrap=0)
+    expected = oracle.detection(ious, sure)
+    assert found.frames == 24
+    for name in ("ap", "max_f1"):
+        assert found.metrics[name] == pytest.approx(expected[name], abs=1e-9)
+    there = [value for value in ious if value is not None]
+    assert found.metrics["iou@0.5"] == pytest.approx(share(there))
+    assert found.metrics["auc"] == pytest.approx(oracle.success_area(there), abs=1e-9)
+
+
+def test_a_system_that_knows_when_nothing_is_there_has_the_higher_ap():
+    there = Frame("a", 0.0, (Box("cello", (0.0, 0.0, 0.5, 1.0)),))
+    boxes = Boxes(("cello",), (there, Frame("b", 0.0, ()), Frame("c", 0.0, ())))
+    keys = tuple(frame.key for frame in boxes)
+    area = np.repeat([[[1.0, 0.0]]], 3, axis=0)
+    wary = Maps(keys, area * np.array([1.0, 0.1, 0.2])[:, None, None])
+    rash = Maps(keys, area * np.array([0.5, 0.9, 0.8])[:, None, None])
+    assert score([wary], boxes, "slavc", size=8).metrics["ap"] == 1
+    assert score([wary], boxes, "slavc", size=8).metrics["max_f1"] == 1
+    assert score([rash], boxes, "slavc", size=8).metrics["ap"] == pytest.approx(1 / 3)
+    assert score([rash], boxes, "slavc", size=8).metrics["max_f1"] == pytest.approx(1 / 2)
+
+
+def test_slavc_says_when_there_is_nothing_to_leave_alone():
+    says = "Every frame has a visible source"
+    seen = Boxes(CATEGORIES, tuple(f for f in BOXES if any(b.sounding for b in f.boxes)))
+    assert says in score([MAPS], seen, "slavc", size=SIZE).table()
+    unseen = Boxes(CATEGORIES, (replace(BOXES.frames[0], boxes=()), *BOXES.frames[1:]))
+    assert says not in score([MAPS], unseen, "slavc", size=SIZE).table()
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("protocol", ["lvs", "slavc"])
+def test_where_several_annotators_drew_a_pixel_counts_by_how_many_agree(protocol, seed):
+    rng = np.random.default_rng(seed)
+    drawn = boxes_of(rng, frames=12, silent=0)
+    boxes = replace(drawn, votes=True)
+    maps = maps_of(rng, boxes, (5, 4), aware=False)
+    ious = [
+        oracle.consensus_iou(oracle.binary(cells, "lvs", SIZE), [b.xywh for b in frame.boxes], SIZE)
+        for frame, cells in zip(boxes, maps.area, strict=True) if frame.boxes
+    ]  # fmt: skip
+    found, union = (score([maps], some, protocol, size=SIZE, bootstrap=0).metrics for some in (boxes, drawn))
+    assert found["class_iou"] == pytest.approx(np.mean(ious), abs=1e-9)
+    assert found["auc"] == pytest.approx(oracle.success_area(ious), abs=1e-9)
+    assert found["class_iou"] != pytest.approx(union["class_iou"])
+
+
+@pytest.mark.parametrize("protocol", ["is3", "avsbench", "mix-and-localize", "slavc"])
 def test_own_figures_have_floors_and_intervals_too(protocol):
     some = Boxes(BOXES.categories, BOXES.frames)
     found = score([MAPS], some, protocol, size=SIZE, bootstrap=50)
     assert found.metrics.keys() == found.ci95.keys() == found.floors["random"].keys()
-    own = [name for name in found.metrics if name in ("iiou@0.5", "j", "f", "cap", "piap")]
+    own = [name for name in found.metrics if name in ("iiou@0.5", "j", "f", "cap", "ap", "max_f1")]
     assert own
     for name in own:
         assert found.ci95[name][0] <= found.ci95[name][1]
         assert found.floors["whole_image"][name] is not None
-        assert name.upper()[:3] in found.table().upper()
+        assert SPOKEN[name] in found.table()

@@ -21,6 +21,28 @@ def test_no_assignment_that_serves_every_category_has_a_larger_sum(categories, c
     assert len(set(found.tolist())) == min(categories, clusters)
 
 
+@pytest.mark.parametrize(("categories", "clusters"), [(11, 11), (11, 15), (11, 30), (11, 7)])
+def test_no_random_assignment_of_many_beats_the_match(categories, clusters):
+    rng = np.random.default_rng(clusters)
+    table = rng.poisson(3, (categories, clusters)) + 30 * np.eye(categories, clusters, dtype=int)
+    share, columns = table / table.sum(axis=1, keepdims=True), np.arange(clusters)
+    found = match_clusters(table)
+    assert len(set(found.tolist())) == min(categories, clusters)
+    many, served = 20_000, min(categories, clusters)
+    order = rng.permuted(np.tile(np.arange(max(categories, clusters)), (many, 1)), axis=1)
+    if clusters < categories:
+        tried = order[:, :clusters]
+    else:  # one cluster each for a start, the rest anywhere
+        tried = rng.integers(0, categories, (many, clusters))
+        np.put_along_axis(tried, order[:, :served], np.arange(served)[None], axis=1)
+    assert share[found, columns].sum() >= share[tried, columns].sum(axis=1).max()
+
+
+def test_fewer_clusters_than_categories_have_a_category_each_and_leave_the_weakest_out():
+    table = np.array([[9, 1], [5, 5], [1, 9]])
+    assert match_clusters(table).tolist() == [0, 2]
+
+
 def test_rows_are_normalised_so_that_frequent_categories_do_not_take_all_clusters():
     assert match_clusters(np.array([[900, 100], [9, 1], [0, 0]])).tolist() != [0, 0]
     assert match_clusters(np.array([[60, 40], [9, 1]])).tolist() == [1, 0]

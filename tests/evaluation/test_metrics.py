@@ -10,7 +10,8 @@ from tests.oracles import evaluation as oracle
 
 
 def test_iou_of_nothing_predicted_and_nothing_there_is_zero():
-    assert iou(np.array([0.0]), np.array([0.0]), np.array([0.0])).tolist() == [0.0]
+    none = np.zeros(1)
+    assert iou(none, np.zeros(1, dtype=int), np.ones(1), none, none).tolist() == [0.0]
 
 
 def test_the_mean_of_areas_under_success_is_the_area_under_the_mean():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsol.boxes import Box, Boxes, Frame
-from dsol.evaluation.truth import areas, disjoint, overlaps, pixels, truth_of
+from dsol.evaluation.truth import areas, disjoint, overlaps, pixels, truth_of, voted
 from tests.evaluation.scenes import boxes_of
 from tests.oracles.evaluation import painted
 
@@ -29,6 +29,26 @@ def test_disjoint_rectangles_cover_the_union_once(edges):
     for top, bottom, left, right in rects:
         union[top:bottom, left:right] = True
     assert (once == union).all()
+
+
+@given(st.lists(st.tuples(EDGES, EDGES), min_size=1, max_size=4))
+def test_pieces_count_the_rectangles_that_cover_them(edges):
+    rects = [(*rows, *columns) for rows, columns in edges]
+    found, expected = np.zeros((2, 12, 12), dtype=int)
+    for top, bottom, left, right, votes in voted(rects):
+        found[top:bottom, left:right] += votes
+    for top, bottom, left, right in rects:
+        expected[top:bottom, left:right] += 1
+    assert (found == expected).all()
+
+
+def test_a_pixel_that_one_annotator_saw_counts_half_and_at_most_one_is_counted():
+    whole, left = Box("a", (0, 0, 1, 1)), Box("a", (0, 0, 0.5, 1))
+    frames = (Frame("a", 0.0, (whole,)), Frame("b", 0.0, (whole, left)), Frame("c", 0.0, (whole,) * 3))
+    for votes, areas_expected in ((True, [50, 75, 100]), (False, [100, 100, 100])):
+        truth = truth_of(Boxes(("a",), frames, votes), size=10, united=True, consensus=True)
+        assert truth.object_area.tolist() == areas_expected
+    assert truth_of(Boxes(("a",), frames, True), size=10, united=True).object_area.tolist() == [100, 100, 100]
 
 
 @given(EDGES, EDGES, EDGES, EDGES)

@@ -56,6 +56,39 @@ def binary(cells: np.ndarray, protocol: str, size: int) -> np.ndarray:
     return picture > SHARE[protocol] * picture.max()
 
 
+def consensus_iou(predicted: np.ndarray, boxes: list, size: int) -> float:
+    """IoU with the consensus of annotators: half of a pixel for each, at most one."""
+    votes = sum(painted([box], size).astype(float) for box in boxes)
+    hit, wrong, total = 0.0, 0, 0.0
+    for p, v in zip(predicted.ravel(), votes.ravel(), strict=True):
+        total += min(v / 2, 1)
+        hit += min(v / 2, 1) * p
+        wrong += bool(p and not v)
+    return hit / (total + wrong) if total + wrong else 0.0
+
+
+def confidence(cells: np.ndarray, size: int) -> float:
+    """Mean of the highest quarter of the pixels."""
+    highest = sorted(enlarge(cells, size).ravel(), reverse=True)[: size * size // 4]
+    return sum(highest) / len(highest)
+
+
+def detection(ious: list[float | None], sure: list[float]) -> dict:
+    """AP and max-F1: frames whose IoU is None have nothing to be found."""
+    curve, f1 = [(0.0, 0.0)], []
+    for level in sorted(set(sure), reverse=True):
+        answered = [(iou, s >= level) for iou, s in zip(ious, sure, strict=True)]
+        tp = sum(yes and iou is not None and iou >= 0.5 for iou, yes in answered)
+        fp = sum(yes and (iou is None or iou < 0.5) for iou, yes in answered)
+        fn = sum(not yes and iou is not None for iou, yes in answered)
+        precision = tp / (tp + fp) if tp + fp else 1.0
+        recall = tp / (tp + fn) if tp + fn else 1.0
+        curve.append((recall, precision))
+        f1.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
+    gains = [(curve[n][0] - curve[n - 1][0]) * max(p for _, p in curve[n:]) for n in range(1, len(curve))]
+    return {"ap": sum(gains), "max_f1": max(f1)}
+
+
 def success_area(values: list[float]) -> float:
     """Trapezoids under the share of values that reach t = 0, 0.05, …, 1."""
     rates = [sum(v >= 0.05 * step for v in values) / len(values) for step in range(21)]

@@ -182,7 +182,7 @@ def _read_flickr(path: Path) -> Boxes:
     files = sorted(path.glob("*.xml")) if path.is_dir() else [path]
     if not files:
         raise DsolError(path, "has no XML files", "give the folder of Flickr-SoundNet's annotations")
-    return Boxes((FLICKR_CATEGORY,), tuple(_flickr_frame(file) for file in files))
+    return Boxes((FLICKR_CATEGORY,), tuple(_flickr_frame(file) for file in files), votes=True)
 
 
 def _flickr_frame(file: Path) -> Frame:

@@ -190,7 +190,7 @@ def attach(boxes: Boxes, names: Mapping[str, str]) -> Boxes:
         boxes: frames whose `video` is what the annotations call it.
         names: that -> name of the video in the corpus; what is not in it keeps its name.
     """
-    return Boxes(boxes.categories, tuple(replace(f, video=names.get(f.video, f.video)) for f in boxes.frames))
+    return replace(boxes, frames=tuple(replace(f, video=names.get(f.video, f.video)) for f in boxes.frames))
 
 
 def known_names(names: Iterable[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ The frames of one video are not independent, so what is drawn anew, with replace
 over frames are then ratios of sums over videos, which makes a thousand draws one matrix product.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import numpy as np
 from dsol.evaluation.metrics import outranked
 
 LEVEL = 0.95
+DRAWS = 64  # at a time, where every draw ranks all frames anew
 
 
 class Statistic(Protocol):
@@ -100,6 +102,70 @@ class Ranking:
         pairs = (draws @ self.ones) * (draws @ self.others)
         won = ((draws @ self.won) * draws[:, : self.won.shape[1]]).sum(axis=1)
         return np.divide(won, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A figure of finding what is there and leaving alone what is not.
+
+    From a confidence on, a frame is answered: rightly (TP) or wrongly (FP). A frame with an object that is not
+    answered is missed (FN); one without is rightly left alone.
+
+    Attributes:
+        figure: (precision (R, T), recall (R, T)) -> (R,), at T falling thresholds of confidence.
+        confidence: (F,) of the answers.
+        right: (F,) bool, an object is there and the answer finds it.
+        there: (F,) bool, an object is there.
+        video: (F,) index of the video.
+        videos: how many there are.
+    """
+
+    figure: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    confidence: np.ndarray
+    right: np.ndarray
+    there: np.ndarray
+    video: np.ndarray
+    videos: int
+
+    def of(self, draws: np.ndarray) -> np.ndarray:
+        parts = [draws[start : start + DRAWS] for start in range(0, len(draws), DRAWS)]
+        return np.concatenate([self._of(part) for part in parts])
+
+    def _of(self, draws: np.ndarray) -> np.ndarray:
+        order = np.argsort(-self.confidence, kind="stable")
+        changes = np.flatnonzero(np.diff(self.confidence[order]))  # equals are answered together
+        last = np.append(changes, len(order) - 1)
+        many = draws[:, self.video[order]]
+        right, answered, there = (
+            (many * kind).cumsum(axis=1) for kind in (self.right[order], np.ones(len(order)), self.there[order])
+        )
+        missed = there[:, -1:] - there
+        hit = right[:, last]
+        precision = _share(hit, answered[:, last])
+        recall = _share(hit, hit + missed[:, last])
+        return np.where(there[:, -1] > 0, self.figure(precision, recall), np.nan)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """One where there is nothing to be wrong about."""
+    return np.divide(part, whole, out=np.ones_like(part), where=whole > 0)
+
+
+def average_precision_over(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """(R,) area under precision (R, T) over rising recall (R, T), where a precision counts for every lower recall.
+
+    Example:
+        >>> average_precision_over(np.array([[0.0, 0.5]]), np.array([[0.0, 1.0]]))
+        array([0.5])
+    """
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    return (best * np.diff(recall, axis=1, prepend=0)).sum(axis=1)
+
+
+def largest_f1(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """(R,) the largest harmonic mean of precision (R, T) and recall (R, T)."""
+    both = precision + recall
+    return np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max(axis=1)
 
 
 def value(statistic: Statistic, videos: int) -> float | None:

@@ -101,22 +101,18 @@ class Patches:
         full = _lowest(self.cells, np.minimum) > levels[:, None, None]
         mixed = _lowest(self.cells, np.maximum) > levels[:, None, None]
         mixed &= ~full
-        rows = _MixedRows(self, levels, np.flatnonzero(mixed))
+        rows = _MixedRows(self, levels, *np.nonzero(mixed.reshape(len(mixed), -1)))
         area = np.outer(self.rows.lengths, self.columns.lengths).ravel().astype(float)
         total = full.reshape(len(full), -1) @ area
-        total += np.bincount(rows.owner, rows.count.sum(axis=0), minlength=len(self.maps))
-        inside = self._full_inside(full, rects, owner)
+        total += np.bincount(rows.owner, rows.total, minlength=len(self.maps))
+        down = _shared(self.rows, rects[:, 0], rects[:, 1])
+        across = _shared(self.columns, rects[:, 2], rects[:, 3])
+        inside = np.einsum("ri,ri->r", down, (full[owner] @ across[:, :, None])[:, :, 0])
         rank = np.arange(len(owner)) - np.searchsorted(owner, owner)  # rectangles of one map take turns
         for turn in range(rank.max(initial=-1) + 1):
             now = rank == turn
-            inside[now] += rows.inside(rects[now], owner[now])
+            inside[now] += rows.inside(rects[now], owner[now], down[now], across[now])
         return total, inside
-
-    def _full_inside(self, full: np.ndarray, rects: np.ndarray, owner: np.ndarray) -> np.ndarray:
-        """(R,) pixels of full patches (N, H+1, W+1) in each rectangle."""
-        down = _shared(self.rows, rects[:, 0], rects[:, 1])
-        across = _shared(self.columns, rects[:, 2], rects[:, 3])
-        return np.einsum("ri,ri->r", down, (full[owner] @ across[:, :, None])[:, :, 0])
 
 
 def _framed(maps: np.ndarray) -> np.ndarray:
@@ -145,31 +141,36 @@ class _MixedRows:
     """The pixel rows of P patches that some pixels exceed the level in and some do not.
 
     Attributes:
-        owner: (P,) index of the map.
+        owner, i, j: (P,) index of the map, and of the segments of its rows and columns.
         slope: (L, P) from left to right, in row 0 … L-1 of each patch, for each pixel.
         count: (L, P) pixels above the level; 0 beyond the last row of a patch.
+        total: (P,) of all rows.
     """
 
-    def __init__(self, patches: Patches, levels: np.ndarray, places: np.ndarray):
+    def __init__(self, patches: Patches, levels: np.ndarray, owner: np.ndarray, place: np.ndarray):
         rows, columns = patches.rows, patches.columns
-        self.maps = len(patches.maps)
-        self.owner, place = np.divmod(places, len(rows.lengths) * len(columns.lengths))
-        i, j = np.divmod(place, len(columns.lengths))
+        self.maps, self.owner = len(patches.maps), owner
+        self.i, self.j = np.indices((len(rows.lengths), len(columns.lengths))).reshape(2, -1)[:, place]
+        i, j = self.i, self.j
         self.y, self.x = rows.start[i], columns.start[j]
-        self.height, self.width = rows.lengths[i], columns.lengths[j]
-        self.row = np.arange(rows.lengths.max())[:, None]
+        self.height, self.width = rows.lengths[i].astype(np.float64), columns.lengths[j].astype(np.float64)
+        self.row = np.arange(rows.lengths.max(), dtype=np.float64)[:, None]
         top, bottom = self._lines(patches, levels, i, j)
-        down = rows.first[i] + rows.step * self.row
-        count, self.slope = (high + down * (low - high) for high, low in zip(top, bottom, strict=True))
+        work = np.empty((3, len(self.row), len(place)))  # one piece, which the system need not clear again and again
+        self.count, self.slope, steep = work
+        for above, below, found in zip(top, bottom, work[:2], strict=True):  # from the upper to the lower pair of cells
+            rise = below - above
+            np.multiply(self.row, rows.step * rise, out=found)
+            found += above + rows.first[i] * rise
         with np.errstate(divide="ignore", invalid="ignore"):
-            count /= np.abs(self.slope)
-        count += (self.width - 1) / 2
-        np.ceil(count, out=count)
-        np.fmax(count, 0, out=count)  # a flat row on the level itself gives 0/0: nothing exceeds it
-        np.minimum(count, self.width.astype(float), out=count)
+            self.count /= np.abs(self.slope, out=steep)
+        self.count += (self.width - 1) / 2
+        np.ceil(self.count, out=self.count)
+        np.fmax(self.count, 0, out=self.count)  # a flat row on the level itself gives 0/0: nothing exceeds it
+        np.minimum(self.count, self.width, out=self.count)
         short = np.flatnonzero(self.height < len(self.row))
-        count[:, short] *= self.row < self.height[short]
-        self.count = count
+        self.count[:, short] *= self.row < self.height[short]
+        self.total = self.count.sum(axis=0)
 
     def _lines(self, patches: Patches, levels: np.ndarray, i: np.ndarray, j: np.ndarray) -> list[tuple]:
         """Along the upper and the lower pair of cells: the value at the centre of the pixels less the level, and
@@ -185,14 +186,30 @@ class _MixedRows:
             lines.append((left + middle * rise - level, rise * columns.step))
         return lines
 
-    def inside(self, rects: np.ndarray, owner: np.ndarray) -> np.ndarray:
-        """(R,) of them inside rectangles (R, 4), at most one a map."""
-        of_map = np.zeros((self.maps, 4), dtype=int)
-        of_map[owner] = rects
-        top, bottom, left, right = of_map[self.owner].T
-        left, right = (np.clip(edge - self.x, 0, self.width) for edge in (left, right))
-        mirrored = (self.slope > 0) * (self.width - left - right).astype(float)  # rising rows are read from their end
-        shared = np.minimum(self.count, mirrored + right)
-        shared -= np.minimum(self.count, mirrored + left)
-        shared *= (self.row >= top - self.y) & (self.row < bottom - self.y)
-        return np.bincount(self.owner, shared.sum(axis=0), minlength=self.maps)[owner]
+    def inside(self, rects: np.ndarray, owner: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+        """(R,) of them inside rectangles (R, 4), at most one a map.
+
+        Args:
+            rects, owner: the rectangles and their maps.
+            down, across: (R, H+1), (R, W+1) pixels that each rectangle shares with each segment.
+        """
+        of_map = np.zeros(self.maps, dtype=int)
+        of_map[owner] = np.arange(len(owner))
+        rect = of_map[self.owner]
+        tall, wide = down[rect, self.i], across[rect, self.j]
+        whole = (tall == self.height) & (wide == self.width)
+        cut = np.flatnonzero((tall * wide > 0) & ~whole)
+        found = self.total * whole
+        found[cut] = self._cut(cut, rects[rect[cut]])
+        return np.bincount(self.owner, found, minlength=self.maps)[owner]
+
+    def _cut(self, at: np.ndarray, rects: np.ndarray) -> np.ndarray:
+        """(A,) of some patches (A,) those inside rectangles (A, 4)."""
+        count, width = self.count[:, at], self.width[at]
+        top, bottom = (rects[:, edge] - self.y[at] for edge in (0, 1))
+        left, right = (np.clip(rects[:, edge] - self.x[at], 0, width) for edge in (2, 3))
+        mirrored = (self.slope[:, at] > 0) * (width - left - right)  # rising rows are read from their end
+        shared = np.minimum(count, mirrored + right)
+        shared -= np.minimum(count, mirrored + left)
+        shared *= (self.row >= top) & (self.row < bottom)
+        return shared.sum(axis=0)

@@ -16,7 +16,7 @@ from dsol.errors import DsolError
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
 from dsol.evaluation.matching import merge_clusters
 from dsol.evaluation.metrics import nmi
-from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters
+from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
@@ -39,6 +39,7 @@ def evaluate(
     size: int | None = None,
     maps: Path | None = None,
     figures: Path | None = None,
+    strict: bool = True,
 ) -> Evaluation:
     """Score a model.
 
@@ -50,12 +51,13 @@ def evaluate(
         size: side of the picture shown to the model, pixels; as trained where None, in stage one for `solo`.
         maps: also write the maps to this file, M.npz, and the annotations that were scored to M.boxes.json.
         figures: also draw some of the frames into this folder.
+        strict: see `dsol.evaluation.score`.
 
     Raises:
         DsolError: no annotated frames, or nothing to name the clusters by.
     """
     clips = Store.open(store)
-    boxes, places = annotated_frames(clips)
+    boxes, places = annotated_frames(clips, protocol_named(protocol).empty_too)
     system, names = open_model(model, clips, protocol, match, size)
     with ExitStack() as stack:
         answers = answer_frames(system, clips, boxes, places, places, names, f"Localising, {protocol}")
@@ -63,7 +65,7 @@ def evaluate(
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
         swapped = swapped_places(boxes, places)
         other = answer_frames(system, clips, boxes, places, swapped, names, "With swapped sound")
-        result = score(answers, boxes, protocol, swapped=other, nmi=cluster_nmi(system, clips))
+        result = score(answers, boxes, protocol, strict=strict, swapped=other, nmi=cluster_nmi(system, clips))
     if maps:
         _save_beside(boxes, maps)
     if figures:
@@ -86,21 +88,25 @@ def open_model(
     return system, None if united else _names(system, clips, match)
 
 
-def annotated_frames(clips: Store) -> tuple[Boxes, list[Place]]:
+def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list[Place]]:
     """The annotated frames that can be scored, and where they lie.
+
+    Args:
+        clips: the store.
+        empty_too: frames without a box too.
 
     Raises:
         DsolError: there are none.
     """
     tested = clips.select(split="test").videos if "test" in clips.splits else clips.videos
     frames = [(frame, clips.find(frame.video, frame.time_s)) for frame in clips.boxes.of_videos(tested)]
-    found = [(frame, place) for frame, place in frames if place is not None and frame.boxes]
+    found = [(frame, place) for frame, place in frames if place is not None and (frame.boxes or empty_too)]
     missing = sum(place is None for _, place in frames)
     if missing:
         say(f"{missing} of {len(frames)} annotated frames are not in the store and are left out")
     if not found:
         raise DsolError(clips.path, "has no annotated frames to score", "prepare it with --boxes FILE")
-    return Boxes(clips.boxes.categories, tuple(frame for frame, _ in found)), [place for _, place in found]
+    return replace(clips.boxes, frames=tuple(frame for frame, _ in found)), [place for _, place in found]
 
 
 def swapped_places(boxes: Boxes, places: list[Place]) -> list[Place]:
@@ -225,7 +231,7 @@ def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] 
             "does not say which cluster of the model is which category",
             "give a labelled store with --match, or name the model first: dsol name",
         )
-    return name_clusters(system, labelled_training_clips(Store.open(match) if match else clips))
+    return name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, scored_videos(clips)))
 
 
 def _save_beside(boxes: Boxes, maps: Path) -> None:

@@ -1,8 +1,10 @@
 """Figures that other fields' protocols have beyond IoU and AUC.
 
-    enlarged maps and painted masks of the objects ──columns──▶ numbers of each object ──statistics──▶ figures
+    enlarged maps and painted masks of the objects ──of_objects──▶ numbers of each object ─┐
+    maps of all frames ──────────────────────────────of_frames───▶ numbers of each frame ──┴─ statistics ──▶ figures
 
-These look at every pixel, so they are slower than the paper's protocols.
+These look at every pixel, so they are slower than the paper's protocols. Some published figures also look at the
+annotation to decide what a map says. They are kept apart, under `PUBLISHED_…`, and must be asked for.
 """
 
 from collections.abc import Callable
@@ -11,13 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dsol.evaluation.bootstrap import LargestMean, Mean, Statistic
+from dsol.evaluation.bootstrap import Detection, LargestMean, Mean, Statistic, average_precision_over, largest_f1
+from dsol.evaluation.counting import chunks
 from dsol.evaluation.metrics import area_under_success, frame_means, success
+from dsol.evaluation.resize import resize
 from dsol.evaluation.truth import Truth
 
 Columns = dict[str, np.ndarray]
 F_WEIGHT = 0.3  # β²
 F_LEVELS = np.linspace(0, 1 - 1e-10, 255)
+SURE_SHARE = 0.25  # of the pixels, the highest, whose mean is a map's confidence
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,23 @@ class Extension:
     """What a protocol adds.
 
     Attributes:
-        columns: (pixels (O,S,S), masks (O,S,S) bool, frame (O,)) -> arrays of O rows, for the objects of whole frames.
         statistics: (IoU (O,), columns, truth) -> figures by name.
+        of_objects: (pixels (O,S,S), masks (O,S,S) bool, frame (O,)) -> columns of O rows, for the objects of whole
+            frames; None where it adds none.
+        of_frames: (maps (F,H,W), size) -> columns of F rows, for frames that have no object too.
+        peeks: the figures for which the annotation tells how to read a map.
     """
 
-    columns: Callable[[np.ndarray, np.ndarray, np.ndarray], Columns]
     statistics: Callable[[np.ndarray, Columns, Truth], dict[str, Statistic]]
+    of_objects: Callable[[np.ndarray, np.ndarray, np.ndarray], Columns] | None = None
+    of_frames: Callable[[np.ndarray, int], Columns] | None = None
+    peeks: tuple[str, ...] = ()
 
 
 def adaptive_iou(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
-    """IoU of as many of the highest pixels as the mask has (IS3). Ties at the edge go to the later pixel.
+    """IoU of as many of the highest pixels as the mask has (IS3; Senocak et al., 2024): it peeks.
+
+    Ties at the edge go to the later pixel.
 
     Example:
         >>> adaptive_iou(np.array([[[0.1, 0.9]]]), np.array([[[False, True]]]), np.array([0]))["adaptive"]
@@ -50,10 +62,11 @@ def adaptive_iou(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Co
 
 
 def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
-    """Of objects and of frames, which count by their worst object (IS3)."""
+    """Of objects and of frames, which count by their worst object (IS3; Senocak et al., 2024)."""
     video = truth.video[truth.object_frame]
     found: dict[str, Statistic] = {}
-    for prefix, each in (("", values), ("adaptive_", columns["adaptive"])):
+    read = {"": values} | ({"adaptive_": columns["adaptive"]} if "adaptive" in columns else {})
+    for prefix, each in read.items():
         worst = np.full(len(truth.keys), np.inf)
         np.minimum.at(worst, truth.object_frame, each)
         worst[np.isinf(worst)] = np.nan
@@ -67,7 +80,7 @@ def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> d
 
 
 def f_scores(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
-    """(O, 255) weighted F at every threshold, a pixel being predicted from it on (AVSBench)."""
+    """(O, 255) F with β² = 0.3 at every threshold, a pixel being predicted from it on (AVSBench; Zhou et al., 2022)."""
     found = np.zeros((len(pixels), len(F_LEVELS)))
     for n, (values, mask) in enumerate(zip(pixels, masks, strict=True)):
         level = np.searchsorted(F_LEVELS, values.ravel(), side="right")
@@ -82,21 +95,25 @@ def f_scores(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Column
 
 
 def segmentation_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
-    """J, and the largest mean F (AVSBench)."""
+    """J, and the largest over thresholds of the mean F of the whole set (AVSBench; Zhou et al., 2022)."""
     video = truth.video[truth.object_frame]
     return {"j": Mean.over(values, video, truth.videos), "f": LargestMean.over(columns["f"], video, truth.videos)}
 
 
 def precisions(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
-    """Average precision of each map against its own mask, and against the mask that the best assignment of the
-    frame's maps to its masks gives it (Mix-and-Localize)."""
-    own, permuted = np.zeros(len(pixels)), np.zeros(len(pixels))
+    """CAP: average precision of each map against its own category's mask (Hu et al., 2022)."""
+    return {"cap": np.array([average_precision(*pair) for pair in zip(pixels, masks, strict=True)])}
+
+
+def permuted_precisions(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
+    """PIAP: the same against the mask that the best assignment of a frame's maps to its masks gives it (Hu et al.,
+    2022): it peeks."""
+    permuted = np.zeros(len(pixels))
     for place in (np.flatnonzero(frame == f) for f in np.unique(frame)):
         table = np.array([[average_precision(pixels[a], masks[b]) for b in place] for a in place])
-        own[place] = np.diag(table)
         rows, columns = linear_sum_assignment(table, maximize=True)
         permuted[place[rows]] = table[rows, columns]
-    return {"cap": own, "piap": permuted}
+    return precisions(pixels, masks, frame) | {"piap": permuted}
 
 
 def average_precision(values: np.ndarray, mask: np.ndarray) -> float:
@@ -119,6 +136,34 @@ def precision_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> 
     return {name: Mean.over(column, truth.video, truth.videos) for name, column in frames.items()}
 
 
-IS3 = Extension(adaptive_iou, instance_statistics)
-AVSBENCH = Extension(f_scores, segmentation_statistics)
-MIX_AND_LOCALIZE = Extension(precisions, precision_statistics)
+def confidence(maps: np.ndarray, size: int) -> Columns:
+    """How surely something is seen to sound: the mean of the highest quarter of the pixels (Mo and Morgado, 2022).
+
+    Example:
+        >>> confidence(np.array([[[0.0, 0.2], [0.4, 0.8]]]), 2)["confidence"]
+        array([0.8])
+    """
+    found, count = np.zeros(len(maps)), -(-(size**2) // round(1 / SURE_SHARE))
+    for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
+        flat = resize(maps[part], size).reshape(part.stop - part.start, -1)
+        found[part] = np.partition(flat, -count, axis=1)[:, -count:].mean(axis=1)
+    return {"confidence": found}
+
+
+def detection_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
+    """AP and the largest F1 of frames that are to be found at IoU 0.5, or to be left alone (Mo and Morgado, 2022)."""
+    found = frame_means(values, truth.object_frame, len(truth.keys))
+    cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.video, truth.videos)
+    return {"ap": Detection(average_precision_over, *cases), "max_f1": Detection(largest_f1, *cases)}
+
+
+IS3 = Extension(instance_statistics)
+PUBLISHED_IS3 = Extension(
+    instance_statistics,
+    adaptive_iou,
+    peeks=("adaptive_iou@0.5", "adaptive_auc", "adaptive_iiou@0.5", "adaptive_iauc"),
+)
+AVSBENCH = Extension(segmentation_statistics, f_scores)
+MIX_AND_LOCALIZE = Extension(precision_statistics, precisions)
+PUBLISHED_MIX_AND_LOCALIZE = Extension(precision_statistics, permuted_precisions, peeks=("piap",))
+SLAVC = Extension(detection_statistics, of_frames=confidence)

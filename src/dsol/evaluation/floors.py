@@ -15,7 +15,7 @@ import numpy as np
 from dsol.evaluation.metrics import frame_means, iou, success
 from dsol.evaluation.protocols import Protocol
 from dsol.evaluation.resize import mean_inside
-from dsol.evaluation.tally import QUIET, Tally, add_columns, shares_above
+from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns, shares_above
 from dsol.evaluation.truth import Truth, areas, overlaps
 
 SIDES = 20  # sizes tried for the centred box
@@ -65,8 +65,8 @@ def _success(truth: Truth, protocol: Protocol, found: np.ndarray) -> float:
 
 
 def _rectangle_iou(truth: Truth, rect: np.ndarray) -> np.ndarray:
-    shared = np.bincount(truth.rect_object, overlaps(truth.rects, rect), minlength=len(truth.object_frame))
-    return iou(shared, areas(rect[None]), truth.object_area)
+    shared = overlaps(truth.rects, rect)
+    return iou(shared, truth.rect_object, truth.rect_weight, areas(rect[None]), truth.object_area)
 
 
 def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: float, beyond: float) -> Tally:
@@ -79,7 +79,8 @@ def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: fl
     picture = np.full((truth.size, truth.size), beyond)
     picture[rect[0] : rect[1], rect[2] : rect[3]] = within
     objects = np.arange(len(truth.object_frame))
-    add_columns(result, np.broadcast_to(picture, (len(objects), *picture.shape)), objects, truth, protocol)
+    add_object_columns(result, np.broadcast_to(picture, (len(objects), *picture.shape)), objects, truth, protocol)
+    add_frame_columns(result, picture[None], np.arange(len(truth.keys)), truth, protocol)
     return result
 
 
@@ -96,12 +97,15 @@ def _of_answers(truth: Truth, protocol: Protocol, maps: np.ndarray, kinds: int) 
     of_object = frames[truth.object_frame] + truth.object_category % kinds
     of_box = frames[truth.box_frame] + truth.box_category % kinds
     shared = _within(counts, of_object[truth.rect_object], truth.rects)
-    shared = np.bincount(truth.rect_object, shared, minlength=len(of_object))
-    found = iou(shared, counts[of_object, -1, -1], truth.object_area)
+    predicted = counts[of_object, -1, -1]
+    found = iou(shared, truth.rect_object, truth.rect_weight, predicted, truth.object_area)
     quiet = 1 - shares_above(maps, QUIET, truth.size)
     silent = _mean_of_silent(truth, protocol, quiet, frames, kinds)
     result = Tally(found, silent, mean_inside(maps[of_box], truth.box_rect, truth.size))
-    add_columns(result, maps[of_object], np.arange(len(of_object)), truth, protocol)
+    add_object_columns(result, maps[of_object], np.arange(len(of_object)), truth, protocol)
+    if protocol.united:
+        for turn in range(ANSWERS):
+            add_frame_columns(result, maps[[turn]], np.flatnonzero(frames == turn), truth, protocol)
     return result
 
 

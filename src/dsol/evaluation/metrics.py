@@ -1,6 +1,6 @@
 """The paper's measures, as functions of numbers that are already counted.
 
-    IoU = |P ∩ G| / (|G| + |P \\ G|)          P: pixels above the threshold, G: pixels of the boxes
+    IoU = |P ∩ G| / (|G| + |P \\ G|)          P: predicted pixels, G: pixels of the boxes, by their weight
     CIoU = mean IoU of the sounding categories of a frame                             (equation 9, left)
     NSA = mean over the silent categories of the share of pixels ≤ 0.2                (equation 9, right)
     AUC = area under the share of frames with (C)IoU ≥ t, t = 0, 0.05, …, 1
@@ -13,25 +13,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
+LEAST = 0.5  # that a pixel counts: a denominator that keeps IoU 0 where there is nothing at all
 STEPS = 0.05 * np.arange(21)  # the thresholds t of the AUC
 
 
-def iou(inside: np.ndarray, predicted: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Intersection over union.
+def iou(
+    shared: np.ndarray, owner: np.ndarray, weight: np.ndarray, predicted: np.ndarray, area: np.ndarray
+) -> np.ndarray:
+    """Intersection over union of O objects in R disjoint rectangles.
 
     Args:
-        inside: predicted pixels inside the boxes.
-        predicted: predicted pixels in all.
-        area: pixels of the boxes.
+        shared: (R,) predicted pixels inside each rectangle.
+        owner: (R,) index of its object.
+        weight: (R,) what one of its pixels counts.
+        predicted: (O,) predicted pixels in all.
+        area: (O,) pixels of the object, by their weight.
 
     Returns:
-        Values in [0, 1]; 0 where neither has any pixel.
+        (O,) in [0, 1]; 0 where neither has any pixel.
 
     Example:
-        >>> float(iou(np.array(25.0), np.array(50.0), np.array(75.0)))
-        0.25
+        >>> iou(np.array([20.0, 5.0]), np.array([0, 0]), np.ones(2), np.array([50.0]), np.array([75.0]))
+        array([0.25])
     """
-    return inside / np.maximum(area + predicted - inside, 1)
+    hit, inside = (np.bincount(owner, pixels, minlength=len(area)) for pixels in (shared * weight, shared))
+    return hit / np.maximum(area + predicted - inside, LEAST)
 
 
 def frame_means(values: np.ndarray, frame: np.ndarray, frames: int) -> np.ndarray:

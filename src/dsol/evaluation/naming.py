@@ -1,5 +1,6 @@
 """Which cluster is which category: told by a labelled store, never by the split that is tested on."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
 
     Args:
         model: model file or run folder.
-        store: labelled store; its training split is used.
+        store: labelled store; its training split is used, and where it has no splits the videos without boxes.
 
     Returns:
         One category a cluster.
@@ -30,7 +31,9 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
         DsolError: no labels there, or labels of a test split only.
     """
     system = load_system(model)
-    names = name_clusters(system, labelled_training_clips(Store.open(store)))
+    clips = Store.open(store)
+    tested = frozenset() if clips.splits else scored_videos(clips)
+    names = name_clusters(system, labelled_training_clips(clips, tested))
     system.card = replace(system.card, categories=names, named=True)
     file = find_model(model)
     system.save(file)
@@ -38,30 +41,52 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
     return names
 
 
-def labelled_training_clips(store: Store) -> Store:
+def scored_videos(store: Store) -> frozenset[str]:
+    """The videos whose frames `dsol evaluate` would score, and those that composed scenes are made of."""
+    tested = store.select(split="test") if "test" in store.splits else store
+    scored = tested.select(videos={frame.video for frame in tested.boxes})
+    sources = {clip.rpartition("@")[0] for clips in scored.column("sources") for clip in clips or ()}
+    return frozenset(scored.videos) | sources
+
+
+def labelled_training_clips(store: Store, tested: Collection[str] = ()) -> Store:
     """The clips that may name clusters: labelled, and of the split "train" where there are splits.
+
+    Args:
+        store: labelled.
+        tested: videos that are scored; they name nothing.
 
     Raises:
         DsolError: there are none.
     """
     clips = store.select(split="train") if store.splits else store
-    labelled = clips.take([i for i, category in enumerate(clips.column("category")) if category is not None])
+    facts = zip(clips.column("category"), clips.column("video"), strict=True)
+    labelled = clips.take([i for i, (category, video) in enumerate(facts) if category and video not in tested])
     if not len(labelled):
         raise DsolError(
             store.path,
             "has no labelled training clips to name clusters by",
-            "give a labelled store; the test split must not name what it then scores",
+            "give a labelled store with other videos than those that are scored: a test split, or without splits "
+            "the videos with boxes, must not name what they then score",
         )
     return labelled
 
 
 def name_clusters(system: OurSystem, clips: Store) -> tuple[str, ...]:
-    """The category of each cluster, by matching clusters with the labels of training clips."""
+    """The category of each cluster, by matching clusters with the labels of training clips.
+
+    With fewer clusters than categories some categories have none, which is said: their maps are empty.
+    """
     clusters = assign_clips(system, clips)
     categories = clips.categories
     labels = np.array([categories.index(category) for category in clips.column("category")])
     table = cluster_table(labels, clusters, len(categories), len(system.categories))
-    return tuple(categories[i] for i in match_clusters(table))
+    names = tuple(categories[i] for i in match_clusters(table))
+    nameless = [category for category in categories if category not in names]
+    if nameless:
+        lacking = ", ".join(nameless)
+        say(f"{len(names)} clusters for {len(categories)} categories: none for {lacking}, whose maps are empty")
+    return names
 
 
 def assign_clips(system: OurSystem, clips: Store) -> np.ndarray:

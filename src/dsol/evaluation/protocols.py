@@ -4,6 +4,9 @@
 
 The paper's protocols differ in what they take for an object and in their threshold only. AudioSet's is not
 printed; it is scored like the duets, the other real scenes of several sources.
+
+All are strict: nothing of the annotation goes into reading a map. Where a published variant lets it, that variant is
+`Protocol.published`, for those who need its figures.
 """
 
 from collections.abc import Callable
@@ -14,12 +17,37 @@ import numpy as np
 
 from dsol.errors import DsolError
 from dsol.evaluation.counting import chunks, enlarged
-from dsol.evaluation.extensions import AVSBENCH, IS3, MIX_AND_LOCALIZE, Extension
+from dsol.evaluation.extensions import (
+    AVSBENCH,
+    IS3,
+    MIX_AND_LOCALIZE,
+    PUBLISHED_IS3,
+    PUBLISHED_MIX_AND_LOCALIZE,
+    SLAVC,
+    Extension,
+)
 from dsol.evaluation.metrics import iou
 from dsol.evaluation.resize import resize
 
-Measure = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
+Measure = Callable[[np.ndarray, "Masks", int], np.ndarray]
 Paint = Callable[[np.ndarray, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Where O objects are.
+
+    Attributes:
+        rects: (R, 4) disjoint rectangles of pixels.
+        owner: (R,) index of each one's object, ascending.
+        weight: (R,) what one of its pixels counts.
+        area: (O,) pixels of each object, by their weight.
+    """
+
+    rects: np.ndarray
+    owner: np.ndarray
+    weight: np.ndarray
+    area: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -33,9 +61,12 @@ class Protocol:
             category (`Maps.maps`), and the categories that are silent are scored by NSA.
         success: name of the headline figure: "iou@0.5", "ciou@0.3".
         step: the IoU from which a frame counts as a success.
-        measure: (maps (O,H,W), rects (R,4), owner (R,), area (O,), size) -> IoU (O,).
+        measure: (maps (O,H,W), masks of O objects, size) -> IoU (O,).
         paint: (maps (N,H,W), size) -> (N,size,size) bool, the predicted pixels: the definition behind `measure`.
         extension: figures of its own beyond these, or None.
+        published: the extension with figures that look at the annotation, where such are published.
+        consensus: weigh pixels by the votes of several annotators, where there are several.
+        empty_too: frames without a box are scored too: there is nothing to be found in them.
     """
 
     name: str
@@ -46,6 +77,9 @@ class Protocol:
     measure: Measure
     paint: Paint
     extension: Extension | None = None
+    published: Extension | None = None
+    consensus: bool = False
+    empty_too: bool = False
 
 
 def above_share_of_peak(maps: np.ndarray, size: int, share: float) -> np.ndarray:
@@ -63,15 +97,12 @@ def above_share_of_peak(maps: np.ndarray, size: int, share: float) -> np.ndarray
     return pixels > share * pixels.max(axis=(1, 2), keepdims=True)
 
 
-def iou_above_share_of_peak(
-    maps: np.ndarray, rects: np.ndarray, owner: np.ndarray, area: np.ndarray, size: int, share: float
-) -> np.ndarray:
+def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: int, share: float) -> np.ndarray:
     """IoU of what `above_share_of_peak` paints with each object's boxes, without painting.
 
     Args:
         maps: (O, H, W), one an object.
-        rects: (R, 4) disjoint rectangles of pixels; `owner` (R,) names the object of each, ascending.
-        area: (O,) pixels of each object's mask.
+        masks: where the objects are.
         size: pixels of each side.
         share: θ.
 
@@ -79,12 +110,11 @@ def iou_above_share_of_peak(
         (O,) in [0, 1].
     """
     found = np.zeros(len(maps))
-    for part, mine in chunks(owner, len(maps)):
+    for part, mine in chunks(masks.owner, len(maps)):
         picture = enlarged(maps[part], size)
-        of = owner[mine] - part.start
-        predicted, inside = picture.count_above(share * picture.peaks(), rects[mine], of)
-        inside = np.bincount(of, inside, minlength=len(predicted))
-        found[part] = iou(inside, predicted, area[part])
+        of = masks.owner[mine] - part.start
+        predicted, shared = picture.count_above(share * picture.peaks(), masks.rects[mine], of)
+        found[part] = iou(shared, of, masks.weight[mine], predicted, masks.area[part])
     return found
 
 
@@ -115,17 +145,15 @@ def above_median(maps: np.ndarray, size: int) -> np.ndarray:
     return pixels >= median[:, None, None]
 
 
-def iou_painted(
-    maps: np.ndarray, rects: np.ndarray, owner: np.ndarray, area: np.ndarray, size: int, paint: Paint
-) -> np.ndarray:
+def iou_painted(maps: np.ndarray, masks: Masks, size: int, paint: Paint) -> np.ndarray:
     """IoU of what `paint` predicts with each object's boxes; arguments as in `iou_above_share_of_peak`."""
     found = np.zeros(len(maps))
-    for part, mine in chunks(owner, len(maps)):
+    for part, mine in chunks(masks.owner, len(maps)):
         painted = paint(maps[part], size)
-        of = owner[mine] - part.start
-        inside = [np.count_nonzero(painted[n, a:b, c:d]) for n, (a, b, c, d) in zip(of, rects[mine], strict=True)]
-        inside = np.bincount(of, np.array(inside, dtype=float), minlength=len(painted))
-        found[part] = iou(inside, painted.sum(axis=(1, 2)), area[part])
+        of = masks.owner[mine] - part.start
+        places = zip(of, masks.rects[mine], strict=True)
+        shared = np.array([np.count_nonzero(painted[n, a:b, c:d]) for n, (a, b, c, d) in places], dtype=float)
+        found[part] = iou(shared, of, masks.weight[mine], painted.sum(axis=(1, 2)), masks.area[part])
     return found
 
 
@@ -134,8 +162,11 @@ def above_half(maps: np.ndarray, size: int) -> np.ndarray:
     return resize(maps, size) > 0.5
 
 
-def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | None = None) -> Protocol:
-    return Protocol(name, says, united, "iou@0.5", 0.5, partial(iou_painted, paint=paint), paint, own)
+def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | None = None, **rest) -> Protocol:
+    return Protocol(name, says, united, "iou@0.5", 0.5, partial(iou_painted, paint=paint), paint, own, **rest)
+
+
+LVS = "one sounding area a frame, binarised at its median pixel"
 
 
 PROTOCOLS = {
@@ -145,20 +176,29 @@ PROTOCOLS = {
         _paper("synthetic", 0.5, False, "one map a sounding category"),
         _paper("duet", 0.2, False, "one map a sounding category"),
         _paper("audioset", 0.2, False, "one map a sounding category"),
-        _painted("lvs", "one sounding area a frame, binarised at its median pixel", True, above_median),
-        _painted("is3", "one map a sounding category, binarised at its median pixel", False, above_median, IS3),
+        _painted("lvs", LVS, True, above_median, consensus=True),
+        _painted("slavc", f"{LVS}; frames without a visible source count too", True, above_median, SLAVC,
+                 consensus=True, empty_too=True),
+        _painted("is3", "one map a sounding category, binarised at its median pixel", False, above_median, IS3,
+                 published=PUBLISHED_IS3),
         _painted("avsbench", "one sounding area a frame, as a probability", True, above_half, AVSBENCH),
-        replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"), extension=MIX_AND_LOCALIZE),
+        replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"),
+                extension=MIX_AND_LOCALIZE, published=PUBLISHED_MIX_AND_LOCALIZE),
     )
 }  # fmt: skip
 
 
-def protocol_named(name: str) -> Protocol:
+def protocol_named(name: str, strict: bool = True) -> Protocol:
     """The protocol of that name.
+
+    Args:
+        name: one of `PROTOCOLS`.
+        strict: without the published figures that look at the annotation.
 
     Raises:
         DsolError: there is none.
     """
     if name not in PROTOCOLS:
         raise DsolError("--protocol", f"{name!r} is not known", f"choose one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
+    found = PROTOCOLS[name]
+    return found if strict or found.published is None else replace(found, extension=found.published)

@@ -8,10 +8,9 @@ SPOKEN = {
     "iou@0.5": "IoU@0.5", "auc": "AUC", "ciou@0.3": "CIoU@0.3", "nsa": "NSA", "nmi": "NMI",
     "adaptive_iou@0.5": "adaptive IoU@0.5", "adaptive_auc": "adaptive AUC", "iiou@0.5": "IIoU@0.5", "iauc": "IAUC",
     "adaptive_iiou@0.5": "adaptive IIoU@0.5", "adaptive_iauc": "adaptive IAUC", "cap": "CAP", "piap": "PIAP",
-    "j": "J", "f": "F", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
+    "j": "J", "f": "F", "ap": "AP", "max_f1": "max-F1", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
 }  # fmt: skip
-NOTE = "An answer that is flat everywhere has NSA 100: read it beside the others, never alone."
 
 Figures = dict[str, float | None]
 
@@ -28,6 +27,7 @@ class Evaluation:
         ci95: [low, high] over videos of the same keys, None where there is none.
         floors: what blind answers score, always with the keys `FLOORS`; "swapped_sound" is None unless given.
         per_category: of every category that sounds: objects, mean class IoU, success rate, AUC, NSA.
+        notes: what people must know to read the figures, a line each.
     """
 
     protocol: str
@@ -38,6 +38,7 @@ class Evaluation:
     ci95: dict[str, list[float] | None]
     floors: dict[str, Figures | None]
     per_category: dict[str, Figures] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
         """A dict of plain numbers whose keys are the same for every protocol."""
@@ -64,8 +65,8 @@ class Evaluation:
         """
         counted = f"{self.frames:,} frames of {self.videos:,} videos; percent, [95 % interval over videos]"
         parts = [f"{self.protocol}: {self.says}", counted, "", *self._figures()]
-        if self.metrics.get("nsa") is not None:
-            parts += ["", NOTE]
+        if self.notes:
+            parts += ["", *self.notes]
         if len(self.per_category) > 1:
             parts += ["", *self._categories()]
         return "\n".join(line.rstrip() for line in parts)

@@ -7,9 +7,11 @@ Maps ─▶ tally ─▶│  swapped sound ─▶ tally   floors ─▶ tallies
          statistics over videos ─▶ figures and intervals ─▶ Evaluation
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
@@ -17,7 +19,7 @@ from dsol.evaluation import floors
 from dsol.evaluation.bootstrap import Mean, Ranking, Statistic, draws_of, interval, value
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
-from dsol.evaluation.result import METRICS, Evaluation, Figures
+from dsol.evaluation.result import METRICS, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.maps import Maps, read_maps
@@ -37,6 +39,7 @@ def score(
     boxes: Boxes,
     protocol: str,
     *,
+    strict: bool = True,
     swapped: Iterable[Maps] | None = None,
     nmi: float | None = None,
     bootstrap: int = 1000,
@@ -48,8 +51,9 @@ def score(
 
     Args:
         batches: maps of every annotated frame, in any order; read once, one batch in memory at a time.
-        boxes: the annotations. Frames without a box are not scored.
+        boxes: the annotations. Frames without a box are not scored, but for `slavc`.
         protocol: "solo", "synthetic", "duet", "audioset", or another of `PROTOCOLS`.
+        strict: leave out figures for which the annotation tells how to read a map, though they are published.
         swapped: maps of the same frames with another clip's sound: the floor "swapped_sound".
         nmi: between clusters and categories, where it was computed; handed through.
         bootstrap: draws of videos for the intervals; 0 for none.
@@ -67,8 +71,8 @@ def score(
         >>> score([maps], boxes, "solo").metrics["iou@0.5"]
         1.0
     """
-    plan = protocol_named(protocol)
-    truth = truth_of(boxes, size, united=plan.united)
+    plan = protocol_named(protocol, strict)
+    truth = truth_of(boxes, size, united=plan.united, empty_too=plan.empty_too, consensus=plan.consensus)
     if not len(truth.object_frame):
         raise DsolError(sources.boxes, "no frame has a box of a sounding object", "give annotations with boxes")
     found = _tally(batches, truth, plan, sources.maps)
@@ -89,6 +93,7 @@ def score(
         ci95={name: interval(statistics[name], draws) if name in statistics else None for name in _names(statistics)},
         floors={name: floor and _figures(statistics_of(floor, truth, plan), truth) for name, floor in blind.items()},
         per_category=_per_category(found, truth, plan),
+        notes=tuple(_notes(statistics, truth, plan)),
     )
 
 
@@ -97,6 +102,7 @@ def score_files(
     boxes: str | Path,
     protocol: str = "solo",
     *,
+    strict: bool = True,
     format: str = "auto",
     swapped: str | Path | None = None,
     bootstrap: int = 1000,
@@ -108,7 +114,7 @@ def score_files(
     Args:
         maps: .npz, one array a frame (`dsol.maps.read_maps`).
         boxes: boxes.json or any format of `dsol.corpora.annotations`.
-        protocol: see `score`.
+        protocol, strict: see `score`.
         format: of the boxes; recognised by itself where "auto".
         swapped: a maps file of the same frames with another clip's sound.
         bootstrap, seed, size: see `score`.
@@ -122,8 +128,8 @@ def score_files(
     truth = read_boxes(boxes, format)
     other = None if swapped is None else read_maps(swapped)
     sources = Sources(str(maps), str(boxes), str(swapped))
-    return score(read_maps(maps), truth, protocol, swapped=other, bootstrap=bootstrap, seed=seed, size=size,
-                 sources=sources)  # fmt: skip
+    return score(read_maps(maps), truth, protocol, strict=strict, swapped=other, bootstrap=bootstrap, seed=seed,
+                 size=size, sources=sources)  # fmt: skip
 
 
 def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -> Tally:
@@ -159,6 +165,20 @@ def _figures(statistics: dict[str, Statistic], truth: Truth) -> Figures:
 def _names(statistics: dict[str, Statistic]) -> list[str]:
     """The keys that every protocol has, and its own after them."""
     return [*METRICS, *(name for name in statistics if name not in METRICS)]
+
+
+def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> Iterator[str]:
+    """What people must know to read the figures."""
+    if value(statistics["nsa"], truth.videos) is not None:
+        yield "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
+    if plan.published is not None:
+        names = ", ".join(SPOKEN[name] for name in plan.published.peeks)
+        if plan.extension is plan.published:
+            yield f"WARNING: the annotation tells how to read the maps for {names}. Never compare methods by these."
+        else:
+            yield f"Left out, since the annotation would tell how to read the maps: {names}. --published adds them."
+    if plan.empty_too and len(np.unique(truth.object_frame)) == len(truth.keys):
+        yield "Every frame has a visible source: AP and max-F1 say nothing of leaving alone what is not there."
 
 
 def _per_category(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Figures]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dsol.errors import DsolError
 from dsol.evaluation.counting import chunks, enlarged
-from dsol.evaluation.protocols import Protocol
+from dsol.evaluation.protocols import Masks, Protocol
 from dsol.evaluation.resize import mean_inside, resize
 from dsol.evaluation.truth import Truth
 from dsol.maps import Maps
@@ -30,7 +30,7 @@ class Tally:
         quiet: (F,) NSA of every frame; NaN where no category is silent or the system knows none.
         inside: (X,) mean of the map inside every box.
         quiet_of: per category the sum of its quiet shares and how many they are.
-        columns: what the protocol itself adds, O rows each.
+        columns: what the protocol itself adds, O or F rows each.
     """
 
     iou: np.ndarray
@@ -86,10 +86,10 @@ def _maps(batch: Maps, rows: np.ndarray, protocol: Protocol) -> np.ndarray:
 def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth: Truth, protocol: Protocol) -> None:
     columns = None if categories is None else _columns(categories, truth)
     objects, row = members(truth.object_frame, frames)
-    rects, owner = members(truth.rect_object, objects)
     theirs = _pick(maps, row, truth.object_category[objects], columns, frames, truth)
-    result.iou[objects] = protocol.measure(theirs, truth.rects[rects], owner, truth.object_area[objects], truth.size)
-    add_columns(result, theirs, objects, truth, protocol)
+    result.iou[objects] = protocol.measure(theirs, masks_of(objects, truth), truth.size)
+    add_object_columns(result, theirs, objects, truth, protocol)
+    add_frame_columns(result, maps, frames, truth, protocol)
     boxes, box_row = members(truth.box_frame, frames)
     theirs = _pick(maps, box_row, truth.box_category[boxes], columns, frames, truth)
     result.inside[boxes] = mean_inside(theirs, truth.box_rect[boxes], truth.size)
@@ -99,14 +99,29 @@ def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth:
         _add_quiet(result, maps, frames, ~heard, categories, truth.size)
 
 
-def add_columns(result: Tally, maps: np.ndarray, objects: np.ndarray, truth: Truth, protocol: Protocol) -> None:
+def masks_of(objects: np.ndarray, truth: Truth) -> Masks:
+    """Where some objects are."""
+    rects, owner = members(truth.rect_object, objects)
+    return Masks(truth.rects[rects], owner, truth.rect_weight[rects], truth.object_area[objects])
+
+
+def add_frame_columns(result: Tally, maps: np.ndarray, frames: np.ndarray, truth: Truth, protocol: Protocol) -> None:
+    """What a protocol adds for frames (F,) and their maps (F, H, W), or one map (1, H, W) for all of them."""
+    if protocol.extension is None or protocol.extension.of_frames is None:
+        return
+    for name, column in protocol.extension.of_frames(maps, truth.size).items():
+        result.columns.setdefault(name, np.full(len(truth.keys), np.nan))[frames] = column
+
+
+def add_object_columns(result: Tally, maps: np.ndarray, objects: np.ndarray, truth: Truth, protocol: Protocol) -> None:
     """What a protocol adds for objects (O,) and their maps (O, H, W), a frame at a time."""
-    if protocol.extension is None or not len(objects):
+    if protocol.extension is None or protocol.extension.of_objects is None or not len(objects):
         return
     of_frame = np.flatnonzero(np.diff(truth.object_frame[objects], prepend=-1))
     for mine in np.split(np.arange(len(objects)), of_frame[1:]):
         masks = np.stack([truth.mask(n) for n in objects[mine]])
-        found = protocol.extension.columns(resize(maps[mine], truth.size), masks, truth.object_frame[objects[mine]])
+        pixels, frame = resize(maps[mine], truth.size), truth.object_frame[objects[mine]]
+        found = protocol.extension.of_objects(pixels, masks, frame)
         for name, column in found.items():
             if name not in result.columns:
                 result.columns[name] = np.full((len(truth.object_frame), *column.shape[1:]), np.nan)
@@ -183,6 +198,8 @@ def _check_shape(batch: Maps) -> None:
         raise DsolError(where, f"class maps have shape {maps[1:]}, not (K, H, W)", "write K maps a frame")
     if maps[1] != len(batch.categories):
         raise DsolError(where, f"has {maps[1]} maps for {len(batch.categories)} categories", "write one map a category")
+    if len(set(batch.categories)) < len(batch.categories):
+        raise DsolError(where, "has two maps of one category", "add up the maps of one category")
 
 
 def _check_once(frames: np.ndarray, seen: np.ndarray, truth: Truth) -> None:

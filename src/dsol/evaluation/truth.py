@@ -6,6 +6,9 @@
 A box covers the rows `int(S·y)` to `int(S·y + S·h)` and the columns likewise, end excluded, as the released
 scripts cut it. The boxes of one category in a frame are one object, whose mask is their union. Kept as
 rectangles that do not overlap, a mask is never painted: its pixels are counted by arithmetic.
+
+Where the boxes are several annotators' votes on one object, the mask can be their consensus instead (Senocak et al.,
+2018): a pixel counts as half of one for each annotator whose box covers it, and at most as one.
 """
 
 from collections.abc import Sequence
@@ -16,6 +19,8 @@ from itertools import pairwise
 import numpy as np
 
 from dsol.boxes import Boxes
+
+AGREED = 2  # annotators who must cover a pixel for it to count as one
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Truth:
         object_frame, object_category: (O,) indices; ordered by frame.
         rects: (R, 4) pixels top, bottom, left, right; ordered by object.
         rect_object: (R,) index of the object.
+        rect_weight: (R,) what each of its pixels counts: 1, or ½ where only one annotator saw the object.
         box_frame, box_category: (X,) indices; ordered by frame.
         box_rect: (X, 4), never empty.
         box_sounding: (X,) bool.
@@ -44,6 +50,7 @@ class Truth:
     object_category: np.ndarray
     rects: np.ndarray
     rect_object: np.ndarray
+    rect_weight: np.ndarray
     box_frame: np.ndarray
     box_category: np.ndarray
     box_rect: np.ndarray
@@ -52,8 +59,8 @@ class Truth:
 
     @cached_property
     def object_area(self) -> np.ndarray:
-        """(O,) pixels of an object's mask."""
-        return np.bincount(self.rect_object, areas(self.rects), minlength=len(self.object_frame))
+        """(O,) pixels of an object's mask, each by its weight."""
+        return np.bincount(self.rect_object, areas(self.rects) * self.rect_weight, minlength=len(self.object_frame))
 
     def mask(self, item: int) -> np.ndarray:
         """(size, size) bool: one object, painted."""
@@ -63,7 +70,9 @@ class Truth:
         return painted
 
 
-def truth_of(boxes: Boxes, size: int = 224, united: bool = False, empty_too: bool = False) -> Truth:
+def truth_of(
+    boxes: Boxes, size: int = 224, united: bool = False, empty_too: bool = False, consensus: bool = False
+) -> Truth:
     """The annotations as pixels.
 
     Args:
@@ -72,6 +81,7 @@ def truth_of(boxes: Boxes, size: int = 224, united: bool = False, empty_too: boo
         united: everything that sounds in a frame is one object, named by its first box; otherwise every
             category is one.
         empty_too: keep the frames that have no box.
+        consensus: weigh pixels by how many annotators agree, where `boxes.votes` says that there are several.
 
     Example:
         >>> from dsol.boxes import Box, Boxes, Frame
@@ -88,11 +98,11 @@ def truth_of(boxes: Boxes, size: int = 224, united: bool = False, empty_too: boo
     rects = pixels(table[:, 3:], size)
     group = frame[sounding] if united else frame[sounding] * max(len(place), 1) + category[sounding]
     _, first, member = np.unique(group, return_index=True, return_inverse=True)
-    united_rects, owner = _unions(rects[sounding], member)
+    masks, weight, owner = _masks(rects[sounding], member, consensus and boxes.votes)
     return Truth(
         keys=tuple(f.key for f in frames), video=video, videos=len(names), categories=tuple(boxes.categories),
         object_frame=frame[sounding][first], object_category=category[sounding][first],
-        rects=united_rects, rect_object=owner,
+        rects=masks, rect_object=owner, rect_weight=weight,
         box_frame=frame, box_category=category, box_rect=_not_empty(rects, size), box_sounding=sounding, size=size,
     )  # fmt: skip
 
@@ -130,17 +140,38 @@ def _not_empty(rects: np.ndarray, size: int) -> np.ndarray:
     return np.stack([starts[:, 0], ends[:, 0], starts[:, 1], ends[:, 1]], axis=1)
 
 
-def _unions(rects: np.ndarray, member: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Disjoint rectangles of every group, ordered by group, and the group of each."""
+def _masks(rects: np.ndarray, member: np.ndarray, votes: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Disjoint rectangles of every group, ordered by group; what their pixels count; and the group of each."""
     alone = np.bincount(member, minlength=1)[member] == 1
-    found, owners = [rects[alone]], [member[alone]]
+    found, owners = [np.insert(rects[alone], 4, 1, axis=1)], [member[alone]]
     for group in np.unique(member[~alone]):
-        parts = disjoint(rects[member == group].tolist())
-        found.append(np.array(parts, dtype=int).reshape(-1, 4))
+        mine = rects[member == group].tolist()
+        parts = voted(mine) if votes else [(*part, 1) for part in disjoint(mine)]
+        found.append(np.array(parts, dtype=int).reshape(-1, 5))
         owners.append(np.full(len(parts), group))
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
-    return np.concatenate(found)[order], owner[order]
+    pieces = np.concatenate(found)[order]
+    weight = np.minimum(pieces[:, 4] / AGREED, 1) if votes else np.ones(len(pieces))
+    return pieces[:, :4], weight, owner[order]
+
+
+def voted(rects: Sequence[Sequence[int]]) -> list[tuple[int, int, int, int, int]]:
+    """Rectangles cut at all their edges, and how many of them cover each piece.
+
+    Args:
+        rects: top, bottom, left, right each.
+
+    Example:
+        >>> voted([(0, 2, 0, 2), (0, 2, 1, 3)])
+        [(0, 2, 0, 1, 1), (0, 2, 1, 2, 2), (0, 2, 2, 3, 1)]
+    """
+    rows, columns = (sorted({edge for rect in rects for edge in rect[at : at + 2]}) for at in (0, 2))
+    pieces = [
+        (top, bottom, left, right, sum(a <= top and bottom <= b and c <= left and right <= d for a, b, c, d in rects))
+        for top, bottom in pairwise(rows) for left, right in pairwise(columns)
+    ]  # fmt: skip
+    return [piece for piece in pieces if piece[4]]
 
 
 def disjoint(rects: Sequence[Sequence[int]]) -> list[tuple[int, int, int, int]]:

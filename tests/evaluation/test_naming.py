@@ -1,0 +1,74 @@
+"""Clusters are named by labelled training videos, never by the videos that are then scored."""
+
+import numpy as np
+import pytest
+
+from dsol.boxes import Boxes
+from dsol.errors import DsolError
+from dsol.evaluation.naming import labelled_training_clips, name_clusters, name_model, scored_videos
+from dsol.scenes import compose
+from dsol.store import Store
+
+
+class Clusterer:
+    """Puts a clip into the cluster that its place says."""
+
+    def __init__(self, clusters: list[int], k: int):
+        self.clusters, self.categories = clusters, tuple(f"cluster {n}" for n in range(k))
+
+    def assign(self, frames, waveforms) -> np.ndarray:
+        found, self.clusters = self.clusters[: len(frames)], self.clusters[len(frames) :]
+        return np.array(found)
+
+
+def without_splits(store: Store, boxes: Boxes) -> Store:
+    """The same clips, of no split."""
+    at = store._table.schema.get_field_index("split")
+    table = store._table.set_column(at, store._table.schema.field(at), [[None] * len(store)])
+    return Store(store.path, table, boxes, store.info)
+
+
+def test_only_training_clips_name_clusters(shapes):
+    assert set(labelled_training_clips(shapes).column("split")) == {"train"}
+    with pytest.raises(DsolError, match="no labelled training clips"):
+        labelled_training_clips(shapes.select(split="test"))
+
+
+def test_a_store_without_splits_that_is_scored_names_nothing_by_its_scored_videos(shapes, trained, monkeypatch):
+    scored = without_splits(shapes, shapes.boxes)
+    monkeypatch.setattr(Store, "open", lambda path: scored)
+    with pytest.raises(DsolError, match="without splits the videos with boxes"):
+        name_model(trained, shapes.path)
+    with pytest.raises(DsolError, match="no labelled training clips"):
+        labelled_training_clips(scored, scored_videos(scored))
+
+
+def test_in_a_store_without_splits_videos_without_boxes_name_clusters(shapes):
+    annotated = shapes.select(split="test").videos
+    some = without_splits(shapes, shapes.boxes.of_videos(annotated))
+    found = labelled_training_clips(some, scored_videos(some))
+    assert set(found.videos) == set(shapes.videos) - set(annotated)
+
+
+def test_the_videos_that_scored_scenes_are_made_of_count_as_scored(shapes, tmp_path):
+    scenes = compose(shapes, tmp_path / "scenes", scenes=4, boxed=True, split="test")
+    found = scored_videos(scenes)
+    assert found & set(shapes.videos)
+    assert found & set(shapes.videos) <= set(shapes.select(split="test").videos)
+
+
+def test_fewer_clusters_than_categories_are_named_and_the_rest_said(shapes, capsys):
+    clips = labelled_training_clips(shapes)
+    of = [clips.categories.index(category) for category in clips.column("category")]
+    names = name_clusters(Clusterer([min(k, 2) for k in of], 3), clips)
+    assert len(set(names)) == 3
+    lacking = next(category for category in clips.categories if category not in names)
+    assert f"3 clusters for 4 categories: none for {lacking}" in capsys.readouterr().err
+
+
+def test_more_clusters_than_categories_share_names(shapes):
+    clips = labelled_training_clips(shapes)
+    of = [clips.categories.index(category) for category in clips.column("category")]
+    names = name_clusters(Clusterer([2 * k + n % 2 for n, k in enumerate(of)], 8), clips)
+    assert set(names) == set(clips.categories)
+    assert all(names[2 * k] == names[2 * k + 1] == category for k, category in enumerate(clips.categories))
