@@ -97,9 +97,10 @@ def train_and_answer(store: Store, scenes: Store, run: Path, config: Config) -> 
 def together(runs: list[Path], protocol: str) -> Evaluation:
     """The answers of all folds scored as one set."""
     parts = [Boxes.load(run / f"{protocol}.boxes.json") for run in runs]
-    frames = [
-        [replace(frame, video=f"{i}/{frame.video}") for frame in part] for i, part in enumerate(parts)
-    ]  # scenes of different folds have the same names
+    frames = [  # scenes of different folds have the same names
+        [replace(frame, video=f"{i}/{frame.video}", key=f"{i}/{frame.key}") for frame in part]
+        for i, part in enumerate(parts)
+    ]
     boxes = Boxes(parts[0].categories, tuple(frame for part in frames for frame in part))
     answers = (
         replace(maps, keys=tuple(f"{i}/{key}" for key in maps.keys))

@@ -1,6 +1,7 @@
 """Clusters are named by labelled training videos, never by the videos that are then scored."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from dsol.boxes import Boxes
@@ -24,7 +25,7 @@ class Clusterer:
 def without_splits(store: Store, boxes: Boxes) -> Store:
     """The same clips, of no split."""
     at = store._table.schema.get_field_index("split")
-    table = store._table.set_column(at, store._table.schema.field(at), [[None] * len(store)])
+    table = store._table.set_column(at, store._table.schema.field(at), pa.nulls(len(store), pa.string()))
     return Store(store.path, table, boxes, store.info)
 
 
