@@ -72,7 +72,9 @@ def batches(boxes: Boxes, maps: np.ndarray, aware: bool) -> Iterator[Maps]:
         yield Maps(keys, part[:, 0], part if aware else None, None, CATEGORIES if aware else ())
 
 
-def plain(boxes: Boxes, maps: np.ndarray, aware: bool, share: float, kind=np.float32) -> tuple[list[float], list[float]]:
+def plain(
+    boxes: Boxes, maps: np.ndarray, aware: bool, share: float, kind: type = np.float32
+) -> tuple[list[float], list[float]]:
     """The loop: of every frame its (C)IoU, and its NSA where there are class maps."""
     rows, place = axis(14, SIZE).matrix.astype(kind), {c: k for k, c in enumerate(CATEGORIES)}
     found, silent = [], []
