@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 import dsol
 from dsol import cli
-from dsol.boxes import Boxes
+from dsol.boxes import Box, Boxes, Frame
 from dsol.cli import VERBS, main
 from dsol.corpora.annotations import READERS
 from dsol.evaluation.protocols import PROTOCOLS
@@ -497,6 +497,23 @@ def test_maps_that_cannot_be_scored_are_refused(call, evaluated, shapes, tmp_pat
     assert "no.json" in call.bad("score", evaluated / "m.npz", tmp_path / "no.json")
     assert "vggss" in call.bad("score", evaluated / "m.npz", boxes, "--format", "vggss")
     assert (tmp_path / "old.json").read_text() == "earlier"
+
+
+def test_score_takes_maps_with_swapped_sound_and_published_figures_when_asked(call, tmp_path):
+    frame = Frame("a.mp4", 0.0, (Box("cello", (0.0, 0.0, 0.5, 1.0)), Box("tuba", (0.5, 0.0, 0.5, 1.0))))
+    Boxes(("cello", "tuba"), (frame,)).save(tmp_path / "boxes.json")
+    maps = {frame.key: np.array([[[1.0, 0.0]], [[0.0, 1.0]]])}
+    np.savez(tmp_path / "maps.npz", **maps, categories=np.array(["cello", "tuba"]))
+    words = ["score", tmp_path / "maps.npz", tmp_path / "boxes.json", "--protocol", "is3"]
+    said = {}
+    for name, more in (("strict", []), ("all", ["--published", "--swapped", tmp_path / "maps.npz"])):
+        table = call.good(*words, *more, "--json", tmp_path / f"{name}.json")
+        said[name] = json.loads((tmp_path / f"{name}.json").read_text())
+        assert any(line.startswith("WARNING: the annotation tells") for line in table) == (name == "all")
+    assert "adaptive_iou@0.5" not in said["strict"]["metrics"]
+    assert said["all"]["metrics"]["adaptive_iou@0.5"] == 1
+    assert said["strict"]["floors"]["swapped_sound"] is None
+    assert said["all"]["floors"]["swapped_sound"] == said["all"]["metrics"]
 
 
 def test_a_named_model_needs_no_labelled_store(call, trained, shapes, scenes, tmp_path):

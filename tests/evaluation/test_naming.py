@@ -1,11 +1,13 @@
 """Clusters are named by labelled training videos, never by the videos that are then scored."""
 
+from pathlib import Path
+
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
+from dsol.evaluation import naming
 from dsol.evaluation.naming import labelled_training_clips, name_clusters, name_model, scored_videos
 from dsol.scenes import compose
 from dsol.store import Store
@@ -25,7 +27,7 @@ class Clusterer:
 def without_splits(store: Store, boxes: Boxes) -> Store:
     """The same clips, of no split."""
     at = store._table.schema.get_field_index("split")
-    table = store._table.set_column(at, store._table.schema.field(at), pa.nulls(len(store), pa.string()))
+    table = store._table.set_column(at, store._table.schema.field(at), [[None] * len(store)])
     return Store(store.path, table, boxes, store.info)
 
 
@@ -35,11 +37,12 @@ def test_only_training_clips_name_clusters(shapes):
         labelled_training_clips(shapes.select(split="test"))
 
 
-def test_a_store_without_splits_that_is_scored_names_nothing_by_its_scored_videos(shapes, trained, monkeypatch):
+def test_a_store_without_splits_that_is_scored_names_nothing_by_its_scored_videos(shapes, monkeypatch):
     scored = without_splits(shapes, shapes.boxes)
     monkeypatch.setattr(Store, "open", lambda path: scored)
+    monkeypatch.setattr(naming, "load_system", lambda *words, **options: Clusterer([0] * len(scored), 4))
     with pytest.raises(DsolError, match="without splits the videos with boxes"):
-        name_model(trained, shapes.path)
+        name_model(Path("model.safetensors"), shapes.path)
     with pytest.raises(DsolError, match="no labelled training clips"):
         labelled_training_clips(scored, scored_videos(scored))
 
