@@ -8,7 +8,7 @@ import pytest
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import naming
-from dsol.evaluation.naming import labelled_training_clips, name_clusters, name_model, tested_videos
+from dsol.evaluation.naming import labelled_training_clips, name_clusters, name_model, scored_videos
 from dsol.scenes import compose
 from dsol.store import Store
 
@@ -44,19 +44,19 @@ def test_a_store_without_splits_that_is_scored_names_nothing_by_its_scored_video
     with pytest.raises(DsolError, match="without splits the videos with boxes"):
         name_model(Path("model.safetensors"), shapes.path)
     with pytest.raises(DsolError, match="no labelled training clips"):
-        labelled_training_clips(scored, tested_videos(scored))
+        labelled_training_clips(scored, scored_videos(scored))
 
 
 def test_in_a_store_without_splits_videos_without_boxes_name_clusters(shapes):
     annotated = shapes.select(split="test").videos
     some = without_splits(shapes, shapes.boxes.of_videos(annotated))
-    found = labelled_training_clips(some, tested_videos(some))
+    found = labelled_training_clips(some, scored_videos(some))
     assert set(found.videos) == set(shapes.videos) - set(annotated)
 
 
 def test_the_videos_that_scored_scenes_are_made_of_count_as_scored(shapes, tmp_path):
     scenes = compose(shapes, tmp_path / "scenes", scenes=4, boxed=True, split="test")
-    found = tested_videos(scenes)
+    found = scored_videos(scenes)
     assert found & set(shapes.videos)
     assert found & set(shapes.videos) <= set(shapes.select(split="test").videos)
 

@@ -15,7 +15,7 @@ from dsol.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation.matching import merge_clusters
 from dsol.evaluation.metrics import nmi
-from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, tested_videos
+from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
@@ -182,7 +182,7 @@ def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] 
             "does not say which cluster of the model is which category",
             "give a labelled store with --match, or name the model first: dsol name",
         )
-    return name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, tested_videos(clips)))
+    return name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, scored_videos(clips)))
 
 
 def _save_beside(boxes: Boxes, maps: Path) -> None:

@@ -32,7 +32,7 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
     """
     system = load_system(model)
     clips = Store.open(store)
-    tested = frozenset() if clips.splits else tested_videos(clips)
+    tested = frozenset() if clips.splits else scored_videos(clips)
     names = name_clusters(system, labelled_training_clips(clips, tested))
     system.card = replace(system.card, categories=names, named=True)
     file = find_model(model)
@@ -41,7 +41,7 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
     return names
 
 
-def tested_videos(store: Store) -> frozenset[str]:
+def scored_videos(store: Store) -> frozenset[str]:
     """The videos whose frames `dsol evaluate` would score, and those that composed scenes are made of."""
     tested = store.select(split="test") if "test" in store.splits else store
     scored = tested.select(videos={frame.video for frame in tested.boxes})
