@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,18 @@ def test_every_annotator_of_flickr_is_kept(tmp_path):
     (frame,) = read_boxes(tmp_path).frames
     assert frame.key == "10000"
     assert [box.xywh for box in frame.boxes] == [(0.25, 0.0, 0.25, 1.0), (0.0, 0.0, 0.5, 0.5)]
+
+
+def test_that_boxes_are_votes_of_annotators_survives_our_own_format(tmp_path):
+    file_of(tmp_path, XML, "10000.xml")
+    drawn = read_boxes(tmp_path)
+    drawn.save(tmp_path / "boxes.json")
+    again = read_boxes(tmp_path / "boxes.json")
+    assert again == drawn
+    assert again.of_videos(["10000"]).votes
+    replace(drawn, votes=False).save(tmp_path / "boxes.json")
+    assert not read_boxes(tmp_path / "boxes.json").votes
+    assert "votes" not in (tmp_path / "boxes.json").read_text()
 
 
 def test_boxes_survive_coco_and_our_own_format(tmp_path):
