@@ -13,16 +13,19 @@ import numpy as np
 
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
+from dsol.evaluation.floors import blind_system
 from dsol.evaluation.matching import merge_clusters
 from dsol.evaluation.metrics import nmi
 from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters
-from dsol.evaluation.protocols import protocol_named
+from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
+from dsol.evaluation.truth import truth_of
 from dsol.maps import Maps, MapsWriter
 from dsol.progress import say, track
 from dsol.store import Store
-from dsol.systems import System, load_system
+from dsol.systems import ClusteringSystem, System, load_system
+from dsol.systems.floors import OracleSound, VisionOnly
 from dsol.systems.model_file import find_model, load_card
 from dsol.systems.ours import OurSystem
 
@@ -37,6 +40,8 @@ def evaluate(
     size: int | None = None,
     maps: Path | None = None,
     figures: Path | None = None,
+    sources: int | None = None,
+    floor: str | None = None,
 ) -> Evaluation:
     """Score a model.
 
@@ -48,16 +53,22 @@ def evaluate(
         size: side of the picture shown to the model, pixels; as trained where None, in stage one for `solo`.
         maps: also write the maps to this file, M.npz, and the annotations that were scored to M.boxes.json.
         figures: also draw some of the frames into this folder.
+        sources: how many objects sound, for a system that cannot find it out (DMC).
+        floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
+            maps with "vision_only" or with "oracle_sound".
 
     Raises:
         DsolError: no annotated frames, or nothing to name the clusters by.
     """
     clips = Store.open(store)
     boxes, places = annotated_frames(clips)
-    united = protocol_named(protocol).united
+    plan = protocol_named(protocol)
+    united = plan.united
     if united and size is None:  # single-source frames are shown as stage one saw them
         size = load_card(find_model(model)).config.get("nets", {}).get("size")
-    system = load_system(model, size)
+    system = load_system(model, size, sources)
+    if floor:
+        system = stand_in(floor, system, clips, match, boxes, plan)
     names = None if united else _names(system, clips, match)
     with ExitStack() as stack:
         answers = answer_frames(system, clips, boxes, places, places, names, f"Localising, {protocol}")
@@ -145,9 +156,27 @@ def cluster_nmi(system: System, clips: Store) -> float | None:
     """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
     tested = clips.select(split="test") if "test" in clips.splits else clips
     labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
-    if not len(labelled) or not isinstance(system, OurSystem):
+    if not len(labelled) or not isinstance(system, ClusteringSystem):
         return None
     return nmi(np.array(labelled.column("category")), assign_clips(system, labelled))
+
+
+def stand_in(
+    floor: str, system: System, clips: Store, match: Path | None, boxes: Boxes, protocol: Protocol
+) -> System:
+    """What is scored in the model's place: see `evaluate`.
+
+    Raises:
+        DsolError: the model has no object dictionary to look with.
+    """
+    if floor not in ("vision_only", "oracle_sound"):
+        return blind_system(floor, truth_of(boxes, united=protocol.united), protocol)
+    if not isinstance(system, OurSystem):
+        raise DsolError("--floor", f"{floor} needs an object dictionary", "give a model of the system dsol")
+    names = _names(system, clips, match) or ()
+    if floor == "vision_only":
+        return VisionOnly(system, names)
+    return OracleSound(system, names, {f.key: {b.category for b in f.boxes if b.sounding} for f in boxes})
 
 
 def draw(
@@ -166,9 +195,9 @@ def draw(
 
 
 def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:
-    if not isinstance(system, OurSystem):
+    if not system.categories:
         return None
-    if match is None and system.card.named:
+    if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system.categories
     if match is None and not clips.categories:
         raise DsolError(
