@@ -49,9 +49,8 @@ class Network(ComparedNetwork):
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         cells, heard = self._embed(pictures, log_mel)
         attended = attend(cells, self._attention(cells, heard))
-        sounds, frames = pairs
-        matched, mismatched = attended - heard, attended[frames] - heard[sounds]
-        return margin_loss(matched.norm(dim=1), mismatched.norm(dim=1), self.config.attention.margin)
+        distance = (heard[:, None] - attended).norm(dim=2)  # (B, B), sound by picture
+        return margin_loss(distance.diagonal(), distance[pairs], self.config.attention.margin)
 
     def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         attention = self._attention(*self._embed(pictures, log_mel))

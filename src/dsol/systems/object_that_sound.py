@@ -43,18 +43,16 @@ class Network(ComparedNetwork):
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         seen, heard = self._embed(pictures, log_mel)
-        sounds, frames = pairs
-        return logistic_loss(self._logits(seen, heard), self._logits(seen[frames], heard[sounds]))
+        every = self.scale * torch.einsum("bdhw,ad->abhw", seen, heard) + self.bias  # sound a, picture b
+        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs])
 
     def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
-        return self._logits(*self._embed(pictures, log_mel)).sigmoid()
+        seen, heard = self._embed(pictures, log_mel)
+        return (self.scale * torch.einsum("bdhw,bd->bhw", seen, heard) + self.bias).sigmoid()
 
     def _embed(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         towers = self.towers
         return towers.vision_head(towers.features(pictures)), towers.sound_head(towers.sound_maps(log_mel).amax((2, 3)))
-
-    def _logits(self, seen: Tensor, heard: Tensor) -> Tensor:
-        return self.scale * torch.einsum("bdhw,bd->bhw", seen, heard) + self.bias
 
 
 class ObjectThatSound(ComparedSystem):

@@ -145,7 +145,7 @@ class Network(ComparedNetwork):
 
 
 def kept_energy(logits: Tensor, magnitude: Tensor) -> Tensor:
-    """The share of a sound's energy that masks keep.
+    """The share of a sound's energy that masks keep; masks are binary when answering, as released.
 
     Args:
         logits: (B, S, F, T) masks before the sigmoid.
@@ -155,11 +155,11 @@ def kept_energy(logits: Tensor, magnitude: Tensor) -> Tensor:
         (B, S) in [0, 1]; 0 for silence.
 
     Example:
-        >>> kept_energy(torch.zeros(1, 1, 2, 2), torch.ones(1, 2, 2)).item()
-        0.25
+        >>> kept_energy(torch.tensor([[[[1.0, -1.0]]]]), torch.tensor([[[1.0, 2.0]]])).item()
+        0.20000000298023224
     """
     power = magnitude.square()
-    kept = torch.einsum("bsft,bft->bs", logits.sigmoid().square(), power)
+    kept = torch.einsum("bsft,bft->bs", (logits > 0).to(power.dtype), power)
     return kept / power.sum((1, 2)).clamp(min=QUIETEST**2)[:, None]
 
 
