@@ -101,6 +101,17 @@ def test_dmc_finds_more_with_more_sources(runs, shapes):
     assert not np.array_equal(*areas)
 
 
+def test_floors_are_scored_in_a_models_place(runs, trained, shapes):
+    blind = evaluate(runs["attention"], shapes.path, "duet", floor="best_centred_box")
+    assert blind.metrics["ciou@0.3"] == blind.floors["best_centred_box"]["ciou@0.3"]
+    sight, oracle = (evaluate(trained, shapes.path, "duet", floor=f) for f in ("vision_only", "oracle_sound"))
+    assert oracle.metrics["class_iou"] == pytest.approx(sight.metrics["class_iou"])  # of what sounds: the same maps
+    assert oracle.metrics["nsa"] == 1 > sight.metrics["nsa"]
+    assert sight.metrics["auc"] == sight.floors["swapped_sound"]["auc"]
+    with pytest.raises(DsolError, match="oracle_sound needs an object dictionary"):
+        evaluate(runs["attention"], shapes.path, "duet", floor="oracle_sound")
+
+
 def test_systems_without_categories_are_not_named(runs, shapes):
     for name in ("object_that_sound", "attention", "dmc"):
         with pytest.raises(DsolError, match=f"of the system {name}, which knows no categories"):
@@ -139,9 +150,10 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_never_stopped(name, shapes,
         if state["done"] == 1:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "save_state", save_then_stop)
+    monkeypatch.setattr(Run, "save_state", save_then_stop)
+    with pytest.raises(KeyboardInterrupt):
         train(shapes.path, tmp_path / "stopped", config)
+    monkeypatch.undo()
     resumed = train(shapes.path, tmp_path / "stopped", load_recipe("paper"), resume=True)
     one, other = load_tensors(whole), load_tensors(resumed)
     assert all(torch.equal(one[key], other[key]) for key in one)

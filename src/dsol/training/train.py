@@ -52,7 +52,7 @@ def train(
     if resume:
         config = Run.resume(Path(run))[1]
     if config.system != "dsol" and (stage != "both" or scenes is not None):
-        what = f"is trained in one stage, on single-source clips alone, but got {'scenes' if scenes else 'a stage'}"
+        what = "is trained in one stage, on single-source clips alone"
         raise DsolError(config.system, what, "leave --stage and --scenes out")
     clips = training_clips(Store.open(store), config)
     fabric = _fabric(config)
