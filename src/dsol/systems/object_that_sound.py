@@ -38,7 +38,7 @@ class Network(ComparedNetwork):
 
     def __init__(self, config: Config, load_weights: bool = True):
         super().__init__(config, SharedSpace(config.nets, load_weights))
-        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.scale = nn.Parameter(torch.tensor(config.nets.embedding**-0.5))  # logits start near 0
         self.bias = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
