@@ -59,7 +59,7 @@ def test_random_maps_score_as_the_noise_that_they_are():
     assert expected.floors["random"] == pytest.approx(expected.metrics)
 
 
-@pytest.mark.parametrize("protocol", ["solo", "duet", "lvs"])
+@pytest.mark.parametrize("protocol", ["solo", "duet"])
 @pytest.mark.parametrize("name", ["whole_image", "best_centred_box", "random"])
 def test_a_blind_system_answers_what_its_floor_scores(name, protocol):
     plan = protocol_named(protocol)

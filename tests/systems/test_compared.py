@@ -59,7 +59,6 @@ def test_it_learns_where_the_sound_comes_from(name, runs, shapes):
     assert area.min() >= 0
     assert area.max() <= 1 + 1e-6
     found = score([Maps(tuple(f.key for f in boxes), area)], boxes, "synthetic", bootstrap=0)
-    print(name, found.metrics["class_iou"], found.floors["random"]["class_iou"])
     assert found.metrics["class_iou"] > 1.3 * found.floors["random"]["class_iou"]
 
 
