@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions, load_recipe
+from dsol.config import RECIPES, SECTIONS, Config, load_recipe
 from dsol.errors import DsolError
 
 
-@pytest.mark.parametrize("recipe", ["paper", "quick", "tiny"])
+@pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_shipped_recipes_load_and_round_trip(recipe):
     config = load_recipe(recipe)
     assert Config.from_dict(config.to_dict()) == config
@@ -47,11 +47,11 @@ def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(DsolError, match=r"is no recipe .give one of paper, quick, tiny"):
+    with pytest.raises(DsolError, match=r"is no recipe .give one of .*paper, quick, .*tiny"):
         load_recipe("papr")
 
 
-@pytest.mark.parametrize("kind", [NetOptions, StageOneOptions, StageTwoOptions, Config])
+@pytest.mark.parametrize("kind", [*SECTIONS.values(), Config])
 def test_every_option_is_documented(kind):
     import ast
     import inspect

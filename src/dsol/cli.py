@@ -18,6 +18,9 @@ Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
+COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
+FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
+SOURCES = "how many objects sound, for DMC, which cannot find it out"
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
 
 
@@ -145,9 +148,9 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("store", type=Path, help="store of single-source clips")
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--scenes", type=Path, default=None, help="store of scenes; composed where not given")
-    parser.add_argument("--recipe", default="paper", help="paper, quick, tiny or a YAML file; sets the defaults below")
+    parser.add_argument("--recipe", default="paper", help="paper, quick, tiny, a system's own or a YAML file: defaults")
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    parser.add_argument("--system", choices=("dsol",), default="dsol", help="what to train")
+    parser.add_argument("--system", choices=("dsol", *COMPARED), default="dsol", help="ours, or one compared with it")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     recipe = _recipe_in(words)
     _add_training_options(parser)
@@ -183,13 +186,13 @@ TRAINING_OPTIONS = {  # type or choices, help
 
 
 def _add_training_options(parser) -> None:
-    from dsol.config import Config, NetOptions, StageOneOptions, StageTwoOptions
+    from dsol.config import SECTIONS, Config
 
     options = Config()
     for name, (kind, told) in TRAINING_OPTIONS.items():
         way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
         parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
-    for name, kind in (("nets", NetOptions), ("stage_one", StageOneOptions), ("stage_two", StageTwoOptions)):
+    for name, kind in SECTIONS.items():
         parser.add_class_arguments(kind, name)
 
 
@@ -204,8 +207,11 @@ def _check_device(device: str, devices: int) -> None:
 
 def _recipe_in(words: Words) -> str:
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--recipe", nargs="?", default="paper")
-    return early.parse_known_args(words)[0].recipe or "paper"
+    early.add_argument("--recipe", nargs="?")
+    early.add_argument("--system", nargs="?")
+    said = early.parse_known_args(words)[0]
+    own = said.system if said.system in COMPARED else "paper"
+    return said.recipe or own
 
 
 def name(parser, words: Words) -> Work:
@@ -228,6 +234,8 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
     parser.add_argument("--match", type=Path, default=None, help="labelled store that tells which cluster is what")
     parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
+    parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
+    parser.add_argument("--floor", choices=FLOORS, default=None, help="score this in the model's place")
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
     parser.add_argument("--maps", type=Path, default=None, help="write the maps here (.npz)")
     parser.add_argument("--figures", type=Path, default=None, help="write pictures into this folder")
@@ -248,6 +256,8 @@ def evaluate(parser, words: Words) -> Work:
             maps=args.maps,
             figures=args.figures,
             strict=not args.published,
+            sources=args.sources,
+            floor=args.floor,
         )
         _show(result, args.json)
 
@@ -367,11 +377,12 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", type=Path, required=True, help="model file or run folder")
     parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
+    parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
 
     def run(args):
-        from dsol.localize import localize_videos
+        from dsol.localize import Localizer, localize_videos
 
-        localize_videos(args.videos, args.model, args.out)
+        localize_videos(args.videos, Localizer.load(args.model, sources=args.sources), args.out)
 
     return run
 

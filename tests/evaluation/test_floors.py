@@ -8,6 +8,7 @@ from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.score import statistics_of
 from dsol.evaluation.truth import truth_of
 from dsol.maps import Maps
+from dsol.systems.floors import OracleSound, VisionOnly
 from tests.evaluation.scenes import CATEGORIES, boxes_of
 
 SIZE = 40
@@ -56,6 +57,36 @@ def test_random_maps_score_as_the_noise_that_they_are():
     answer = Maps(KEYS, maps.max(axis=1), maps, None, CATEGORIES)
     expected = score([answer], BOXES, "duet", size=SIZE, seed=5, bootstrap=0)
     assert expected.floors["random"] == pytest.approx(expected.metrics)
+
+
+@pytest.mark.parametrize("protocol", ["solo", "duet"])
+@pytest.mark.parametrize("name", ["whole_image", "best_centred_box", "random"])
+def test_a_blind_system_answers_what_its_floor_scores(name, protocol):
+    plan = protocol_named(protocol)
+    truth = truth_of(BOXES, SIZE, united=plan.united)
+    system = floors.blind_system(name, truth, plan)
+    answer = system.answer([], np.zeros((0, 16_000)), truth.keys)
+    found = score([answer], BOXES, protocol, size=SIZE, bootstrap=0)
+    expected = {k: v for k, v in found.floors[name].items() if v is not None}
+    assert {k: found.metrics[k] for k in expected} == pytest.approx(expected, abs=1e-6)
+
+
+class Dictionary:
+    """Sees a cello on the left and a flute on the right, always."""
+
+    def objects_seen(self, frames):
+        maps = np.zeros((len(frames), 2, 1, 2), np.float32)
+        maps[:, 0, 0, 0] = maps[:, 1, 0, 1] = 1
+        return maps
+
+
+def test_an_oracle_for_an_ear_silences_what_is_silent_and_vision_alone_does_not():
+    both = VisionOnly(Dictionary(), ("cello", "flute"))
+    oracle = OracleSound(Dictionary(), ("cello", "flute"), {"a": {"flute"}, "b": set()})
+    seen, heard = (system.answer([None, None], np.zeros((2, 16_000)), ["a", "b"]) for system in (both, oracle))
+    assert seen.maps.max(axis=(2, 3)).tolist() == [[1, 1], [1, 1]]
+    assert heard.maps.max(axis=(2, 3)).tolist() == heard.score.tolist() == [[0, 1], [0, 0]]
+    assert heard.area.tolist() == [[[0, 1]], [[0, 0]]]
 
 
 def test_floors_do_not_depend_on_the_system():

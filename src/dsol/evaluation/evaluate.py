@@ -14,16 +14,19 @@ import numpy as np
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
+from dsol.evaluation.floors import blind_system
 from dsol.evaluation.matching import merge_clusters
 from dsol.evaluation.metrics import nmi
 from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
-from dsol.evaluation.protocols import protocol_named
+from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
+from dsol.evaluation.truth import truth_of
 from dsol.maps import Maps, MapsWriter
 from dsol.progress import say, track
 from dsol.store import Store
-from dsol.systems import System, load_system
+from dsol.systems import ClusteringSystem, System, load_system
+from dsol.systems.floors import OracleSound, VisionOnly
 from dsol.systems.model_file import find_model, load_card
 from dsol.systems.ours import OurSystem
 
@@ -40,6 +43,8 @@ def evaluate(
     maps: Path | None = None,
     figures: Path | None = None,
     strict: bool = True,
+    sources: int | None = None,
+    floor: str | None = None,
 ) -> Evaluation:
     """Score a model.
 
@@ -52,13 +57,20 @@ def evaluate(
         maps: also write the maps to this file, M.npz, and the annotations that were scored to M.boxes.json.
         figures: also draw some of the frames into this folder.
         strict: see `dsol.evaluation.score`.
+        sources: how many objects sound, for a system that cannot find it out (DMC).
+        floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
+            maps with "vision_only" or with "oracle_sound".
 
     Raises:
         DsolError: no annotated frames, or nothing to name the clusters by.
     """
     clips = Store.open(store)
-    boxes, places = annotated_frames(clips, protocol_named(protocol).empty_too)
-    system, names = open_model(model, clips, protocol, match, size)
+    plan = protocol_named(protocol)
+    boxes, places = annotated_frames(clips, plan.empty_too)
+    system, names = open_model(model, clips, protocol, match, size, sources)
+    if floor:
+        system = stand_in(floor, system, clips, match, boxes, plan)
+        names = None if plan.united else _names(system, clips, match)
     with ExitStack() as stack:
         answers = answer_frames(system, clips, boxes, places, places, names, f"Localising, {protocol}")
         if maps:
@@ -74,7 +86,12 @@ def evaluate(
 
 
 def open_model(
-    model: Path, clips: Store, protocol: str, match: Path | None = None, size: int | None = None
+    model: Path,
+    clips: Store,
+    protocol: str,
+    match: Path | None = None,
+    size: int | None = None,
+    sources: int | None = None,
 ) -> tuple[System, tuple[str, ...] | None]:
     """A model as a protocol wants it, and the category of each of its clusters; see `evaluate`.
 
@@ -84,7 +101,7 @@ def open_model(
     united = protocol_named(protocol).united
     if united and size is None:  # single-source frames are shown as stage one saw them
         size = load_card(find_model(model)).config.get("nets", {}).get("size")
-    system = load_system(model, size)
+    system = load_system(model, size, sources)
     return system, None if united else _names(system, clips, match)
 
 
@@ -164,9 +181,26 @@ def cluster_nmi(system: System, clips: Store) -> float | None:
     """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
     tested = clips.select(split="test") if "test" in clips.splits else clips
     labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
-    if not len(labelled) or not isinstance(system, OurSystem):
+    if not len(labelled) or not isinstance(system, ClusteringSystem):
         return None
     return nmi(np.array(labelled.column("category")), assign_clips(system, labelled))
+
+
+def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes: Boxes, protocol: Protocol) -> System:
+    """What is scored in the model's place: see `evaluate`.
+
+    Raises:
+        DsolError: the model has no object dictionary to look with.
+    """
+    if floor not in ("vision_only", "oracle_sound"):
+        truth = truth_of(boxes, united=protocol.united, empty_too=protocol.empty_too, consensus=protocol.consensus)
+        return blind_system(floor, truth, protocol)
+    if not isinstance(system, OurSystem):
+        raise DsolError("--floor", f"{floor} needs an object dictionary", "give a model of the system dsol")
+    names = _names(system, clips, match) or ()
+    if floor == "vision_only":
+        return VisionOnly(system, names)
+    return OracleSound(system, names, {f.key: {b.category for b in f.boxes if b.sounding} for f in boxes})
 
 
 def draw(
@@ -221,9 +255,9 @@ def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
 
 
 def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:
-    if not isinstance(system, OurSystem):
+    if not system.categories:
         return None
-    if match is None and system.card.named:
+    if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system.categories
     if match is None and not clips.categories:
         raise DsolError(

@@ -7,7 +7,8 @@
     random             14×14 cells of noise; where categories are told apart, softmax of three times noise, as
                        class-aware maps are made
 
-They are scored against the same objects as a system, so they end in the same `Tally`.
+They are scored against the same objects as a system, so they end in the same `Tally`. `blind_system` gives the same
+answers as maps.
 """
 
 import numpy as np
@@ -17,6 +18,7 @@ from dsol.evaluation.protocols import Protocol
 from dsol.evaluation.resize import mean_inside
 from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns, shares_above
 from dsol.evaluation.truth import Truth, areas, overlaps
+from dsol.systems.floors import Blind
 
 SIDES = 20  # sizes tried for the centred box
 CELLS = 14  # of a random map
@@ -26,15 +28,12 @@ SHARPNESS = 3.0  # of the softmax that makes class-aware maps
 
 def whole_image(truth: Truth, protocol: Protocol) -> Tally:
     """The tally of a map that is the same everywhere."""
-    flat = 1 / max(len(truth.categories), 1)
-    return _of_rectangle(truth, protocol, np.array([0, truth.size, 0, truth.size]), flat, flat)
+    return _of_rectangle(truth, protocol, centred(truth.size, truth.size), _flat(truth), _flat(truth))
 
 
 def best_centred_box(truth: Truth, protocol: Protocol) -> Tally:
     """The tally of the best centred square (see above)."""
-    squares = [centred(truth.size * step // SIDES, truth.size) for step in range(1, SIDES + 1)]
-    rates = [_success(truth, protocol, _rectangle_iou(truth, square)) for square in squares]
-    return _of_rectangle(truth, protocol, squares[int(np.argmax(rates))], 1.0, 0.0)
+    return _of_rectangle(truth, protocol, _best_square(truth, protocol), 1.0, 0.0)
 
 
 def centred(side: int, size: int) -> np.ndarray:
@@ -50,13 +49,50 @@ def centred(side: int, size: int) -> np.ndarray:
 
 def random_maps(truth: Truth, protocol: Protocol, seed: int) -> Tally:
     """The tally of noise."""
-    rng = np.random.default_rng(seed)
+    noise = _noise(truth, protocol, seed)
+    return _of_answers(truth, protocol, noise.reshape(-1, CELLS, CELLS), noise.shape[1])
+
+
+def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> Blind:
+    """A floor as a system whose maps score what its tally says. (Except for protocols that paint half of the pixels
+    whatever the map: a box smaller than that cannot be said to them.)
+
+    Args:
+        name: "whole_image", "best_centred_box" or "random".
+        truth: the frames that it will be asked for.
+        protocol: what it will be scored by.
+        seed: of the noise.
+    """
+    k = max(len(truth.categories), 1)
+    if name == "random":
+        answers = _noise(truth, protocol, seed)
+    else:
+        square = centred(truth.size, truth.size) if name == "whole_image" else _best_square(truth, protocol)
+        answers = np.zeros((1, 1, truth.size, truth.size))
+        answers[..., square[0] : square[1], square[2] : square[3]] = _flat(truth) if name == "whole_image" else 1.0
+    turns = {key: n % len(answers) for n, key in enumerate(truth.keys)}
+    maps = answers if answers.shape[1] == k else np.repeat(answers, k, axis=1)
+    return Blind(answers.max(axis=1), maps, truth.categories, turns)
+
+
+def _flat(truth: Truth) -> float:
+    return 1 / max(len(truth.categories), 1)
+
+
+def _best_square(truth: Truth, protocol: Protocol) -> np.ndarray:
+    squares = [centred(truth.size * step // SIDES, truth.size) for step in range(1, SIDES + 1)]
+    rates = [_success(truth, protocol, _rectangle_iou(truth, square)) for square in squares]
+    return squares[int(np.argmax(rates))]
+
+
+def _noise(truth: Truth, protocol: Protocol, seed: int) -> np.ndarray:
+    """(ANSWERS, K or 1, CELLS, CELLS)"""
     kinds = 1 if protocol.united else max(len(truth.categories), 1)
-    noise = rng.random((ANSWERS, kinds, CELLS, CELLS))
-    if not protocol.united:
-        raised = np.exp(SHARPNESS * noise)
-        noise = raised / raised.sum(axis=1, keepdims=True)
-    return _of_answers(truth, protocol, noise.reshape(-1, CELLS, CELLS), kinds)
+    noise = np.random.default_rng(seed).random((ANSWERS, kinds, CELLS, CELLS))
+    if protocol.united:
+        return noise
+    raised = np.exp(SHARPNESS * noise)
+    return raised / raised.sum(axis=1, keepdims=True)
 
 
 def _success(truth: Truth, protocol: Protocol, found: np.ndarray) -> float:

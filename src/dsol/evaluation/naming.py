@@ -10,9 +10,8 @@ from dsol.errors import DsolError
 from dsol.evaluation.matching import cluster_table, match_clusters
 from dsol.progress import say, track
 from dsol.store import Store
-from dsol.systems import load_system
-from dsol.systems.model_file import find_model
-from dsol.systems.ours import OurSystem
+from dsol.systems import ClusteringSystem, load_system
+from dsol.systems.model_file import find_model, load_card
 
 BATCH = 16  # clips
 
@@ -28,9 +27,12 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
         One category a cluster.
 
     Raises:
-        DsolError: no labels there, or labels of a test split only.
+        DsolError: no labels there, or labels of a test split only; or a model without clusters.
     """
-    system = load_system(model)
+    system = load_system(model, sources=1)  # whoever needs this number has no clusters to name
+    if not isinstance(system, ClusteringSystem) or not system.categories:
+        what = f"is of the system {load_card(find_model(model)).system}, which knows no categories"
+        raise DsolError(model, what, "there is nothing to name; evaluate it as it is")
     clips = Store.open(store)
     tested = frozenset() if clips.splits else scored_videos(clips)
     names = name_clusters(system, labelled_training_clips(clips, tested))
@@ -72,8 +74,11 @@ def labelled_training_clips(store: Store, tested: Collection[str] = ()) -> Store
     return labelled
 
 
-def name_clusters(system: OurSystem, clips: Store) -> tuple[str, ...]:
+def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
     """The category of each cluster, by matching clusters with the labels of training clips.
+
+    A cluster into which no clip fell keeps its own name, unless its category has no other: nothing tells what it is,
+    and its map would only blur those of its category.
 
     With fewer clusters than categories some categories have none, which is said: their maps are empty.
     """
@@ -81,7 +86,9 @@ def name_clusters(system: OurSystem, clips: Store) -> tuple[str, ...]:
     categories = clips.categories
     labels = np.array([categories.index(category) for category in clips.column("category")])
     table = cluster_table(labels, clusters, len(categories), len(system.categories))
-    names = tuple(categories[i] for i in match_clusters(table))
+    matched, used = match_clusters(table), table.sum(axis=0) > 0
+    idle = ~used & np.isin(matched, matched[used])
+    names = tuple(own if idle[k] else categories[matched[k]] for k, own in enumerate(system.categories))
     nameless = [category for category in categories if category not in names]
     if nameless:
         lacking = ", ".join(nameless)
@@ -89,7 +96,7 @@ def name_clusters(system: OurSystem, clips: Store) -> tuple[str, ...]:
     return names
 
 
-def assign_clips(system: OurSystem, clips: Store) -> np.ndarray:
+def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
     """The cluster (N,) of each single-source clip, by its middle frame."""
     found = []
     starts = range(0, len(clips), BATCH)

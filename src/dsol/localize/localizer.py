@@ -40,15 +40,20 @@ class Localizer:
         self.frames_per_second = frames_per_second
 
     @classmethod
-    def load(cls, model: str | Path, threshold: float | None = None) -> "Localizer":
+    def load(cls, model: str | Path, threshold: float | None = None, sources: int | None = None) -> "Localizer":
         """The localizer of a model file, a run folder or the name of a shipped model.
 
+        Args:
+            model: which one.
+            threshold: see `Localizer`.
+            sources: how many objects sound, for a system that cannot find it out (DMC).
+
         Raises:
-            DsolError: there is no such model, or it cannot be read.
+            DsolError: there is no such model, it cannot be read, or it needs `sources`.
         """
         from dsol.systems import load_system
 
-        return cls(load_system(model), threshold)
+        return cls(load_system(model, sources=sources), threshold)
 
     def __call__(self, video: str | Path) -> Localization:
         """The whole video at once; its maps stay in memory, 8 kB a category for a second.

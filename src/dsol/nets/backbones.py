@@ -2,11 +2,13 @@
 
 `resnet18`            He et al. 2015; last stage with stride 1, as the paper (section 4.2): 224 pixels give 14×14 cells.
                       State-dict names are torchvision's, so that its weight files load.
+`resnet18_dilated`    the same, its last stage with dilation 2, as Sound-of-Pixels has it.
 `efficientnet_lite0`  Tan and Le 2019, without squeeze-and-excitation; last stage with stride 1 and dilation 2, so that
                       ImageNet weights keep their field of view. State-dict names are those of its weight file.
 `small`               four convolutions, for tests and laptops.
 """
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,11 +22,11 @@ from dsol.errors import DsolError
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions around a shortcut: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
 
-    def __init__(self, channels_in: int, channels: int, stride: int):
+    def __init__(self, channels_in: int, channels: int, stride: int, dilation: int = 1):
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, dilation, dilation, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, dilation, dilation, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
         self.downsample = None
         if stride != 1 or channels_in != channels:
@@ -44,6 +46,7 @@ class ResNet18(nn.Module):
     Args:
         channels_in: 3 for pictures, 1 for log-mel.
         last_stride: stride of the last stage; 1 in the paper.
+        last_dilation: dilation of the last stage; 1 in the paper.
 
     Example:
         >>> ResNet18()(torch.zeros(1, 3, 224, 224)).shape
@@ -54,7 +57,7 @@ class ResNet18(nn.Module):
 
     channels = 512
 
-    def __init__(self, channels_in: int = 3, last_stride: int = 1):
+    def __init__(self, channels_in: int = 3, last_stride: int = 1, last_dilation: int = 1):
         super().__init__()
         self.conv1 = nn.Conv2d(channels_in, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -62,7 +65,9 @@ class ResNet18(nn.Module):
         self.layer1 = nn.Sequential(BasicBlock(64, 64, 1), BasicBlock(64, 64, 1))
         self.layer2 = nn.Sequential(BasicBlock(64, 128, 2), BasicBlock(128, 128, 1))
         self.layer3 = nn.Sequential(BasicBlock(128, 256, 2), BasicBlock(256, 256, 1))
-        self.layer4 = nn.Sequential(BasicBlock(256, 512, last_stride), BasicBlock(512, 512, 1))
+        self.layer4 = nn.Sequential(
+            BasicBlock(256, 512, last_stride, last_dilation), BasicBlock(512, 512, 1, last_dilation)
+        )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -164,13 +169,18 @@ def vision_backbone(name: str, weights: str | None) -> nn.Module:
     """A vision backbone with its starting weights.
 
     Args:
-        name: "resnet18", "efficientnet_lite0" or "small".
+        name: "resnet18", "resnet18_dilated", "efficientnet_lite0" or "small".
         weights: "imagenet" (efficientnet_lite0 only), a state-dict file, or None for random weights.
 
     Raises:
         DsolError: the weights are not there or belong to another network.
     """
-    net = {"resnet18": ResNet18, "efficientnet_lite0": EfficientNetLite0, "small": Small}[name]()
+    net = {
+        "resnet18": ResNet18,
+        "resnet18_dilated": partial(ResNet18, last_dilation=2),
+        "efficientnet_lite0": EfficientNetLite0,
+        "small": Small,
+    }[name]()
     if weights == "imagenet":
         if name != "efficientnet_lite0":
             raise DsolError(

@@ -9,7 +9,7 @@ towers; stage two reads f against the object dictionary and the sound's class he
 """
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,77 @@ class Heard(NamedTuple):
         return Heard(*(value[which] for value in self))
 
 
-class TwoTower(nn.Module):
+class VisionTower(nn.Module):
+    """A vision backbone, fixed if so configured, and the adapter on top of it.
+
+    Args:
+        options: sizes and backbones.
+        load_weights: fill the backbone with its starting weights; False when a model file follows.
+    """
+
+    def __init__(self, options: NetOptions, load_weights: bool = True):
+        super().__init__()
+        self.options = options
+        self.vision = vision_backbone(options.vision, options.vision_weights if load_weights else None)
+        self.channels = options.adapter or self.vision.channels
+        self.adapter = nn.Conv2d(self.vision.channels, options.adapter, 1) if options.adapter else nn.Identity()
+        lite = options.vision == "efficientnet_lite0"
+        self.mean, self.std = (LITE0_MEAN, LITE0_STD) if lite else (IMAGENET_MEAN, IMAGENET_STD)
+        if options.freeze_vision:
+            self.vision.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True):
+        """A frozen backbone keeps its batch statistics, too."""
+        super().train(mode)
+        if self.options.freeze_vision:
+            self.vision.eval()
+        return self
+
+    def backbone(self, images: Tensor) -> Tensor:
+        """Backbone features (B, C, H, W) of pictures (B, 3, S, S) in [0, 1]; no gradient where it is frozen."""
+        images = normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.options.freeze_vision):
+            return self.vision(images)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """f (B, C, H, W) of pictures (B, 3, S, S) in [0, 1], or of backbone features computed before."""
+        return self.adapter(self.backbone(pictures) if pictures.shape[1] == 3 else pictures)
+
+    def for_answers(self) -> Self:
+        """A copy that answers faster and no longer learns: its backbones folded."""
+        fast = copy.deepcopy(self).eval().requires_grad_(False)
+        fast.vision = folded(self.vision)
+        return fast
+
+
+class SharedSpace(VisionTower):
+    """Vision and sound towers, and the heads that bring both to D channels.
+
+    Args:
+        options: sizes and backbones.
+        load_weights: see `VisionTower`.
+    """
+
+    def __init__(self, options: NetOptions, load_weights: bool = True):
+        super().__init__(options, load_weights)
+        self.sound = sound_backbone(options.sound)
+        d = options.embedding
+        norm = [nn.BatchNorm2d(self.channels)] if options.head_norm else []
+        self.vision_head = nn.Sequential(*norm, nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))
+        self.sound_head = nn.Sequential(nn.Linear(self.sound.channels, d), nn.ReLU(), nn.Linear(d, d))
+
+    def sound_maps(self, log_mel: Tensor) -> Tensor:
+        """Sound features (B, C', H', W') of log-mels (B, 201, 64); H' is time, W' frequency."""
+        return self.sound(log_mel[:, None].contiguous(memory_format=torch.channels_last))
+
+    def for_answers(self) -> Self:
+        """See `VisionTower.for_answers`; the sound backbone is folded, too."""
+        fast = super().for_answers()
+        fast.sound = folded(self.sound)
+        return fast
+
+
+class TwoTower(SharedSpace):
     """Vision and sound towers with localisation and class heads.
 
     Args:
@@ -60,30 +130,10 @@ class TwoTower(nn.Module):
     """
 
     def __init__(self, options: NetOptions, clusters: int, load_weights: bool = True):
-        super().__init__()
-        self.options = options
-        self.vision = vision_backbone(options.vision, options.vision_weights if load_weights else None)
-        self.sound = sound_backbone(options.sound)
-        self.channels = options.adapter or self.vision.channels
-        self.adapter = nn.Conv2d(self.vision.channels, options.adapter, 1) if options.adapter else nn.Identity()
-        d = options.embedding
-        norm = [nn.BatchNorm2d(self.channels)] if options.head_norm else []
-        self.vision_head = nn.Sequential(*norm, nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))
-        self.sound_head = nn.Sequential(nn.Linear(self.sound.channels, d), nn.ReLU(), nn.Linear(d, d))
+        super().__init__(options, load_weights)
         self.scale = nn.Parameter(torch.tensor(float(options.scale)))
         self.vision_classes = nn.Linear(self.channels, clusters)
         self.sound_classes = nn.Linear(self.sound.channels, clusters)
-        lite = options.vision == "efficientnet_lite0"
-        self.mean, self.std = (LITE0_MEAN, LITE0_STD) if lite else (IMAGENET_MEAN, IMAGENET_STD)
-        if options.freeze_vision:
-            self.vision.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True):
-        """A frozen backbone keeps its batch statistics, too."""
-        super().train(mode)
-        if self.options.freeze_vision:
-            self.vision.eval()
-        return self
 
     def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[Seen, Heard]:
         """Both towers.
@@ -94,23 +144,15 @@ class TwoTower(nn.Module):
         """
         return self.see(pictures), self.hear(log_mel)
 
-    def backbone(self, images: Tensor) -> Tensor:
-        """Backbone features (B, C, H, W) of pictures (B, 3, S, S) in [0, 1]; no gradient where it is frozen."""
-        images = normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.options.freeze_vision):
-            return self.vision(images)
-
     def see(self, pictures: Tensor) -> Seen:
         """The vision tower: pictures (B, 3, S, S), or backbone features, to `Seen`."""
-        features = self.backbone(pictures) if pictures.shape[1] == 3 else pictures
-        features = self.adapter(features)
+        features = self.features(pictures)
         embedding = F.normalize(self.vision_head(features), dim=1)
         return Seen(features, embedding, self.vision_classes(features.mean(dim=(2, 3))))
 
     def hear(self, log_mel: Tensor) -> Heard:
         """The sound tower: log-mel (B, 201, 64) to `Heard`."""
-        maps = self.sound(log_mel[:, None].contiguous(memory_format=torch.channels_last))
-        pooled = maps.amax(dim=(2, 3))
+        pooled = self.sound_maps(log_mel).amax(dim=(2, 3))
         return Heard(F.normalize(self.sound_head(pooled), dim=1), self.sound_classes(pooled))
 
     def logits(self, seen: Seen, heard: Heard) -> Tensor:
@@ -124,12 +166,6 @@ class TwoTower(nn.Module):
     def area(self, seen: Seen, heard: Heard) -> Tensor:
         """The sounding area l, (B, H, W) in [0, 1] (equation 1's l)."""
         return self.logits(seen, heard).sigmoid()
-
-    def for_answers(self) -> "TwoTower":
-        """A copy that answers faster and no longer learns: both backbones folded."""
-        fast = copy.deepcopy(self).eval().requires_grad_(False)
-        fast.vision, fast.sound = folded(self.vision), folded(self.sound)
-        return fast
 
     def fresh_class_heads(self, generator: torch.Generator) -> None:
         """Throw the class heads away: weights N(0, 0.01), bias 0."""

@@ -1,13 +1,23 @@
 """Ours, the compared systems and the floors, behind one interface."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from dsol.errors import DsolError
 from dsol.maps import Maps
+from dsol.systems.model_file import ModelCard, find_model, load_card
+
+SYSTEMS = {  # name in a model file and on the command line -> where it is
+    "dsol": "ours.OurSystem",
+    "sound_of_pixels": "sound_of_pixels.SoundOfPixels",
+    "object_that_sound": "object_that_sound.ObjectThatSound",
+    "attention": "attention.Attention",
+    "dmc": "dmc.Dmc",
+}
 
 
 class System(Protocol):
@@ -27,22 +37,45 @@ class System(Protocol):
         ...
 
 
-def load_system(path: str | Path, size: int | None = None) -> System:
+@runtime_checkable
+class ClusteringSystem(Protocol):
+    """A system whose categories are clusters that it found; labels of single-source clips give them their names."""
+
+    card: ModelCard
+    categories: tuple[str, ...]
+
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `System.answer`."""
+        ...
+
+    def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """The cluster (B,) of single-source pictures with their sound."""
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write a model file."""
+        ...
+
+
+def system_type(name: str) -> Any:
+    """The class of a system, imported only now."""
+    module, _, kind = SYSTEMS[name].partition(".")
+    return getattr(import_module(f"dsol.systems.{module}"), kind)
+
+
+def load_system(path: str | Path, size: int | None = None, sources: int | None = None) -> System:
     """The system in a model file or run folder.
 
     Args:
         path: a model file, or a run folder that holds one.
         size: side of the picture that the network sees, pixels; as trained where None.
+        sources: how many objects sound, for a system that cannot find it out (DMC); others pass over it.
 
     Raises:
-        DsolError: no model there, or one of a system that this version does not know.
+        DsolError: no model there, one of a system that this version does not know, or one that needs `sources`.
     """
-    from dsol.systems.model_file import find_model, load_card
-    from dsol.systems.ours import OurSystem
-
     file = find_model(path)
-    known = {"dsol": OurSystem}
-    system = load_card(file).system
-    if system not in known:
-        raise DsolError(file, f"holds the unknown system '{system}'", f"known here: {', '.join(known)}")
-    return known[system].load(file, size)
+    name = load_card(file).system
+    if name not in SYSTEMS:
+        raise DsolError(file, f"holds the unknown system '{name}'", f"known here: {', '.join(SYSTEMS)}")
+    return system_type(name).load(file, size, sources)

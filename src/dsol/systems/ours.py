@@ -86,8 +86,8 @@ class OurSystem:
         return self.card.threshold
 
     @classmethod
-    def load(cls, path: str | Path, size: int | None = None) -> "OurSystem":
-        """From a model file."""
+    def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "OurSystem":
+        """From a model file; how many objects sound it finds out itself."""
         card = load_card(path)
         network = Network(Config.from_dict(card.config), load_weights=False)
         network.load_state_dict(load_tensors(path))
@@ -133,6 +133,16 @@ class OurSystem:
         channels = whole.shape[1]
         objects = points[:, :channels] - self.network.dictionary.origin[:channels]
         return F.normalize(whole, dim=1).cpu().numpy(), F.normalize(objects, dim=1).cpu().numpy()
+
+    @torch.inference_mode()
+    def objects_seen(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+        """The class maps (B, K, H, W) of pictures by the dictionary alone, whatever sounds."""
+        device, options = self.network.dictionary.keys.device, self.network.config.stage_two
+        features = self.towers.features(stack(frames, self.size).to(device))
+        class_maps = self.network.dictionary.class_maps(features)
+        if options.answer == "objects":
+            return object_shapes(class_maps, options.edge, options.sharpness).cpu().numpy()
+        return (options.sharpness * class_maps).softmax(1).cpu().numpy()
 
     def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
         device = self.network.dictionary.keys.device

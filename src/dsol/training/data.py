@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dsol.errors import DsolError
 from dsol.image import resize, test_view, to_tensor, training_view
-from dsol.nets.localizer import TwoTower
+from dsol.nets.localizer import VisionTower
 from dsol.progress import track
 from dsol.sound import log_mel
 from dsol.store import Store
@@ -35,12 +35,14 @@ class Batch:
         log_mel: (B, 201, 64) decibels.
         videos: (B,) number of the video of each clip.
         rows: (B,) row of each clip in the store.
+        waveforms: (B, 16000) in [-1, 1], 16 kHz.
     """
 
     pictures: Tensor
     log_mel: Tensor
     videos: Tensor
     rows: Tensor
+    waveforms: Tensor
 
 
 class Feed(Protocol):
@@ -136,7 +138,7 @@ def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterato
 class DiskFeed:
     """Reads clips from the store each time, with a fresh random view."""
 
-    def __init__(self, store: Store, towers: TwoTower, device: torch.device, workers: int, size: int):
+    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int):
         self.store, self.device, self.workers, self.size = store, device, workers, size
         self.videos = torch.from_numpy(video_numbers(store))
 
@@ -146,12 +148,9 @@ class DiskFeed:
         for number, (chosen, (frames, waveforms)) in enumerate(track(pairs, label, len(picks), "batches")):
             rows = torch.tensor([row for row, _ in chosen])
             generator = None if seed is None else torch.Generator().manual_seed(seed * 100_003 + number)
-            yield Batch(
-                self._view(to_tensor(frames.to(self.device)), generator),
-                log_mel(waveforms.to(self.device)),
-                self.videos[rows],
-                rows,
-            )
+            sounds = waveforms.to(self.device)
+            pictures = self._view(to_tensor(frames.to(self.device)), generator)
+            yield Batch(pictures, log_mel(sounds), self.videos[rows], rows, sounds)
 
     def _view(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         if generator is None:
@@ -166,7 +165,7 @@ class CachedFeed:
     `nets.frozen_frames` are kept, evenly spaced; a frame that is not kept is stood in for by the one before it.
     """
 
-    def __init__(self, store: Store, towers: TwoTower, device: torch.device, workers: int, size: int):
+    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int):
         self.device = device
         self.videos = torch.from_numpy(video_numbers(store))
         self.counts = np.array([store.frame_count(i) for i in range(len(store))])
@@ -176,26 +175,27 @@ class CachedFeed:
             [(i, j * int(count) // int(kept)) for j in range(kept)]
             for i, (count, kept) in enumerate(zip(self.counts, self.kept, strict=True))
         ]
-        features, mels = [], []
+        features, mels, sounds = [], [], []
         fast = towers.for_answers()
         for frames, waveforms in track(read(store, picks, workers), "Computing features once", len(picks), "clips"):
             with torch.inference_mode():
                 images = test_view(to_tensor(frames.to(device)), size)
                 features.append(fast.backbone(images).half().cpu())
                 mels.append(log_mel(waveforms[:1]))
-        self.features, self.mels = torch.cat(features), torch.cat(mels)
+                sounds.append(waveforms[:1])
+        self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
         """See `Feed`; the seed has nothing to choose here."""
         for chosen in picks:
             rows = torch.tensor([row for row, _ in chosen])
             cells = torch.tensor([self.starts[row] + j * self.kept[row] // self.counts[row] for row, j in chosen])
-            yield Batch(
-                self.features[cells].float().to(self.device), self.mels[rows].to(self.device), self.videos[rows], rows
-            )
+            pictures, mels, sounds = self.features[cells].float(), self.mels[rows], self.waveforms[rows]
+            on_device = (tensor.to(self.device) for tensor in (pictures, mels))
+            yield Batch(*on_device, self.videos[rows], rows, sounds.to(self.device))
 
 
-def open_feed(store: Store, towers: TwoTower, device: torch.device, workers: int, size: int = 0) -> Feed:
+def open_feed(store: Store, towers: VisionTower, device: torch.device, workers: int, size: int = 0) -> Feed:
     """The feed that fits the towers: cached features for a frozen vision backbone, the store otherwise.
 
     Args:

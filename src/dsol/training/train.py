@@ -2,6 +2,8 @@
 
 store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
           store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
+
+A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.safetensors
 """
 
 import dataclasses
@@ -19,10 +21,12 @@ from dsol.errors import DsolError
 from dsol.progress import say
 from dsol.scenes import compose
 from dsol.store import Store
+from dsol.systems import system_type
 from dsol.systems.model_file import ModelCard, load_card
 from dsol.systems.ours import Network, OurSystem
 from dsol.training.checkpoints import Run
 from dsol.training.data import read
+from dsol.training.fit import Fit
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo
 
@@ -46,10 +50,17 @@ def train(
     Raises:
         DsolError: the store, the run folder or the options do not fit.
     """
+    if resume:
+        config = Run.resume(Path(run))[1]
+    if config.system != "dsol" and (stage != "both" or scenes is not None):
+        what = "is trained in one stage, on single-source clips alone"
+        raise DsolError(config.system, what, "leave --stage and --scenes out")
     clips = training_clips(Store.open(store), config)
     fabric = _fabric(config)
     folder = _open_run(fabric, Path(run), config, stage, resume)
     config = folder[1]
+    if config.system != "dsol":
+        return _train_compared(fabric, clips, store, folder[0], config)
     first = Path(run) / "stage_one.safetensors"
     if stage in ("one", "both") and not first.is_file():
         _train_one(fabric, clips, store, folder[0], config, first)
@@ -70,7 +81,7 @@ def training_clips(store: Store, config: Config) -> Store:
     clips = store.select(split="train") if store.splits else store
     videos = set(clips.videos)
     clusters = config.stage_one.clusters
-    if len(clips) < clusters:
+    if config.system == "dsol" and len(clips) < clusters:
         raise DsolError(
             store.path,
             f"has {len(clips)} clips to train on, fewer than {clusters} clusters",
@@ -123,6 +134,30 @@ def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Conf
         )
         OurSystem(network, card).save(target)
     fabric.barrier()
+
+
+def _train_compared(fabric: Fabric, clips: Store, store: Path, run: Run, config: Config) -> Path:
+    if fabric.is_global_zero:
+        say(f"{config.system}: {len(clips)} clips of {len(set(clips.videos))} videos")
+    kind = system_type(config.system)
+    network = kind.network_type(config)
+    Fit(fabric, network, clips, run).train()
+    target = run.path / "model.safetensors"
+    if fabric.is_global_zero:
+        names = tuple(f"cluster {k}" for k in range(network.clusters))
+        losses = [line["loss"] for line in run.metrics()]
+        card = ModelCard(
+            config.system,
+            config.to_dict(),
+            names,
+            provenance=provenance(store, clips, config),
+            metrics={"loss": losses[-1]} if losses else {},
+        )
+        kind(network, card).save(target)
+        run.close()
+        say(f"Wrote {target}")
+    fabric.barrier()
+    return target
 
 
 def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config: Config) -> Store:

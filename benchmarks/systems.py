@@ -1,0 +1,151 @@
+"""How do ours, the four compared systems and the floors compare, on one protocol, one backbone, one training set?
+
+    python benchmarks/systems.py OUT [--recipe quick --small --only NAME …]
+
+Makes toyband in OUT, trains each system on its single-source clips and scores it on held-out solos, on composed scenes
+(two of four sound) and on bands with silent players. With DSOL_DATA the same on $DSOL_DATA/music_mini, whose few real
+videos are training and test at once: no label is used in training, but no video is new in the test. A second call
+goes on where the first was stopped. Figures are percent, with 95 % intervals over videos.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dsol.config import Config, load_recipe
+from dsol.corpora.toyband import make_toyband
+from dsol.evaluation.evaluate import annotated_frames, evaluate
+from dsol.evaluation.result import SPOKEN
+from dsol.prepare import prepare
+from dsol.progress import say
+from dsol.scenes import compose
+from dsol.store import Store
+from dsol.systems import SYSTEMS, load_system
+from dsol.training.checkpoints import Run
+from dsol.training.train import train
+
+FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
+SOURCES = {"solo": 1, "synthetic": 2, "duet": 2}  # given to DMC
+SHOWN = {
+    "solo": ("iou@0.5", "auc"),
+    "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
+    "duet": ("ciou@0.3", "nsa", "silent_auroc"),
+}
+TIMED = 32  # frames
+
+
+def main() -> None:
+    """Train, score, print one table for each data set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="folder for data, runs and results")
+    parser.add_argument("--recipe", default="quick", help="of all systems, so that they share backbone and sizes")
+    parser.add_argument("--small", action="store_true", help="little data: shows that it runs, not how well")
+    parser.add_argument("--only", nargs="+", choices=tuple(SYSTEMS), default=tuple(SYSTEMS), help="these systems")
+    args = parser.parse_args()
+    config = load_recipe(args.recipe)
+    sets = {"toyband": toyband(args.out / "toyband", args.small)}
+    if os.environ.get("DSOL_DATA"):
+        corpus = Path(os.environ["DSOL_DATA"]) / "music_mini"
+        sets["music_mini"] = music_mini(corpus, args.out / "music_mini", args.small)
+    for data, stores in sets.items():
+        rows = {name: run_system(name, config, stores, args.out / data) for name in args.only}
+        if "dsol" in rows:
+            rows |= {floor: run_floor(floor, stores, args.out / data) for floor in FLOORS}
+        print(f"\n{data}, recipe {args.recipe}\n{table(rows, stores)}", flush=True)
+
+
+def toyband(folder: Path, small: bool) -> dict[str, Store]:
+    """The stores of each protocol; the first is trained on."""
+    make_toyband(folder / "corpus", solos=44 if small else 264, duets=4 if small else 44)
+    solo = prepare(folder / "corpus" / "solo", folder / "solo")
+    scenes = compose(solo, folder / "scenes", scenes=8 if small else 100, split="test", boxed=True)
+    return {"solo": solo, "synthetic": scenes, "duet": prepare(folder / "corpus" / "duet", folder / "duet")}
+
+
+def music_mini(corpus: Path, folder: Path, small: bool) -> dict[str, Store]:
+    """As `toyband`, of 41 real videos without a split."""
+    solo = prepare(corpus, folder / "solo")
+    return {"solo": solo, "synthetic": compose(solo, folder / "scenes", scenes=8 if small else 100, boxed=True)}
+
+
+def run_system(name: str, config: Config, stores: dict[str, Store], folder: Path) -> dict:
+    """Train and score one system, or read what was found before."""
+    run, file = folder / "runs" / name, folder / "results" / f"{name}.json"
+    if file.is_file():
+        return json.loads(file.read_text())
+    seconds = time.monotonic()
+    train(stores["solo"].path, run, config.replace(system=name), resume=(run / "config.yaml").is_file())
+    seconds = time.monotonic() - seconds
+    found = {p: scored(run, p, stores, config) for p in stores}
+    return kept(file, {**found, "training_s": seconds, "frame_ms": frame_ms(run, stores["solo"])})
+
+
+def run_floor(floor: str, stores: dict[str, Store], folder: Path) -> dict:
+    """Score what stands in for our model."""
+    run = folder / "runs" / "dsol"
+    config = Run.resume(run)[1]
+    return {p: scored(run, p, stores, config, floor=floor) for p in stores}
+
+
+def scored(run: Path, protocol: str, stores: dict[str, Store], config: Config, floor: str | None = None) -> dict:
+    """Figures and intervals; all systems see pictures of the size that ours sees."""
+    size = config.nets.size if protocol == "solo" else config.stage_two.size or config.nets.size
+    say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
+    match = stores["solo"].path
+    result = evaluate(
+        run, stores[protocol].path, protocol, match=match, size=size, sources=SOURCES[protocol], floor=floor
+    )
+    return {"metrics": result.metrics, "ci95": result.ci95}
+
+
+def frame_ms(run: Path, store: Store) -> float:
+    """Milliseconds that an answer takes a frame, reading and decoding not included."""
+    system = load_system(run, sources=1)
+    boxes, places = annotated_frames(store)
+    frames = [store.frame(*place) for place in places[:TIMED]]
+    waveforms = np.stack([store.waveform(row) for row, _ in places[:TIMED]])
+    keys = [frame.key for frame in boxes.frames[:TIMED]]
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        system.answer(frames, waveforms, keys)
+        taken.append(time.perf_counter() - start)
+    return 1000 * min(taken) / len(frames)
+
+
+def kept(file: Path, found: dict) -> dict:
+    """Write what was found, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=1))
+    os.replace(partial, file)
+    return found
+
+
+def table(rows: dict[str, dict], stores: dict[str, Store]) -> str:
+    """Systems and floors below each other."""
+    columns = [(protocol, figure) for protocol in stores for figure in SHOWN[protocol]]
+    head = ["", *(f"{protocol} {SPOKEN[figure]}" for protocol, figure in columns), "training", "a frame"]
+    lines = [head]
+    for name, row in rows.items():
+        cells = [cell(row[protocol], figure) for protocol, figure in columns]
+        times = [f"{row['training_s']:.0f} s", f"{row['frame_ms']:.1f} ms"] if "training_s" in row else ["", ""]
+        lines.append([name, *cells, *times])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def cell(found: dict, figure: str) -> str:
+    """A figure with its interval."""
+    value, edges = found["metrics"].get(figure), found["ci95"].get(figure)
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" + (f" [{100 * edges[0]:.1f}, {100 * edges[1]:.1f}]" if edges else "")
+
+
+if __name__ == "__main__":
+    main()

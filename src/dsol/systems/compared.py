@@ -1,0 +1,111 @@
+"""What the compared systems share: a network with one loss on single-source clips that answers with one map.
+
+pictures, sounds, pairs that do not match ─ network ─▶ loss        (training: `dsol.training.fit`)
+                         picture, sound ─ network ─▶ area (B, H, W)
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dsol.config import Config
+from dsol.image import stack
+from dsol.maps import Maps
+from dsol.nets.localizer import VisionTower
+from dsol.systems.model_file import ModelCard, load_card, load_tensors, save_model
+from dsol.training.data import Batch
+
+Pairs = tuple[Tensor, Tensor]  # (M,) sounds and (M,) pictures of a batch that belong to different videos
+
+
+class ComparedNetwork(nn.Module, ABC):
+    """What is trained and saved.
+
+    Args:
+        config: every option.
+        towers: holds the vision backbone.
+    """
+
+    clusters: int = 0  # things it tells apart; 0: it knows no categories
+    mixes: bool = False  # whether it needs exactly one other clip for each clip
+
+    def __init__(self, config: Config, towers: VisionTower):
+        super().__init__()
+        self.config, self.towers = config, towers
+
+    @abstractmethod
+    def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
+        """The loss of a batch; for the arguments see `Batch` and `Pairs`."""
+
+    @abstractmethod
+    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+        """Where it sounds, (B, H, W) in [0, 1]."""
+
+    def settle(self, batches: Iterable[Batch]) -> None:
+        """Whatever is to be measured on all training clips once the weights are final."""
+
+    def for_answers(self) -> Self:
+        """A copy that answers faster and no longer learns."""
+        fast = copy.deepcopy(self).eval().requires_grad_(False)
+        fast.towers = self.towers.for_answers()
+        return fast
+
+
+class ComparedSystem:
+    """A compared system behind the interface of `dsol.systems.System`.
+
+    Args:
+        network: trained.
+        card: the model file's metadata.
+        size: side of the picture that the network sees, pixels; as trained where None.
+        sources: how many objects sound; only a system that cannot answer without it looks at it.
+    """
+
+    network_type: ClassVar[type[ComparedNetwork]]
+
+    def __init__(self, network: ComparedNetwork, card: ModelCard, size: int | None = None, sources: int | None = None):
+        self.network, self.card, self.sources = network.eval(), card, sources
+        self.fast = network.for_answers()
+        self.size = size or network.config.nets.size
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """One name a cluster; none where the system knows no categories."""
+        return self.card.categories
+
+    @property
+    def threshold(self) -> float:
+        """Score from which something counts as heard and seen."""
+        return self.card.threshold
+
+    @classmethod
+    def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> Self:
+        """From a model file."""
+        card = load_card(path)
+        network = cls.network_type(Config.from_dict(card.config), load_weights=False)  # type: ignore[call-arg]
+        network.load_state_dict(load_tensors(path))
+        return cls(network, card, size, sources)
+
+    def save(self, path: str | Path) -> None:
+        """To a model file."""
+        save_model(path, self.network.state_dict(), self.card)
+
+    @torch.inference_mode()
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.systems.System.answer`."""
+        area = self.fast.area(*self.perceive(frames, waveforms))
+        return Maps(tuple(keys), area.cpu().numpy())
+
+    def perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures (B, 3, S, S), log-mels (B, 201, 64) and waveforms (B, 16000) on the network's device."""
+        from dsol.sound import log_mel
+
+        device = next(self.network.parameters()).device
+        sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(device)
+        return stack(frames, self.size).to(device), log_mel(sounds), sounds
