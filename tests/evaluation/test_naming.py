@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from dsol.boxes import Boxes
@@ -27,7 +28,7 @@ class Clusterer:
 def without_splits(store: Store, boxes: Boxes) -> Store:
     """The same clips, of no split."""
     at = store._table.schema.get_field_index("split")
-    table = store._table.set_column(at, store._table.schema.field(at), [[None] * len(store)])
+    table = store._table.set_column(at, "split", pa.nulls(len(store), pa.string()))
     return Store(store.path, table, boxes, store.info)
 
 
