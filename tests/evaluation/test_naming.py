@@ -28,7 +28,7 @@ class Clusterer:
 def without_splits(store: Store, boxes: Boxes) -> Store:
     """The same clips, of no split."""
     at = store._table.schema.get_field_index("split")
-    table = store._table.set_column(at, store._table.schema.field(at), pa.nulls(len(store), pa.string()))
+    table = store._table.set_column(at, "split", pa.nulls(len(store), pa.string()))
     return Store(store.path, table, boxes, store.info)
 
 
