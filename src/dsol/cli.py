@@ -344,7 +344,7 @@ def _checked_recipe(name: str) -> Any:
     parser.add_argument("--recipe")
     _add_training_options(parser)
     try:
-        parser.parse_object(config.to_dict())
+        parser.parse_object({k: v for k, v in config.to_dict().items() if k != "system"})  # tables name the system
     except jsonargparse.ArgumentError as error:
         raise DsolError(name, " ".join(str(error).split()), "compare it with src/dsol/recipes/paper.yaml") from None
     return config
