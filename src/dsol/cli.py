@@ -150,7 +150,6 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("--scenes", type=Path, default=None, help="store of scenes; composed where not given")
     parser.add_argument("--recipe", default="paper", help="paper, quick, tiny, a system's own or a YAML file: defaults")
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    parser.add_argument("--system", choices=("dsol", *COMPARED), default="dsol", help="ours, or one compared with it")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     recipe = _recipe_in(words)
     _add_training_options(parser)
@@ -177,6 +176,7 @@ def whole_number(text: str) -> int:
 
 
 TRAINING_OPTIONS = {  # type or choices, help
+    "system": (("dsol", *COMPARED), "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
     "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
     "precision": (("32-true", "bf16-mixed"), "arithmetic of the towers"),
@@ -344,7 +344,7 @@ def _checked_recipe(name: str) -> Any:
     parser.add_argument("--recipe")
     _add_training_options(parser)
     try:
-        parser.parse_object({k: v for k, v in config.to_dict().items() if k != "system"})  # tables name the system
+        parser.parse_object(config.to_dict())
     except jsonargparse.ArgumentError as error:
         raise DsolError(name, " ".join(str(error).split()), "compare it with src/dsol/recipes/paper.yaml") from None
     return config

@@ -11,6 +11,7 @@ SPOKEN = {
     "j": "J", "f": "F", "ap": "AP", "max_f1": "max-F1", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
 }  # fmt: skip
+NSA_NOTE = "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
 
 Figures = dict[str, float | None]
 

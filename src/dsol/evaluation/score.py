@@ -19,7 +19,7 @@ from dsol.evaluation import floors
 from dsol.evaluation.bootstrap import Mean, Ranking, Statistic, draws_of, interval, value
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
-from dsol.evaluation.result import METRICS, SPOKEN, Evaluation, Figures
+from dsol.evaluation.result import METRICS, NSA_NOTE, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.maps import Maps, read_maps
@@ -170,7 +170,7 @@ def _names(statistics: dict[str, Statistic]) -> list[str]:
 def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> Iterator[str]:
     """What people must know to read the figures."""
     if value(statistics["nsa"], truth.videos) is not None:
-        yield "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
+        yield NSA_NOTE
     if plan.published is not None:
         names = ", ".join(SPOKEN[name] for name in plan.published.peeks)
         if plan.extension is plan.published:

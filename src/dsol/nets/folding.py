@@ -6,7 +6,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-PIECE = 2**18  # pixels (of one channel) that pass at once on a CPU, four pictures of 224: what its caches hold
+PIECE = 2**18  # pixels (of one channel) that pass at once on a CPU, five pictures of 224: what its caches hold
 
 
 def folded(backbone: nn.Module) -> nn.Module:
@@ -36,7 +36,7 @@ class InPieces(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_cuda:
+        if x.device.type != "cpu":
             return self.net(x)
         count = max(1, PIECE // (x.shape[2] * x.shape[3]))
         return torch.cat([self.net(piece) for piece in x.split(count)])

@@ -13,7 +13,7 @@ from typing import Any
 
 from dsol.config import Config
 from dsol.errors import DsolError
-from dsol.evaluation.result import FLOORS, SPOKEN
+from dsol.evaluation.result import FLOORS, NSA_NOTE, SPOKEN
 from dsol.store import Store
 from dsol.systems.model_file import load_card
 from dsol.tables.experiment import TRAINED_ON, Experiment, differences, evaluation_file, trainings
@@ -259,7 +259,7 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
         yield f"Mean of up to {most} seeds; ± is the standard deviation over seeds."
     yield "Floors: what an answer scores that neither looks nor listens, and each row with another clip's sound."
     if any("nsa" in block.metrics for block in blocks if block.scored):
-        yield "An answer that is flat everywhere has NSA 100: read it beside the others, never alone."
+        yield NSA_NOTE
     for training in sorted({block.data.training for block in blocks if block.scored}):
         path = experiment.stores.get(TRAINED_ON[training])
         if path is not None and path.is_dir() and not Store.open(path).splits:
