@@ -18,7 +18,7 @@ from dsol.config import Config
 from dsol.image import stack
 from dsol.maps import Maps
 from dsol.nets.localizer import VisionTower
-from dsol.systems.model_file import ModelCard, load_card, load_tensors, save_model
+from dsol.systems.model_file import ModelCard, SavedSystem, load_card, load_tensors
 from dsol.training.data import Batch
 
 Pairs = tuple[Tensor, Tensor]  # (M,) sounds and (M,) pictures of a batch that belong to different videos
@@ -57,7 +57,7 @@ class ComparedNetwork(nn.Module, ABC):
         return fast
 
 
-class ComparedSystem:
+class ComparedSystem(SavedSystem):
     """A compared system behind the interface of `dsol.systems.System`.
 
     Args:
@@ -70,19 +70,10 @@ class ComparedSystem:
     network_type: ClassVar[type[ComparedNetwork]]
 
     def __init__(self, network: ComparedNetwork, card: ModelCard, size: int | None = None, sources: int | None = None):
-        self.network, self.card, self.sources = network.eval(), card, sources
+        super().__init__(network, card)
+        self.sources = sources
         self.fast = network.for_answers()
         self.size = size or network.config.nets.size
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """One name a cluster; none where the system knows no categories."""
-        return self.card.categories
-
-    @property
-    def threshold(self) -> float:
-        """Score from which something counts as heard and seen."""
-        return self.card.threshold
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> Self:
@@ -91,10 +82,6 @@ class ComparedSystem:
         network = cls.network_type(Config.from_dict(card.config), load_weights=False)  # type: ignore[call-arg]
         network.load_state_dict(load_tensors(path))
         return cls(network, card, size, sources)
-
-    def save(self, path: str | Path) -> None:
-        """To a model file."""
-        save_model(path, self.network.state_dict(), self.card)
 
     @torch.inference_mode()
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:

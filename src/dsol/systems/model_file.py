@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from dsol.errors import DsolError
 
@@ -34,6 +34,32 @@ class ModelCard:
     threshold: float = 0.5
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+
+
+class SavedSystem:
+    """What every system says by its model card, and how it is saved.
+
+    Args:
+        network: what is saved.
+        card: the model file's metadata.
+    """
+
+    def __init__(self, network: nn.Module, card: ModelCard):
+        self.network, self.card = network.eval(), card
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """One name a cluster, two clusters may share one; none where the system knows no categories."""
+        return self.card.categories
+
+    @property
+    def threshold(self) -> float:
+        """Score from which a category, or anything, counts as heard and seen."""
+        return self.card.threshold
+
+    def save(self, path: str | Path) -> None:
+        """To a model file."""
+        save_model(path, self.network.state_dict(), self.card)
 
 
 def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) -> None:

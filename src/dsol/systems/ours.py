@@ -28,7 +28,7 @@ from dsol.nets.dictionary import (
 )
 from dsol.nets.localizer import Heard, Seen, TwoTower
 from dsol.sound import log_mel
-from dsol.systems.model_file import ModelCard, load_card, load_tensors, save_model
+from dsol.systems.model_file import ModelCard, SavedSystem, load_card, load_tensors
 
 
 class Network(nn.Module):
@@ -61,7 +61,7 @@ class Network(nn.Module):
         return objects, torch.cat([points, heard.embedding], dim=1) if options.cluster_sound else points
 
 
-class OurSystem:
+class OurSystem(SavedSystem):
     """The paper's system behind the interface of `dsol.systems.System`.
 
     Args:
@@ -71,19 +71,9 @@ class OurSystem:
     """
 
     def __init__(self, network: Network, card: ModelCard, size: int | None = None):
-        self.network, self.card = network.eval(), card
+        super().__init__(network, card)
         self.towers = network.towers.for_answers()
         self.size = size or network.config.stage_two.size or network.config.nets.size
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """One name a cluster; two clusters may share one."""
-        return self.card.categories
-
-    @property
-    def threshold(self) -> float:
-        """Score from which a category counts as heard and seen."""
-        return self.card.threshold
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "OurSystem":
@@ -92,10 +82,6 @@ class OurSystem:
         network = Network(Config.from_dict(card.config), load_weights=False)
         network.load_state_dict(load_tensors(path))
         return cls(network, card, size)
-
-    def save(self, path: str | Path) -> None:
-        """To a model file."""
-        save_model(path, self.network.state_dict(), self.card)
 
     @torch.inference_mode()
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:

@@ -119,6 +119,19 @@ class Run:
             self._write_text("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
         return state
 
+    def keep(self, stage: str, done: int, **parts: Any) -> None:
+        """Keep how many passes are done, and the state of networks and optimizers by name; tensors as they are."""
+        state = {n: part if isinstance(part, torch.Tensor) else part.state_dict() for n, part in parts.items()}
+        self.save_state(stage, {"done": done, **state})
+
+    def take_up(self, stage: str, **parts: Any) -> dict[str, Any]:
+        """Give networks and optimizers the state that `keep` kept; what it kept, and `done` 0 at the start."""
+        state = self.load_state(stage) or {"done": 0}
+        for name, part in parts.items():
+            if name in state:
+                part.load_state_dict(state[name])
+        return state
+
     def save_labels(self, labels: dict[str, int]) -> None:
         """Keep the pseudo-label of each clip: `resume/labels.json`."""
         if self.writes:

@@ -41,7 +41,9 @@ class Fit:
     def train(self) -> None:
         """All passes that are still to do, then what the network measures at the end."""
         feed = open_feed(self.store, self.network.towers, self.fabric.device, self.config.workers)
-        for epoch in range(self._restore(), self.options.epochs):
+        parts = {"network": self.network, "optimizer": self.optimizer}
+        done = self.run.take_up("fit", **parts)["done"]
+        for epoch in range(done, self.options.epochs):
             start = time.monotonic()
             label = f"{self.config.system}, epoch {epoch + 1} of {self.options.epochs}"
             loss = self._one_pass(feed, self.config.seed * 10_007 + epoch, label)
@@ -49,7 +51,7 @@ class Fit:
             self.run.log(stage="fit", step=epoch, epoch=epoch + 1, kind="fit", loss=loss, seconds=seconds)
             if self.fabric.is_global_zero:
                 say(f"{label}: loss {loss:.4f}")
-            self._save(epoch + 1)
+            self.run.keep("fit", epoch + 1, **parts)
         every_clip = Picks(self.store, self.options.batch).in_order()
         self.network.eval().settle(feed.batches(every_clip, None, "Measuring"))
 
@@ -67,18 +69,6 @@ class Fit:
             total += loss.item() * len(batch.rows)
             count += len(batch.rows)
         return float(self.fabric.all_reduce(torch.tensor(total / max(count, 1)), reduce_op="mean"))
-
-    def _save(self, done: int) -> None:
-        state = {"done": done, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        self.run.save_state("fit", state)
-
-    def _restore(self) -> int:
-        state = self.run.load_state("fit")
-        if state is None:
-            return 0
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        return state["done"]
 
 
 def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ heads, fresh after each clustering, against the pseudo-labels. One pass is the u
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from lightning.fabric import Fabric
@@ -132,7 +133,7 @@ class StageOne:
                 seconds=round(time.monotonic() - start, 2),
             )
             self._report(epoch, kind, loss, nmi)
-            self._save(number + 1)
+            self.run.keep("stage_one", number + 1, labels=self.labels, **self._parts())
         self._settle(feed)
 
     def _one_pass(self, feed: Feed, kind: str, seed: int, label: str) -> float:
@@ -211,24 +212,10 @@ class StageOne:
             extra = "" if nmi is None else f", NMI {nmi:.3f}"
             say(f"Stage one, epoch {epoch} of {self.options.epochs}, {kind}: loss {loss:.4f}{extra}")
 
-    def _save(self, done: int) -> None:
-        self.run.save_state(
-            "stage_one",
-            {
-                "done": done,
-                "network": self.network.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "head_optimizer": self.head_optimizer.state_dict(),
-                "labels": self.labels,
-            },
-        )
+    def _parts(self) -> dict[str, Any]:
+        return {"network": self.network, "optimizer": self.optimizer, "head_optimizer": self.head_optimizer}
 
     def _restore(self) -> int:
-        state = self.run.load_state("stage_one")
-        if state is None:
-            return 0
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.head_optimizer.load_state_dict(state["head_optimizer"])
-        self.labels = state["labels"]
+        state = self.run.take_up("stage_one", **self._parts())
+        self.labels = state.get("labels", self.labels)
         return state["done"]

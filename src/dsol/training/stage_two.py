@@ -119,7 +119,8 @@ class StageTwo:
     def train(self) -> None:
         """All passes that are still to do."""
         passes = schedule(self.options)
-        done = self._restore()
+        parts = {"network": self.network, "optimizer": self.optimizer}
+        done = self.run.take_up("stage_two", **parts)["done"]
         feed = open_feed(self.scenes, self.network.towers, self.fabric.device, self.config.workers, self.options.size)
         for number, kind in enumerate(passes[done:], start=done):
             start = time.monotonic()
@@ -133,7 +134,7 @@ class StageTwo:
             self.run.log(stage="two", step=number, kind=kind, **told, seconds=seconds)
             if self.fabric.is_global_zero:
                 say(f"{label}: " + ", ".join(f"{name} {loss:.4f}" for name, loss in told.items()))
-            self._save(number + 1)
+            self.run.keep("stage_two", number + 1, **parts)
 
     def _is_told(self, loss: str, kind: str) -> bool:
         if loss == "listening":
@@ -188,16 +189,3 @@ class StageTwo:
         assert self.remix is not None
         waveforms, teacher = self.remix(rows, np.random.default_rng([seed, *rows]))
         return log_mel(waveforms.to(self.fabric.device)), teacher.to(self.fabric.device)
-
-    def _save(self, done: int) -> None:
-        self.run.save_state(
-            "stage_two", {"done": done, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        )
-
-    def _restore(self) -> int:
-        state = self.run.load_state("stage_two")
-        if state is None:
-            return 0
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        return state["done"]

@@ -30,6 +30,8 @@ from dsol.training.fit import Fit
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo
 
+CALIBRATED_ON = 200  # scenes, with four objects each
+
 
 def train(
     store: Path, run: Path, config: Config, scenes: Path | None = None, stage: str = "both", resume: bool = False
@@ -123,15 +125,7 @@ def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Conf
     network = Network(config)
     StageOne(fabric, network, clips, run).train()
     if fabric.is_global_zero:
-        names = tuple(f"cluster {k}" for k in range(config.stage_one.clusters))
-        nmi = [line["nmi"] for line in run.metrics() if "nmi" in line]
-        card = ModelCard(
-            "dsol",
-            config.to_dict(),
-            names,
-            provenance=provenance(store, clips, config),
-            metrics={"nmi": nmi[-1]} if nmi else {},
-        )
+        card = _card(run, clips, store, config, config.stage_one.clusters, "nmi")
         OurSystem(network, card).save(target)
     fabric.barrier()
 
@@ -144,20 +138,19 @@ def _train_compared(fabric: Fabric, clips: Store, store: Path, run: Run, config:
     Fit(fabric, network, clips, run).train()
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
-        names = tuple(f"cluster {k}" for k in range(network.clusters))
-        losses = [line["loss"] for line in run.metrics()]
-        card = ModelCard(
-            config.system,
-            config.to_dict(),
-            names,
-            provenance=provenance(store, clips, config),
-            metrics={"loss": losses[-1]} if losses else {},
-        )
-        kind(network, card).save(target)
+        kind(network, _card(run, clips, store, config, network.clusters, "loss")).save(target)
         run.close()
         say(f"Wrote {target}")
     fabric.barrier()
     return target
+
+
+def _card(run: Run, clips: Store, store: Path, config: Config, clusters: int, figure: str) -> ModelCard:
+    """What a model file says of a model that is trained now; `figure` is the last one of its name in the metrics."""
+    names = tuple(f"cluster {k}" for k in range(clusters))
+    last = [{figure: line[figure]} for line in run.metrics() if figure in line][-1:]
+    made = provenance(store, clips, config)
+    return ModelCard(config.system, config.to_dict(), names, provenance=made, metrics=last[0] if last else {})
 
 
 def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config: Config) -> Store:
@@ -211,7 +204,8 @@ def calibrate(system: OurSystem, scenes: Store, labels: dict[str, int], config: 
     """
     from sklearn.metrics import roc_curve
 
-    rows = [i for i, row in enumerate(scenes.rows) if row.sources and all(s in labels for s in row.sources)][:200]
+    rows = [i for i, row in enumerate(scenes.rows) if row.sources and all(s in labels for s in row.sources)]
+    rows = rows[:CALIBRATED_ON]
     if not rows:
         return 0.5, None
     batches = [[(i, 0) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
