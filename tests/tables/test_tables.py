@@ -187,10 +187,11 @@ def test_a_killed_grid_goes_on(ran, runs, monkeypatch, at):
     class Killed(BaseException):
         pass
 
-    def kill(*words, **options):
-        raise Killed
+    def kill(run, stage, *words, **options):
+        if stage != "stage_one":
+            raise Killed
 
-    place = {"stage two": "dsol.training.stage_two.StageTwo._save", "scoring": "dsol.tables.grid._write"}[at]
+    place = {"stage two": "dsol.training.checkpoints.Run.keep", "scoring": "dsol.tables.grid._write"}[at]
     monkeypatch.setattr(place, kill)
     with pytest.raises(Killed):
         make_table(3, Experiment.open(runs), rows=[1])
