@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dsol.boxes import Box, Boxes, Frame
 from dsol.evaluation import floors, score
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.score import statistics_of
@@ -44,6 +45,18 @@ def test_the_best_centred_box_scores_as_its_painted_map_and_no_other_square_scor
     found = floor_of("best_centred_box", protocol)
     assert found[success] == max(rate[success] for rate in rates.values())
     assert any(found == pytest.approx(rate) for rate in rates.values())
+
+
+def test_where_no_box_succeeds_the_best_one_is_still_found():
+    """Four small objects in the corners: no centred square reaches CIoU 0.3, but some overlap more than others."""
+    corners = [(0.05, 0.05), (0.75, 0.05), (0.05, 0.75), (0.75, 0.75)]
+    boxes = Boxes(CATEGORIES, (Frame("a", 0.0, tuple(
+        Box(category, (*corner, 0.2, 0.2)) for category, corner in zip(CATEGORIES, corners, strict=False)
+    )),))  # fmt: skip
+    empty = Maps((boxes.frames[0].key,), np.ones((1, 1, 1)))
+    found = score([empty], boxes, "duet", size=SIZE, bootstrap=0).floors["best_centred_box"]
+    assert found["ciou@0.3"] == 0
+    assert found["auc"] > 0
 
 
 def test_random_maps_score_as_the_noise_that_they_are():
