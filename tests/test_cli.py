@@ -457,6 +457,13 @@ def test_inspect_tells_what_everything_is(call, shapes, trained, scenes, videos)
     assert json.loads("\n".join(call.good("inspect", videos / "odd.mp4", "--json")))["width"] == 33
 
 
+def test_the_note_of_a_store_stands_below_its_figures(call, shapes, trained, tmp_path):
+    store = Path(shutil.copytree(shapes.path, tmp_path / "store"))
+    info = json.loads((store / "store.json").read_text())
+    (store / "store.json").write_text(json.dumps({**info, "note": "paired by category"}))
+    assert "paired by category" in call.good("evaluate", trained, store)
+
+
 @pytest.fixture
 def evaluated(call, trained, shapes, tmp_path) -> Path:
     """The files of an evaluation, in a folder that it makes."""

@@ -78,6 +78,8 @@ def evaluate(
         swapped = swapped_places(boxes, places)
         other = answer_frames(system, clips, boxes, places, swapped, names, "With swapped sound")
         result = score(answers, boxes, protocol, strict=strict, swapped=other, nmi=cluster_nmi(system, clips))
+    if note := clips.info.get("note"):
+        result = replace(result, notes=(*result.notes, note))
     if maps:
         _save_beside(boxes, maps)
     if figures:
