@@ -290,6 +290,14 @@ def test_other_people_s_runs_find_their_rows(trained, tmp_path):
     assert all(not line.seeds for line in fill(TABLES[3], experiment).blocks[1].lines)
 
 
+def test_dmc_is_told_how_many_objects_sound(runs, shapes):
+    train(shapes.path, runs / "centres", load_recipe("tiny", system="dmc", fit={"epochs": 1}))
+    filled, failed = make_table(1, Experiment.open(runs), rows=[1])
+    assert not failed
+    (line,) = [line for line in filled.blocks[0].lines if line.head[0] == "DMC"]
+    assert any(figure.ours is not None for figure in line.figures)
+
+
 def test_runs_of_more_seeds_than_asked_for_are_no_other_people_s(tmp_path):
     for seeds in (2, 1):
         experiment = Experiment(tmp_path, load_recipe("tiny"), {}, seeds=seeds)

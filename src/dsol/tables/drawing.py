@@ -49,7 +49,7 @@ def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path 
         return None
     boxes, places = annotated_frames(store)
     systems = {
-        name: open_model(run, store, data.protocol, experiment.match(run, data.training))
+        name: open_model(run, store, data.protocol, experiment.match(run, data.training), sources=data.sources)
         for name, run in trained.items()
     }
     file.parent.mkdir(parents=True, exist_ok=True)

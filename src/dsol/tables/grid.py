@@ -64,10 +64,11 @@ class Grid:
             return
         match = self.experiment.match(run, training)
         for data in sets:
-            store = self.experiment.store(*DATA[data].stores)
+            wanted = DATA[data]
+            store = self.experiment.store(*wanted.stores)
             if store is not None and not _fresh(evaluation_file(run, data), find_model(run), store):
-                say(f"{run.name}: scoring on {DATA[data].name}, {store.path}")
-                found = evaluate(run, store.path, protocol=DATA[data].protocol, match=match)
+                say(f"{run.name}: scoring on {wanted.name}, {store.path}")
+                found = evaluate(run, store.path, wanted.protocol, match=match, sources=wanted.sources)
                 _write(evaluation_file(run, data), {**found.to_json(), "store": str(store.path),
                                                     "fingerprint": store.fingerprint})  # fmt: skip
 

@@ -22,20 +22,22 @@ class DataSet:
         training: "music" or "audioset": whose clips a model for it learns from, since the paper trains and scores on
             one and the same data set.
         stores: names of the stores that may hold it, the first that is given counts.
+        sources: how many objects sound in its frames, told to a system that cannot find it out (DMC).
     """
 
     name: str
     protocol: str
     training: str
     stores: tuple[str, ...]
+    sources: int
 
 
 DATA = {
-    "solo": DataSet("MUSIC-solo", "solo", "music", ("solo", "store")),
-    "synthetic": DataSet("MUSIC-Synthetic", "synthetic", "music", ("scenes",)),
-    "duet": DataSet("MUSIC-duet", "duet", "music", ("duet",)),
-    "audioset_solo": DataSet("AudioSet-instrument-solo", "solo", "audioset", ("audioset",)),
-    "audioset_multi": DataSet("AudioSet-instrument-multi", "audioset", "audioset", ("audioset_multi",)),
+    "solo": DataSet("MUSIC-solo", "solo", "music", ("solo", "store"), 1),
+    "synthetic": DataSet("MUSIC-Synthetic", "synthetic", "music", ("scenes",), 2),
+    "duet": DataSet("MUSIC-duet", "duet", "music", ("duet",), 2),
+    "audioset_solo": DataSet("AudioSet-instrument-solo", "solo", "audioset", ("audioset",), 1),
+    "audioset_multi": DataSet("AudioSet-instrument-multi", "audioset", "audioset", ("audioset_multi",), 2),
 }
 
 
