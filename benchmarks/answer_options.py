@@ -18,6 +18,7 @@ from dsol.config import Config
 from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.protocols import PROTOCOLS, protocol_named
 from dsol.evaluation.result import SPOKEN
+from dsol.systems.model_file import find_model
 from dsol.systems.ours import OurSystem
 
 FIGURES = ("auc", "mean_class_iou", "nsa", "silent_auroc")  # beside the protocol's own
@@ -41,7 +42,7 @@ def main() -> None:
 
 def told(args: argparse.Namespace, label: str, options: dict) -> None:
     """Evaluate a copy of the model with other options; print its figures, and its first one with swapped sound."""
-    system = OurSystem.load(args.model)
+    system = OurSystem.load(find_model(args.model))
     config = Config.from_dict(system.card.config).replace(stage_two=options)
     with TemporaryDirectory() as folder:
         file = Path(folder, "model.safetensors")
