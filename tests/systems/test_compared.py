@@ -111,6 +111,14 @@ def test_floors_are_scored_in_a_models_place(runs, trained, shapes):
         evaluate(runs["attention"], shapes.path, "duet", floor="oracle_sound")
 
 
+def test_pictures_bear_the_name_of_what_is_scored(runs, shapes, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("dsol.evaluation.evaluate.draw_scenes", lambda systems, *_: drawn.extend(systems))
+    for floor in (None, "best_centred_box"):
+        evaluate(runs["object_that_sound"], shapes.path, "duet", figures=tmp_path, floor=floor)
+    assert drawn == ["object that sound", "best centred box"]
+
+
 def test_systems_without_categories_are_not_named(runs, shapes):
     for name in ("object_that_sound", "attention", "dmc"):
         with pytest.raises(DsolError, match=f"of the system {name}, which knows no categories"):

@@ -83,7 +83,8 @@ def evaluate(
     if maps:
         _save_beside(boxes, maps)
     if figures:
-        draw(system, clips, boxes, places, names, figures)
+        shown = (floor or load_card(find_model(model)).system).replace("_", " ")
+        draw(system, shown, clips, boxes, places, names, figures)
     return result
 
 
@@ -206,11 +207,17 @@ def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes
 
 
 def draw(
-    system: System, clips: Store, boxes: Boxes, places: list[Place], names: tuple[str, ...] | None, folder: Path
+    system: System,
+    label: str,
+    clips: Store,
+    boxes: Boxes,
+    places: list[Place],
+    names: tuple[str, ...] | None,
+    folder: Path,
 ) -> None:
     """Pictures of what a model does: `scenes.png` (figure 4), and `features.png` (figure 3) for labelled clips."""
     folder.mkdir(parents=True, exist_ok=True)
-    draw_scenes({"dsol": (system, names)}, clips, boxes, places, folder / "scenes.png")
+    draw_scenes({label: (system, names)}, clips, boxes, places, folder / "scenes.png")
     shown = labelled_clips(clips)
     if isinstance(system, OurSystem) and shown is not None:
         whole, objects = features_of(system, shown)
