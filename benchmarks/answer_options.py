@@ -21,7 +21,7 @@ from dsol.evaluation.result import SPOKEN
 from dsol.systems.model_file import find_model
 from dsol.systems.ours import OurSystem
 
-FIGURES = ("auc", "mean_class_iou", "nsa", "silent_auroc")  # beside the protocol's own
+FIGURES = ("auc", "class_iou", "nsa", "silent_auroc")  # beside the protocol's own
 
 
 def main() -> None:

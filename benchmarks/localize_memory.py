@@ -59,7 +59,8 @@ def main() -> None:
             written = multiprocessing.get_context("spawn").Process(
                 target=write_video, args=(video, minutes, tuple(args.size))
             )  # aside: Linux counts the memory of who starts a command into the command's peak
-            written.start(), written.join()
+            written.start()
+            written.join()
             start = time.perf_counter()
             peaks.append(peak_mb(video, args.model, Path(folder, "out")))
             print(f"{minutes:g} min: {peaks[-1]:.0f} MB, {time.perf_counter() - start:.0f} s", flush=True)

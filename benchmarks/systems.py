@@ -25,11 +25,11 @@ from dsol.progress import say
 from dsol.scenes import compose
 from dsol.store import Store
 from dsol.systems import SYSTEMS, load_system
+from dsol.tables.paper import DATA
 from dsol.training.checkpoints import Run
 from dsol.training.train import train
 
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
-SOURCES = {"solo": 1, "synthetic": 2, "duet": 2}  # given to DMC
 SHOWN = {
     "solo": ("iou@0.5", "auc"),
     "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
@@ -97,7 +97,7 @@ def scored(run: Path, protocol: str, stores: dict[str, Store], config: Config, f
     say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
     match = stores["solo"].path
     result = evaluate(
-        run, stores[protocol].path, protocol, match=match, size=size, sources=SOURCES[protocol], floor=floor
+        run, stores[protocol].path, protocol, match=match, size=size, sources=DATA[protocol].sources, floor=floor
     )
     return {"metrics": result.metrics, "ci95": result.ci95}
 

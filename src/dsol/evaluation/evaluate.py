@@ -83,8 +83,8 @@ def evaluate(
     if maps:
         _save_beside(boxes, maps)
     if figures:
-        shown = (floor or load_card(find_model(model)).system).replace("_", " ")
-        draw(system, shown, clips, boxes, places, names, figures)
+        label = (floor or load_card(find_model(model)).system).replace("_", " ")
+        draw(system, label, clips, boxes, places, names, figures)
     return result
 
 
