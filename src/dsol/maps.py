@@ -47,6 +47,11 @@ class Maps:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def take(self, which: slice) -> "Maps":
+        """Some of the frames."""
+        maps, score = (None if part is None else part[which] for part in (self.maps, self.score))
+        return Maps(self.keys[which], self.area[which], maps, score, self.categories)
+
 
 class MapsWriter:
     """Writes a maps file batch by batch; it appears under its name only when it is whole.

@@ -40,6 +40,21 @@ def test_object_maps_are_empty_where_a_category_is_not_heard(system, question):
     assert answer.area == pytest.approx((answer.maps * lit[:, :, None, None]).max(axis=1), abs=1e-4)
 
 
+def test_a_picture_with_several_sounds_is_looked_at_once(system, question, monkeypatch):
+    frames, waveforms, keys = question
+    others = waveforms[[1, 2, 3, 0]]
+    apart = [system.answer(frames, sounds, keys) for sounds in (waveforms, others)]
+    shown, see = [], system.towers.see
+    monkeypatch.setattr(system.towers, "see", lambda pictures: shown.append(len(pictures)) or see(pictures))
+    both = system.answer(frames * 2, np.concatenate([waveforms, others]), keys * 2)
+    assert shown == [4]
+    for n, one in enumerate(apart):
+        mine = both.take(slice(4 * n, 4 * n + 4))
+        assert mine.keys == one.keys
+        for name in ("maps", "area", "score"):
+            assert getattr(mine, name) == pytest.approx(getattr(one, name), abs=1e-5)
+
+
 def test_an_answer_does_not_depend_on_its_batch(system, question):
     frames, waveforms, keys = question
     whole, one = system.answer(*question), system.answer(frames[2:3], waveforms[2:3], keys[2:3])

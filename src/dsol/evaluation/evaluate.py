@@ -4,7 +4,7 @@ annotated frames of the test split ─ find clip ─▶ picture, sound ─ syste
                                          └─ sound of another video ─▶ Maps ─▶ the floor "swapped sound"
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -72,12 +72,12 @@ def evaluate(
         system = stand_in(floor, system, clips, match, boxes, plan)
         names = None if plan.united else _names(system, clips, match)
     with ExitStack() as stack:
-        answers = answer_frames(system, clips, boxes, places, places, names, f"Localising, {protocol}")
+        sounds = (places, swapped_places(boxes, places))
+        swapped: list[Maps] = []
+        answers = _apart(answer_frames(system, clips, boxes, places, sounds, names, f"Localising, {protocol}"), swapped)
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
-        swapped = swapped_places(boxes, places)
-        other = answer_frames(system, clips, boxes, places, swapped, names, "With swapped sound")
-        result = score(answers, boxes, protocol, strict=strict, swapped=other, nmi=cluster_nmi(system, clips))
+        result = score(answers, boxes, protocol, strict=strict, swapped=swapped, nmi=cluster_nmi(system, clips))
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:
@@ -147,29 +147,32 @@ def answer_frames(
     clips: Store,
     boxes: Boxes,
     seen: list[Place],
-    heard: list[Place],
+    heard: Sequence[list[Place]],
     names: tuple[str, ...] | None,
     label: str,
-) -> Iterator[Maps]:
-    """Answers for annotated frames, batch by batch, with one map a category.
+) -> Iterator[list[Maps]]:
+    """Answers for annotated frames, batch by batch, with one map a category; for each of several sounds.
 
     Args:
         system: what answers.
         clips: where pictures and sounds lie.
         boxes: the frames.
-        seen, heard: place of each frame's picture and sound.
+        seen: place of each frame's picture.
+        heard: places of each frame's sound, a list for each answer that is wanted; the picture is looked at once.
         names: category of each cluster; None: the sounding area alone.
         label: for the progress.
+
+    Yields:
+        One answer for each list of `heard`.
     """
     for start in track(range(0, len(seen), BATCH), label, unit=f"batches of {BATCH} frames"):
         part = slice(start, start + BATCH)
         frames = [clips.frame(*place) for place in seen[part]]
-        waveforms = np.stack([clips.sound(row) for row, _ in heard[part]])
-        answer = system.answer(frames, waveforms, [frame.key for frame in boxes.frames[part]])
-        if names is None:
-            yield Maps(answer.keys, answer.area)
-        else:
-            yield merge_names(answer, names, boxes.categories)
+        keys = [frame.key for frame in boxes.frames[part]]
+        waveforms = np.stack([clips.sound(row) for places in heard for row, _ in places[part]])
+        answer = system.answer(frames * len(heard), waveforms, keys * len(heard))
+        named = Maps(answer.keys, answer.area) if names is None else merge_names(answer, names, boxes.categories)
+        yield [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(heard))]
 
 
 def merge_names(answer: Maps, names: tuple[str, ...], categories: tuple[str, ...]) -> Maps:
@@ -246,7 +249,7 @@ def draw_scenes(
     some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
     at = [places[i] for i in chosen]
     answers = {
-        name: next(answer_frames(system, clips, some, at, at, names, f"Drawing, {name}"))
+        name: next(answer_frames(system, clips, some, at, [at], names, f"Drawing, {name}"))[0]
         for name, (system, names) in systems.items()
     }
     scene_figure([clips.frame(*place) for place in at], list(some), answers, file)
@@ -281,6 +284,13 @@ def _save_beside(boxes: Boxes, maps: Path) -> None:
     file = Path(f"{str(maps).removesuffix('.npz')}.boxes.json")
     boxes.save(file)
     say(f"{maps}: the maps; {file}: the annotations that they were scored against")
+
+
+def _apart(answers: Iterable[list[Maps]], swapped: list[Maps]) -> Iterator[Maps]:
+    """The answers with their own sound; those with swapped sound are kept for later."""
+    for own, other in answers:
+        swapped.append(other)
+        yield own
 
 
 def _write(answers: Iterator[Maps], writer: MapsWriter) -> Iterator[Maps]:

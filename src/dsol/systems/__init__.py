@@ -29,7 +29,8 @@ class System(Protocol):
         """Localise the sound of B pictures.
 
         Args:
-            frames: B pictures, (height, width, 3) uint8 RGB of any size.
+            frames: B pictures, (height, width, 3) uint8 RGB of any size; one array may come several times, with
+                different sounds.
             waveforms: (B, 16000) float32, one second of 16 kHz mono sound around each picture; or (B, 201, 64), its
                 log-mel spectrogram, where nothing else is to be had (the official synthetic scenes).
             keys: B names, handed through to `Maps.keys`.

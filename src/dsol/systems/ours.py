@@ -131,8 +131,14 @@ class OurSystem(SavedSystem):
         return (options.sharpness * class_maps).softmax(1).cpu().numpy()
 
     def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
+        """What is seen, heard and recognised in B pictures; one that comes several times is looked at once."""
         device = self.network.dictionary.keys.device
-        pictures = stack(frames, size)
-        sounds = log_mel(torch.as_tensor(waveforms, dtype=torch.float32).to(device))
-        seen, heard = self.towers(pictures.to(device), sounds)
-        return seen, heard, self.network.dictionary.class_maps(seen.features)
+        different = {id(frame): frame for frame in frames}
+        seen = self.towers.see(stack(list(different.values()), size).to(device))
+        heard = self.towers.hear(log_mel(torch.as_tensor(waveforms, dtype=torch.float32).to(device)))
+        class_maps = self.network.dictionary.class_maps(seen.features)
+        if len(different) < len(frames):
+            place = {of: n for n, of in enumerate(different)}
+            again = torch.tensor([place[id(frame)] for frame in frames], device=device)
+            seen, class_maps = seen.take(again), class_maps[again]
+        return seen, heard, class_maps
