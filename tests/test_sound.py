@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from dsol.errors import DsolError
 from dsol.media import find_videos, read_seconds
-from dsol.sound import SILENCE_DB, is_silent, log_mel, mel_filters, mix, rms
+from dsol.sound import SILENCE_DB, fine_log_mel, is_silent, log_mel, mel_filters, mix, rms, sound_view
 from tests.oracles import log_mel as oracle
 
 TIME_S = np.arange(16_000) / 16_000
@@ -114,3 +115,31 @@ def test_silence_is_a_matter_of_level(level_db, silent):
 def test_a_log_mel_stays_what_it_is():
     spectrum = log_mel(torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (3, 16_000))))
     assert torch.equal(log_mel(spectrum), spectrum)
+
+
+def test_the_fine_log_mel_is_librosas():
+    import librosa
+
+    sound = (NOISE + 0.2 * np.sin(2 * np.pi * 440 * TIME_S)).astype(np.float32)
+    found = fine_log_mel(torch.from_numpy(sound[None]))[0].numpy()
+    loud = sound * 0.1 / np.sqrt(np.mean(sound**2))
+    power = np.abs(librosa.stft(loud, n_fft=512, hop_length=160, win_length=400, pad_mode="constant")) ** 2
+    bands = librosa.filters.mel(sr=16_000, n_fft=512, n_mels=64, fmin=60, fmax=7800, norm=None) @ power
+    np.testing.assert_allclose(found, ((np.log(bands + 1e-7) + 5) / 4).T, atol=1e-3)
+
+
+def test_the_fine_log_mel_does_not_depend_on_loudness_and_needs_waveforms():
+    sounds = torch.from_numpy(np.stack([NOISE, 0.05 * NOISE]))
+    loud, soft = fine_log_mel(sounds)
+    assert torch.allclose(loud, soft, atol=1e-4)
+    with pytest.raises(DsolError, match="needs waveforms"):
+        fine_log_mel(torch.zeros(2, 201, 64))
+
+
+def test_a_view_of_a_sound_differs_each_time_and_keeps_its_pitch():
+    tone = torch.from_numpy(np.stack([SOUNDS["tone"]] * 2)).float()
+    views = [sound_view(tone, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(views[0], views[1])
+    assert not torch.equal(views[0], views[2])
+    assert not torch.equal(views[0][0], views[0][1])
+    assert (torch.fft.rfft(views[2]).abs().argmax(1) == 440).all()

@@ -29,8 +29,13 @@ class NetOptions:
     """Keep the vision backbone as it is; its features are then computed once and kept in memory."""
     frozen_frames: int = 0
     """With a frozen backbone: frames of each clip whose features are kept; 0: all."""
-    sound: Literal["resnet18", "small"] = "resnet18"
+    principal: int = 0
+    """With a frozen backbone: if not 0, its features are projected on this many directions, the strongest in the
+    training pictures, once and for all."""
+    sound: Literal["resnet18", "small", "deep"] = "resnet18"
     """Sound backbone, from scratch. The paper's is resnet18 with a one-channel stem."""
+    spectrogram: Literal["paper", "fine"] = "paper"
+    """What the sound tower hears: the paper's log-mel with windows of 10 ms, or windows of 25 ms at equal loudness."""
     size: int = 224
     """Side of the square picture that the network sees, pixels."""
     embedding: int = 128
@@ -60,10 +65,25 @@ class StageOneOptions:
     from the whole store, as printed (pictures run twice); or "all" frames of other videos in the batch."""
     contrast: float = 0.0
     """Weight of an InfoNCE loss over the batch beside the binary cross-entropy; 0 as in the paper."""
+    pool: Literal["max", "soft"] = "max"
+    """How well a sound goes with a picture: the best cell (equation 1), or a soft maximum to which every cell adds
+    (with negatives "all")."""
+    pool_sharpness: float = 10.0
+    """Factor on the cosine in the soft maximum: 0 would be the mean, infinity the best cell."""
+    vary: bool = False
+    """Vary each clip anew in every pass: its sound is moved in time, made louder or softer, with a little noise, and
+    features that a frozen backbone computed once are mirrored. (A backbone that learns gets varied pictures anyway.)"""
+    batches: Literal["mixed", "alike"] = "mixed"
+    """Which clips share a batch: any, or photos with photos and videos with videos, so that none is told from another
+    by its kind."""
+    video_passes: int = 1
+    """Where photos are among the clips: how often each clip of a video comes in a pass; photos come once."""
     clusters: int = 11
     """K, entries of the object dictionary."""
     mask_threshold: float = 0.05
     """Cells with a sounding area above this belong to the object."""
+    mask_of_range: bool = False
+    """The threshold is a share of the area's own range in each picture, not an absolute value."""
     mask_grow: bool = True
     """Grow the mask by its four neighbours (inner cells only)."""
     object_mean: Literal["all", "mask"] = "all"
@@ -73,6 +93,8 @@ class StageOneOptions:
     cluster_sound: float = 0.0
     """Weight of the centred sound embedding beside the picture in what K-means sees; 0: the picture alone, as
     printed."""
+    cluster_over: Literal["clip", "video"] = "clip"
+    """K-means sees each clip, or the mean of the clips of each video: one video shows one object."""
     cluster_starts: int = 10
     """Random starts of K-means; the best is kept."""
     classify_from: int = 2
@@ -125,14 +147,26 @@ class StageTwoOptions:
     each class map's own object, as bright as its category is audible, and the brightest of them as the area."""
     faint: float = 0.08
     """A category counts as not heard, and its map is empty ("objects"), below this share of the probability of the most
-    audible one."""
+    audible one; with audible "each", below this probability."""
+    refine: float = 0.0
+    """If not 0: maps are smoothed over cells that look alike ("objects"), a step of a random walk whose weights are the
+    centred cosines of their features to this power."""
+    area: Literal["objects", "correspondence"] = "objects"
+    """The area where answers are "objects": the brightest object in each cell, or where the picture answers the sound,
+    as bright as the most audible category."""
     teacher: Literal["mixture", "sources"] = "mixture"
     """p_a: what stage one's sound tower hears in the mixture, or the pseudo-labels of the clips that were mixed in."""
     remix: bool = False
     """Mix each scene anew in every pass: other sources of it sound, as many as before (needs teacher "sources")."""
+    remix_fewest: int | None = None
+    """Sources that sound when a scene is mixed anew, at least: drawn between this and as many as before; null: always
+    as many. With 0 some have no source: then noise is heard."""
     listen_passes: int = 0
     """Passes before each of the others in which the sound tower alone learns p_a, from scenes mixed anew (needs
-    remix)."""
+    remix). With 0 epochs there are no others."""
+    audible: Literal["share", "each"] = "share"
+    """What the sound's class head says: a softmax over categories, read relative to the loudest; or for each category a
+    probability of its own (sigmoid, binary cross-entropy), so that nothing may be audible at all."""
     listen: float = 0.0
     """Weight of a cross-entropy that teaches the sound tower p_a, so that it learns to hear mixtures; 0 as printed."""
     matching: Literal["pv_pa", "pa_pv"] = "pv_pa"
@@ -164,6 +198,11 @@ class FitOptions:
     negatives: Literal["in_batch", "all"] = "in_batch"
     """What a clip is told from: one clip of its batch from another video, or "all" such clips. Sound-of-Pixels mixes
     in one in either case."""
+    pool: Literal["max", "soft"] = "max"
+    """How a map becomes one number where the system takes its maximum (Object-that-sound, Sound-of-Pixels): so, or by a
+    soft maximum (log-mean-exp of the logits) from which every cell learns."""
+    vary: bool = False
+    """As `stage_one.vary`: sounds moved, louder or softer, with noise; cached features mirrored."""
 
 
 @dataclass(frozen=True)

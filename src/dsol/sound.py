@@ -1,9 +1,11 @@
 """One second of sound as the network sees it, and the mixing of several.
 
-waveform (16000,) ──Hann STFT──▶ magnitude (201, 81) ──mel──▶ (201, 64) ──dB──▶ log-mel (F = 64 bands)
+waveform (16000,) ──Hann STFT──▶ magnitude (201, 81) ──mel──▶ (201, 64) ──dB──▶ log-mel (F = 64 bands)     "paper"
+waveform (16000,) ─loudness─▶ Hann STFT ──▶ power (101, 257) ──mel──▶ (101, 64) ──log──▶ log-mel            "fine"
 
-The front end of the paper's released code, figure for figure: mel filters on the magnitude (not the power), then
-10·log10. With windows this short the filters 0 and 13 lie between two bins and are empty, there as here.
+"paper" is the front end of the paper's released code, figure for figure: mel filters on the magnitude (not the power),
+then 10·log10. With windows this short the filters 0 and 13 lie between two bins and are empty, there as here. "fine"
+has windows of 25 ms, which tell the harmonics of low notes apart, and makes all sounds equally loud.
 """
 
 from functools import cache
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsol.clip import SAMPLE_RATE
+from dsol.errors import DsolError
 
 if TYPE_CHECKING:  # torch is imported where it is needed: scenes are mixed without it
     import torch
@@ -23,6 +26,13 @@ STEPS = SAMPLE_RATE // HOP + 1  # 201 windows, the first and last centred on the
 BANDS = 64  # F, Slaney mel bands, 0 to 8 kHz
 FLOOR = 1e-10  # smallest magnitude told apart from zero: -100 dB
 RANGE_DB = 80.0  # kept below each clip's own maximum
+FINE_WINDOW, FINE_FFT, FINE_HOP = 400, 512, 160  # samples: 25 ms in an FFT of 32 ms, every 10 ms
+FINE_STEPS = SAMPLE_RATE // FINE_HOP + 1  # 101
+FINE_HZ = (60.0, 7800.0)  # range of the bands
+FINE_RMS = 0.1  # loudness that every sound is brought to
+FINE_FLOOR, FINE_SHIFT, FINE_SCALE = 1e-7, 5.0, 4.0  # smallest power; (log + shift) / scale lies around 0
+VIEW_GAIN_DB = 8.0  # a training view is louder or softer by up to this,
+VIEW_NOISE_DB = (-60.0, -15.0)  # with white noise between these levels, relative to the sound
 SILENCE_DB = -60.0  # root mean square relative to full scale; below it nothing is heard
 
 
@@ -58,6 +68,65 @@ def log_mel(waveform: "torch.Tensor") -> "torch.Tensor":
     return torch.maximum(decibel, decibel.amax((1, 2), keepdim=True) - RANGE_DB).float()
 
 
+def fine_log_mel(waveform: "torch.Tensor") -> "torch.Tensor":
+    """The log-mel spectrogram with longer windows, of sounds brought to one loudness.
+
+    Args:
+        waveform: (B, 16000) float in [-1, 1], 16 kHz.
+
+    Returns:
+        (B, 101, 64) float32, on the same device: natural logarithms of the power in each band, around 0.
+
+    Raises:
+        DsolError: not waveforms, such as the log-mels of the official synthetic scenes.
+    """
+    import torch
+
+    if waveform.ndim != 2:
+        raise DsolError("--nets.spectrogram fine", "needs waveforms, these clips have none", "use --recipe paper")
+    loudness = waveform.float().square().mean(1, keepdim=True).sqrt().clamp(min=10 ** (SILENCE_DB / 20))
+    hann = torch.hann_window(FINE_WINDOW, device=waveform.device)
+    spectrum = torch.stft(
+        waveform.float() * (FINE_RMS / loudness),
+        FINE_FFT,
+        FINE_HOP,
+        FINE_WINDOW,
+        hann,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    power = torch.from_numpy(_fine_filters()).to(waveform.device) @ spectrum.abs().square()  # (B, 64, 101)
+    return ((power + FINE_FLOOR).log() + FINE_SHIFT).div(FINE_SCALE).transpose(1, 2)
+
+
+def spectrogram(waveform: "torch.Tensor", kind: str) -> "torch.Tensor":
+    """`log_mel` ("paper") or `fine_log_mel` ("fine")."""
+    return fine_log_mel(waveform) if kind == "fine" else log_mel(waveform)
+
+
+def sound_view(waveform: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
+    """Sounds varied for training: another beginning (moved round the end), another loudness, a little noise.
+
+    Args:
+        waveform: (B, 16000) in [-1, 1].
+        generator: source of what is drawn, each sound on its own.
+
+    Returns:
+        (B, 16000).
+    """
+    import torch
+
+    count, samples = waveform.shape
+    start, gain, noise = torch.rand(3, count, 1, generator=generator)
+    place = (torch.arange(samples) + (start * samples).long()) % samples
+    moved = waveform.gather(1, place.to(waveform.device))
+    level_db = (VIEW_NOISE_DB[0] + (VIEW_NOISE_DB[1] - VIEW_NOISE_DB[0]) * noise).to(waveform.device)
+    gain_db = (VIEW_GAIN_DB * (2 * gain - 1)).to(waveform.device)
+    hiss = torch.randn(count, samples, generator=generator).to(waveform.device)
+    loudness = moved.square().mean(1, keepdim=True).sqrt()
+    return moved * 10 ** (gain_db / 20) + hiss * loudness * 10 ** (level_db / 20)
+
+
 @cache
 def _hann() -> np.ndarray:
     return np.hanning(WINDOW + 1)[:-1]  # periodic
@@ -70,11 +139,22 @@ def mel_filters() -> np.ndarray:
     Source:
         M. Slaney, Auditory Toolbox, 1998.
     """
-    bins_hz = np.arange(WINDOW // 2 + 1) * SAMPLE_RATE / WINDOW
-    edges_hz = _mel_to_hz(np.linspace(0, _hz_to_mel(SAMPLE_RATE / 2), BANDS + 2))
+    triangles, width_hz = _triangles(WINDOW, 0, SAMPLE_RATE / 2)
+    return triangles * 2 / width_hz
+
+
+@cache
+def _fine_filters() -> np.ndarray:
+    return _triangles(FINE_FFT, *FINE_HZ)[0].astype(np.float32)
+
+
+def _triangles(fft: int, lowest_hz: float, highest_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    """Triangles of height one, (64, fft // 2 + 1), and their widths in Hz, (64, 1)."""
+    bins_hz = np.arange(fft // 2 + 1) * SAMPLE_RATE / fft
+    edges_hz = _mel_to_hz(np.linspace(_hz_to_mel(lowest_hz), _hz_to_mel(highest_hz), BANDS + 2))
     left, centre, right = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising, falling = (bins_hz - left) / (centre - left), (right - bins_hz) / (right - centre)
-    return np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left)
+    return np.maximum(0, np.minimum(rising, falling)), right - left
 
 
 # Slaney's scale: linear up to 1 kHz (15 mel), then 27 mel for every factor of 6.4.

@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from dsol.config import StageTwoOptions
-from dsol.nets.dictionary import ObjectDictionary, gate, object_features, object_gate, object_mask, object_shapes
+from dsol.nets.dictionary import (
+    ObjectDictionary,
+    gate,
+    object_features,
+    object_gate,
+    object_mask,
+    object_shapes,
+    refined,
+    stretched,
+)
 from tests.oracles import losses as slow
 
 
@@ -101,3 +110,20 @@ def test_shapes_end_where_a_map_falls_below_the_share_of_its_maximum():
     shapes = object_shapes(ramp, edge=0.45, sharpness=20)
     assert (shapes > 0.5).tolist() == (ramp > 0.9).tolist()
     assert torch.equal(object_shapes(7 * ramp, edge=0.45, sharpness=20), shapes)
+
+
+def test_refined_maps_equal_their_twin(rng):
+    maps, features = (torch.rand(2, c, 3, 4, generator=rng, dtype=torch.float64) for c in (2, 5))
+    found = refined(maps, features, 3.0)
+    for b in range(2):
+        assert torch.allclose(found[b], torch.tensor(slow.refined(maps[b], features[b], 3.0), dtype=torch.float64))
+
+
+def test_a_map_is_stretched_over_its_own_range_and_a_flat_one_is_dark():
+    maps = torch.tensor([[[-1.0, 0.0, 3.0]], [[2.0, 2.0, 2.0]]])
+    assert stretched(maps).tolist() == [[[0.0, 0.25, 1.0]], [[0.0, 0.0, 0.0]]]
+
+
+def test_a_mask_of_range_does_not_depend_on_brightness(rng):
+    area = torch.rand(3, 5, 5, generator=rng)
+    assert torch.equal(object_mask(area, 0.5, False, True), object_mask(0.1 + 0.01 * area, 0.5, False, True))

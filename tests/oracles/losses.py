@@ -23,6 +23,33 @@ def all_pairs(logits, videos) -> float:
     return (sum(hits) / len(hits) + (sum(misses) / len(misses) if misses else 0)) / 2
 
 
+def pooled(cells, how, sharpness) -> float:
+    values = [float(v) for row in cells for v in row]
+    if how == "max":
+        return max(values)
+    return math.log(sum(math.exp(sharpness * v) for v in values) / len(values)) / sharpness
+
+
+def refined(maps, features, power) -> list:
+    """maps (K, H, W), features (C, H, W) of one picture."""
+    channels, height, width = features.shape
+    places = [(y, x) for y in range(height) for x in range(width)]
+    mean = [sum(float(features[c, y, x]) for y, x in places) / len(places) for c in range(channels)]
+    cells = {(y, x): [float(features[c, y, x]) - mean[c] for c in range(channels)] for y, x in places}
+
+    def alike(a, b) -> float:
+        dot = sum(p * q for p, q in zip(cells[a], cells[b], strict=True))
+        length = math.sqrt(sum(p * p for p in cells[a]) * sum(q * q for q in cells[b]))
+        return max(0.0, dot / length) ** power
+
+    found = [[[0.0] * width for _ in range(height)] for _ in maps]
+    for y, x in places:
+        weights = {place: alike((y, x), place) for place in places}
+        for k, one in enumerate(maps):
+            found[k][y][x] = sum(w * float(one[p]) for p, w in weights.items()) / sum(weights.values())
+    return found
+
+
 def contrastive(cosine, groups, temperature) -> float:
     n = len(groups)
 

@@ -60,3 +60,24 @@ def test_an_answer_does_not_depend_on_its_batch(system, question):
     whole, one = system.answer(*question), system.answer(frames[2:3], waveforms[2:3], keys[2:3])
     assert whole.area[2] == pytest.approx(one.area[0], abs=1e-5)
     assert whole.maps[2] == pytest.approx(one.maps[0], abs=1e-5)
+
+
+def test_a_category_with_a_probability_of_its_own_may_be_silent_like_all_others(system, question):
+    answer = answering(system, answer="objects", audible="each", faint=1.0).answer(*question)
+    assert (answer.maps == 0).all()
+    assert (answer.area == 0).all()
+    assert ((answer.score > 0) & (answer.score < 1)).any()
+
+
+def test_the_area_may_be_where_the_picture_answers_the_sound(system, question):
+    options = {"answer": "objects", "faint": 0.0, "sharpness": 20.0}
+    objects = answering(system, **options).answer(*question)
+    sound = answering(system, **options, area="correspondence").answer(*question)
+    assert sound.maps == pytest.approx(objects.maps, abs=1e-5)
+    assert abs(sound.area - objects.area).max() > 0.1
+
+
+def test_refined_maps_keep_their_range(system, question):
+    answer = answering(system, answer="objects", refine=3.0, faint=0.0, sharpness=20.0).answer(*question)
+    brightest = answer.maps.max(axis=(1, 2, 3))
+    assert brightest == pytest.approx(1, abs=0.01)

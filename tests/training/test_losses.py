@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dsol.nets.pooling import pooled
 from dsol.training import losses
 from tests.oracles import losses as slow
 
@@ -24,13 +25,15 @@ def test_correspondence_equals_its_twin(rng):
 def test_all_pairs_equals_its_twin_and_passes_over_pairs_of_one_video(rng):
     logits, videos = maps(rng, 5, 5, 3, 3), torch.tensor([0, 1, 1, 2, 0])
     expected = slow.all_pairs(logits.numpy(), videos.tolist())
-    assert losses.all_pairs_loss(logits, videos).item() == pytest.approx(expected, abs=1e-9)
+    assert losses.all_pairs_loss(pooled(logits, "max", 1), videos).item() == pytest.approx(expected, abs=1e-9)
 
 
 def test_all_pairs_of_one_video_have_no_negatives(rng):
     logits = maps(rng, 2, 2, 3, 3)
     expected = slow.all_pairs(logits.numpy(), [7, 7])
-    assert losses.all_pairs_loss(logits, torch.tensor([7, 7])).item() == pytest.approx(expected, abs=1e-9)
+    assert losses.all_pairs_loss(pooled(logits, "max", 1), torch.tensor([7, 7])).item() == pytest.approx(
+        expected, abs=1e-9
+    )
 
 
 def test_contrastive_equals_its_twin(rng):
@@ -76,3 +79,18 @@ def test_in_batch_negatives_are_a_permutation_into_other_videos(seed):
 def test_a_batch_of_one_video_has_no_negatives():
     sounds, _ = losses.other_video(torch.tensor([3, 3, 3]), torch.Generator().manual_seed(0))
     assert len(sounds) == 0
+
+
+@pytest.mark.parametrize("how", ["max", "soft"])
+def test_pooling_equals_its_twin(rng, how):
+    cosine = maps(rng, 3, 4, 2, 5)
+    found = pooled(cosine, how, 10.0)
+    expected = [[slow.pooled(cosine[i, j].numpy(), how, 10.0) for j in range(4)] for i in range(3)]
+    assert found.tolist() == [pytest.approx(row, abs=1e-9) for row in expected]
+
+
+def test_every_cell_learns_where_pooling_is_soft(rng):
+    cosine = maps(rng, 1, 1, 3, 3).requires_grad_()
+    pooled(cosine, "soft", 10.0).sum().backward()
+    assert (cosine.grad > 0).all()
+    assert cosine.grad.sum().item() == pytest.approx(1)

@@ -37,19 +37,20 @@ def test_the_teacher_names_what_was_mixed_in(composed):
 def test_a_remix_sounds_like_the_source_that_its_teacher_names(composed):
     scenes, clips, labels = composed
     remix, rows = Remix(Sources(scenes, labels, 4), clips), list(range(len(scenes)))
-    waveforms, teacher = remix(rows, np.random.default_rng(0))
+    waveforms, teacher, present = remix(rows, np.random.default_rng(0))
     tones = np.abs(np.fft.rfft(waveforms.numpy())).argmax(1)  # one bin a hertz
     nearest = np.abs(tones[:, None] - np.array([300, 800, 2000, 5000])).argmin(1)  # of bar, disc, ring, square
-    assert nearest.tolist() == teacher.argmax(1).tolist()
+    assert nearest.tolist() == teacher.argmax(1).tolist() == present.argmax(1).tolist()
+    assert present.sum(1).tolist() == [1.0] * len(rows)
     assert (rms(waveforms.numpy()) > 0.05).all()
 
 
 def test_remixes_differ_and_are_the_same_for_the_same_draws(composed):
     scenes, clips, labels = composed
     remix, rows = Remix(Sources(scenes, labels, 4), clips), list(range(len(scenes)))
-    first, teacher = remix(rows, np.random.default_rng(0))
-    again, _ = remix(rows, np.random.default_rng(0))
-    other, changed = remix(rows, np.random.default_rng(1))
+    first, teacher, _ = remix(rows, np.random.default_rng(0))
+    again, *_ = remix(rows, np.random.default_rng(0))
+    other, changed, _ = remix(rows, np.random.default_rng(1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(teacher, changed)  # other sources sound
@@ -66,3 +67,13 @@ def test_a_store_that_is_not_composed_is_refused(composed):
     _, clips, labels = composed
     with pytest.raises(DsolError, match=r"use --stage_two\.teacher mixture"):
         Sources(Store.open(clips.path), labels, 4)
+
+
+def test_a_remix_with_no_source_is_noise_and_nothing_is_present(composed):
+    scenes, clips, labels = composed
+    remix, rows = Remix(Sources(scenes, labels, 4), clips, fewest=0), list(range(len(scenes)))
+    waveforms, teacher, present = remix(rows, np.random.default_rng(0))
+    quiet = present.sum(1) == 0
+    assert set(present.sum(1).tolist()) == {0.0, 1.0}
+    assert torch.allclose(teacher[quiet].softmax(1), torch.full((4,), 0.25))
+    assert (rms(waveforms.numpy()) > 0.01).all()

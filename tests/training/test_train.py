@@ -17,6 +17,7 @@ from dsol.store import Store
 from dsol.systems import load_system
 from dsol.systems.model_file import load_card, load_tensors
 from dsol.training.checkpoints import Run
+from dsol.training.data import Picks
 from dsol.training.train import train, training_clips
 
 
@@ -171,3 +172,63 @@ def test_too_few_clips_or_videos_are_said(shapes):
 
 def test_only_the_training_split_is_trained_on(shapes):
     assert {row.split for row in training_clips(shapes, load_recipe("tiny")).rows} == {"train"}
+
+
+BEST = {  # what the recipe `best` switches on, at test size
+    "nets": {"sound": "deep", "spectrogram": "fine", "adapter": 16},
+    "stage_one": {
+        "epochs": 8, "negatives": "all", "contrast": 1.0, "pool": "soft", "vary": True, "batches": "alike",
+        "mask_threshold": 0.5, "mask_of_range": True, "mask_grow": False, "object_mean": "mask",
+        "cluster_over": "video", "cluster_sound": 0.5, "classify_from": 0,
+    },
+    "stage_two": {
+        "epochs": 0, "listen_passes": 8, "similarity": "cosine", "teacher": "sources", "remix": True,
+        "remix_fewest": 0, "audible": "each", "answer": "objects", "area": "correspondence", "refine": 3.0,
+    },
+}  # fmt: skip
+
+
+def test_the_options_of_best_learn_the_shapes_and_hear_what_sounds(shapes, tmp_path):
+    train(shapes.path, tmp_path / "run", load_recipe("tiny", **BEST))
+    lines = Run(tmp_path / "run").metrics()
+    listening = [line["listening"] for line in lines if line["kind"] == "listen"]
+    assert listening[-1] < 0.6 * listening[0]
+    clips = training_clips(Store.open(shapes.path), load_recipe("tiny"))
+    labels = Run(tmp_path / "run").labels()
+    of_video = {}
+    for clip, video in zip(clips.column("clip"), clips.column("video"), strict=True):
+        of_video.setdefault(video, set()).add(labels[clip])
+    assert all(len(found) == 1 for found in of_video.values())  # clusters are of videos
+    card = load_card(tmp_path / "run" / "model.safetensors")
+    assert card.metrics["nmi"] > 0.7
+    assert card.metrics["sounding_accuracy"] > 0.7
+
+
+def test_fewer_videos_than_clusters_are_refused_where_videos_are_clustered(shapes, tmp_path):
+    config = load_recipe("tiny", **BEST).replace(stage_one={"clusters": 20, "epochs": 1})
+    with pytest.raises(DsolError, match="16 videos to cluster"):
+        train(shapes.path, tmp_path / "run", config, stage="one")
+
+
+def test_photos_and_videos_have_batches_of_their_own():
+    picks = Picks(Counted([1] * 9 + [4] * 6), batch=4)
+    batches = picks.alike(seed=0, video_passes=2)
+    kinds = [{row < 9 for row, _ in batch} for batch in batches]
+    assert all(len(kind) == 1 for kind in kinds)
+    rows = sorted(row for batch in batches for row, _ in batch)
+    assert rows == sorted([*range(9), *range(9, 15), *range(9, 15)])
+    assert picks.alike(0, 2) == batches != picks.alike(1, 2)
+    assert Picks(Counted([4] * 6), batch=4).alike(0, 2) == Picks(Counted([4] * 6), batch=4).shuffled(0)
+
+
+def test_a_last_clip_that_would_be_alone_joins_the_batch_before_it():
+    batches = Picks(Counted([1] * 9), batch=4).shuffled(0)
+    assert [len(batch) for batch in batches] == [4, 5]
+    assert sorted(row for batch in batches for row, _ in batch) == list(range(9))
+
+
+class Counted(list):
+    """A store as far as `Picks` looks at it: frames of each clip."""
+
+    def frame_count(self, i: int) -> int:
+        return self[i]

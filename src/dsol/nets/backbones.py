@@ -6,6 +6,7 @@
 `efficientnet_lite0`  Tan and Le 2019, without squeeze-and-excitation; last stage with stride 1 and dilation 2, so that
                       ImageNet weights keep their field of view. State-dict names are those of its weight file.
 `small`               four convolutions, for tests and laptops.
+`deep`                seven convolutions, for sound.
 """
 
 from functools import partial
@@ -165,6 +166,30 @@ class Small(nn.Module):
         return self.layers(x)
 
 
+class Deep(nn.Module):
+    """Seven convolutions, four of them strided, C = 128: a log-mel of 101×64 gives 7×4.
+
+    Example:
+        >>> Deep()(torch.zeros(1, 1, 101, 64)).shape
+        torch.Size([1, 128, 7, 4])
+    """
+
+    channels = 128
+
+    def __init__(self, channels_in: int = 1):
+        super().__init__()
+        widths, strides = (channels_in, 24, 48, 48, 96, 96, 128, self.channels), (2, 2, 1, 2, 1, 2, 1)
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(a, b, 3, stride, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+                for (a, b), stride in zip(pairwise(widths), strides, strict=True)
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
 def vision_backbone(name: str, weights: str | None) -> nn.Module:
     """A vision backbone with its starting weights.
 
@@ -196,7 +221,7 @@ def vision_backbone(name: str, weights: str | None) -> nn.Module:
 
 def sound_backbone(name: str) -> nn.Module:
     """A sound backbone (one channel in), with random weights."""
-    return {"resnet18": ResNet18, "small": Small}[name](channels_in=1)
+    return {"resnet18": ResNet18, "small": Small, "deep": Deep}[name](channels_in=1)
 
 
 def lite0_weights_file() -> Path:

@@ -11,18 +11,19 @@ from torch.nn import functional as F
 from dsol.config import StageTwoOptions
 
 
-def object_mask(area: Tensor, threshold: float = 0.05, grow: bool = True) -> Tensor:
+def object_mask(area: Tensor, threshold: float = 0.05, grow: bool = True, of_range: bool = False) -> Tensor:
     """Cells that belong to the sounding object.
 
     Args:
         area: l, (B, H, W) in [0, 1].
         threshold: a cell belongs to the object above this.
         grow: add the four neighbours of every inner cell of the mask.
+        of_range: the threshold is a share of the area's range in each picture.
 
     Returns:
         (B, H, W) of 0 and 1.
     """
-    mask = (area > threshold).to(area.dtype)
+    mask = ((stretched(area) if of_range else area) > threshold).to(area.dtype)
     if not grow:
         return mask
     inner = F.pad(mask[:, 1:-1, 1:-1], (1, 1, 1, 1))
@@ -83,6 +84,38 @@ def object_gate(class_maps: Tensor, area: Tensor) -> Tensor:
     low, high = class_maps.amin(dim=(2, 3), keepdim=True), class_maps.amax(dim=(2, 3), keepdim=True)
     mask = (class_maps >= (low + high) / 2).to(area.dtype)
     return torch.einsum("bkhw,bhw->bk", mask, area) / mask.sum(dim=(2, 3)).clamp(min=1)
+
+
+def stretched(maps: Tensor) -> Tensor:
+    """Maps (..., H, W), each from 0 at its minimum to 1 at its maximum; zeros where it is flat."""
+    low, high = maps.amin(dim=(-2, -1), keepdim=True), maps.amax(dim=(-2, -1), keepdim=True)
+    return (maps - low) / (high - low).clamp(min=1e-6)
+
+
+def refined(maps: Tensor, features: Tensor, power: float) -> Tensor:
+    """Smooth maps over cells that look alike: one step of a random walk.
+
+    Args:
+        maps: (B, K, H, W).
+        features: (B, C, H, W) of the same pictures.
+        power: the walk goes from cell to cell with the positive part of the centred cosine to this power.
+
+    Returns:
+        (B, K, H, W), each between the map's minimum and maximum.
+
+    Source:
+        Ahn and Kwak, "Learning Pixel-Level Semantic Affinity", CVPR 2018, there with learned affinities.
+
+    Example:
+        >>> features = torch.tensor([[[[1.0, 1.0, -1.0]]]])
+        >>> refined(torch.tensor([[[[1.0, 0.0, 0.0]]]]), features, power=3.0)
+        tensor([[[[0.5000, 0.5000, 0.0000]]]])
+    """
+    cells = features.flatten(2)
+    cells = F.normalize(cells - cells.mean(dim=2, keepdim=True), dim=1)
+    walk = torch.einsum("bcn,bcm->bnm", cells, cells).clamp(min=0) ** power
+    walk = walk / walk.sum(dim=2, keepdim=True).clamp(min=1e-6)
+    return torch.einsum("bnm,bkm->bkn", walk, maps.flatten(2)).view_as(maps)
 
 
 def object_shapes(class_maps: Tensor, edge: float, sharpness: float) -> Tensor:

@@ -19,6 +19,8 @@ from dsol.config import NetOptions
 from dsol.image import IMAGENET_MEAN, IMAGENET_STD, LITE0_MEAN, LITE0_STD, normalise
 from dsol.nets.backbones import sound_backbone, vision_backbone
 from dsol.nets.folding import folded
+from dsol.nets.principal import Principal
+from dsol.sound import spectrogram
 
 
 class Seen(NamedTuple):
@@ -56,8 +58,10 @@ class VisionTower(nn.Module):
         super().__init__()
         self.options = options
         self.vision = vision_backbone(options.vision, options.vision_weights if load_weights else None)
-        self.channels = options.adapter or self.vision.channels
-        self.adapter = nn.Conv2d(self.vision.channels, options.adapter, 1) if options.adapter else nn.Identity()
+        size = options.principal or self.vision.channels
+        self.principal = Principal(self.vision.channels, size) if options.principal else nn.Identity()
+        self.channels = options.adapter or size
+        self.adapter = nn.Conv2d(size, options.adapter, 1) if options.adapter else nn.Identity()
         lite = options.vision == "efficientnet_lite0"
         self.mean, self.std = (LITE0_MEAN, LITE0_STD) if lite else (IMAGENET_MEAN, IMAGENET_STD)
         if options.freeze_vision:
@@ -71,10 +75,19 @@ class VisionTower(nn.Module):
         return self
 
     def backbone(self, images: Tensor) -> Tensor:
-        """Backbone features (B, C, H, W) of pictures (B, 3, S, S) in [0, 1]; no gradient where it is frozen."""
+        """Backbone features (B, C, H, W) of pictures (B, 3, S, S) in [0, 1], their principal directions if so
+        configured; no gradient where it is frozen."""
+        return self.principal(self.raw_features(images))
+
+    def raw_features(self, images: Tensor) -> Tensor:
+        """As `backbone`, before the projection on principal directions."""
         images = normalise(images, self.mean, self.std).contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.options.freeze_vision):
             return self.vision(images)
+
+    def spectrogram(self, waveforms: Tensor) -> Tensor:
+        """What the sound tower hears of waveforms (B, 16000): (B, T, 64), T by `nets.spectrogram`."""
+        return spectrogram(waveforms, self.options.spectrogram)
 
     def features(self, pictures: Tensor) -> Tensor:
         """f (B, C, H, W) of pictures (B, 3, S, S) in [0, 1], or of backbone features computed before."""
@@ -159,9 +172,9 @@ class TwoTower(SharedSpace):
         """Scaled cosine of each cell with the sound, (B, H, W): the area before its sigmoid."""
         return self.scale * torch.einsum("bdhw,bd->bhw", seen.embedding, heard.embedding)
 
-    def pair_logits(self, seen: Seen, heard: Heard) -> Tensor:
-        """As `logits` for every sound with every picture: (B sounds, B' pictures, H, W)."""
-        return self.scale * torch.einsum("bdhw,ad->abhw", seen.embedding, heard.embedding)
+    def pair_cosines(self, seen: Seen, heard: Heard) -> Tensor:
+        """Cosine of each cell of every picture with every sound: (B sounds, B' pictures, H, W)."""
+        return torch.einsum("bdhw,ad->abhw", seen.embedding, heard.embedding)
 
     def area(self, seen: Seen, heard: Heard) -> Tensor:
         """The sounding area l, (B, H, W) in [0, 1] (equation 1's l)."""

@@ -90,9 +90,7 @@ class ComparedSystem(SavedSystem):
         return Maps(tuple(keys), area.cpu().numpy())
 
     def perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures (B, 3, S, S), log-mels (B, 201, 64) and waveforms (B, 16000) on the network's device."""
-        from dsol.sound import log_mel
-
+        """Pictures (B, 3, S, S), log-mels (B, T, 64) and waveforms (B, 16000) on the network's device."""
         device = next(self.network.parameters()).device
         sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(device)
-        return stack(frames, self.size).to(device), log_mel(sounds), sounds
+        return stack(frames, self.size).to(device), self.network.towers.spectrogram(sounds), sounds

@@ -13,21 +13,23 @@ from torch.nn import functional as F
 
 from dsol.config import Config
 from dsol.nets.localizer import SharedSpace
+from dsol.nets.pooling import pooled
 from dsol.systems.compared import ComparedNetwork, ComparedSystem, Pairs
 
 
-def logistic_loss(matched: Tensor, mismatched: Tensor) -> Tensor:
+def logistic_loss(matched: Tensor, mismatched: Tensor, pool: str = "max") -> Tensor:
     """Binary cross-entropy of each map's maximum; matched and mismatched pairs weigh the same.
 
     Args:
         matched: (B, H, W) logits of sounds with their own picture.
         mismatched: (M, H, W) logits of sounds with a picture of another video.
+        pool: "max" as published, or a "soft" maximum.
 
     Example:
         >>> round(logistic_loss(torch.zeros(2, 3, 3), torch.zeros(5, 3, 3)).item(), 4)
         0.6931
     """
-    hit, miss = matched.amax(dim=(1, 2)), mismatched.amax(dim=(1, 2))
+    hit, miss = pooled(matched, pool, 1.0), pooled(mismatched, pool, 1.0)
     return (F.softplus(-hit).mean() + F.softplus(miss).mean()) / 2
 
 
@@ -44,7 +46,7 @@ class Network(ComparedNetwork):
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         seen, heard = self._embed(pictures, log_mel)
         every = self.scale * torch.einsum("bdhw,ad->abhw", seen, heard) + self.bias  # sound a, picture b
-        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs])
+        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs], self.config.fit.pool)
 
     def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         seen, heard = self._embed(pictures, log_mel)

@@ -3,7 +3,8 @@
 picture ─▶ f ─ dictionary ─▶ m_k ┐
                                  ├ gate ─▶ s_k ─ softmax over categories, or shape of each object ─▶ maps (B, K, H, W)
 picture, sound ─▶ l ─────────────┘
-score_k = (sound's own class probability, relative to the loudest class) × (mean of l over the object)
+score_k = (how audible k is: its probability relative to the loudest class, or one of its own) × (how well the object
+is seen: mean of l over it, or for "objects" the best cell of its class map)
 """
 
 from collections.abc import Sequence
@@ -25,9 +26,10 @@ from dsol.nets.dictionary import (
     object_mask,
     object_peaks,
     object_shapes,
+    refined,
+    stretched,
 )
 from dsol.nets.localizer import Heard, Seen, TwoTower
-from dsol.sound import log_mel
 from dsol.systems.model_file import ModelCard, SavedSystem, load_card, load_tensors
 
 
@@ -55,7 +57,8 @@ class Network(nn.Module):
     def objects(self, seen: Seen, heard: Heard) -> tuple[Tensor, Tensor]:
         """Masked object features o (B, C), equation 2, and the points (B, C + D') that K-means sees."""
         options = self.config.stage_one
-        mask = object_mask(self.towers.area(seen, heard), options.mask_threshold, options.mask_grow)
+        area = self.towers.area(seen, heard)
+        mask = object_mask(area, options.mask_threshold, options.mask_grow, options.mask_of_range)
         objects = object_features(seen.features, mask, options.object_mean)
         points = object_peaks(seen.features, mask) if options.cluster_on == "peak" else objects
         return objects, torch.cat([points, heard.embedding], dim=1) if options.cluster_sound else points
@@ -89,17 +92,33 @@ class OurSystem(SavedSystem):
         seen, heard, class_maps = self._look(frames, waveforms, self.size)
         options = self.network.config.stage_two
         area = self.towers.area(seen, heard)
-        audible = heard.logits.softmax(1)
-        audible = audible / audible.amax(1, keepdim=True)
-        score = audible * object_gate(class_maps, area)
+        audible = self.audible(heard)
         if options.answer == "objects":
-            shown = audible * (audible >= options.faint)
-            shapes = object_shapes(class_maps, options.edge, options.sharpness)
-            maps = shapes * shown[:, :, None, None]
-            area = (maps * shown[:, :, None, None]).amax(1)  # squared: where one thing sounds, the second guess is dark
+            score = audible * class_maps.amax((2, 3)).clamp(0, 1)
+            shown = (audible * (audible >= options.faint))[:, :, None, None]
+            maps = self._shapes(class_maps, seen.features) * shown
+            if options.area == "correspondence":
+                area = self._shapes(stretched(area)[:, None], seen.features)[:, 0] * shown.amax(1)
+            else:
+                area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
         else:
+            score = audible * object_gate(class_maps, area)
             maps = (options.sharpness * gate(class_maps, area, options.gate)).softmax(1)
         return Maps(tuple(keys), area.cpu().numpy(), maps.cpu().numpy(), score.cpu().numpy(), self.categories)
+
+    def audible(self, heard: Heard) -> Tensor:
+        """How audible each category is, (B, K) in [0, 1]."""
+        if self.network.config.stage_two.audible == "each":
+            return heard.logits.sigmoid()
+        share = heard.logits.softmax(1)
+        return share / share.amax(1, keepdim=True)
+
+    def _shapes(self, maps: Tensor, features: Tensor) -> Tensor:
+        """The objects in maps (B, K, H, W), smoothed over cells that look alike if so configured."""
+        options = self.network.config.stage_two
+        if options.refine:
+            maps = stretched(refined(stretched(maps), features, options.refine))
+        return object_shapes(maps, options.edge, options.sharpness)
 
     @torch.inference_mode()
     def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
@@ -127,7 +146,7 @@ class OurSystem(SavedSystem):
         features = self.towers.features(stack(frames, self.size).to(device))
         class_maps = self.network.dictionary.class_maps(features)
         if options.answer == "objects":
-            return object_shapes(class_maps, options.edge, options.sharpness).cpu().numpy()
+            return self._shapes(class_maps, features).cpu().numpy()
         return (options.sharpness * class_maps).softmax(1).cpu().numpy()
 
     def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
@@ -135,7 +154,8 @@ class OurSystem(SavedSystem):
         device = self.network.dictionary.keys.device
         different = {id(frame): frame for frame in frames}
         seen = self.towers.see(stack(list(different.values()), size).to(device))
-        heard = self.towers.hear(log_mel(torch.as_tensor(waveforms, dtype=torch.float32).to(device)))
+        sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(device)
+        heard = self.towers.hear(self.towers.spectrogram(sounds))
         class_maps = self.network.dictionary.class_maps(seen.features)
         if len(different) < len(frames):
             place = {of: n for n, of in enumerate(different)}

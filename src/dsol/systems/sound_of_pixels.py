@@ -25,6 +25,7 @@ from dsol.config import Config, SoundOfPixelsOptions
 from dsol.errors import DsolError
 from dsol.maps import Maps
 from dsol.nets.localizer import VisionTower
+from dsol.nets.pooling import pooled
 from dsol.nets.unet import UNet
 from dsol.systems.compared import ComparedNetwork, ComparedSystem, Pairs
 from dsol.training.data import Batch
@@ -101,13 +102,17 @@ class Network(ComparedNetwork):
         both = torch.stack(pairs, dim=1)  # (M, 2): each clip and the one that is mixed in
         parts = log_frequency_magnitudes(waveforms, self.options)[both]
         mixture = log_frequency_magnitudes(waveforms[both].mean(1), self.options)
-        seen = self.look(pictures).amax((2, 3))
+        seen = pooled(self.look_logits(pictures), self.config.fit.pool, 1.0).sigmoid()
         logits = self.mask_logits(seen[both], self.listen(mixture))
         return separation_loss(logits, (parts == parts.amax(1, keepdim=True)).to(logits.dtype), mixture)
 
     def look(self, pictures: Tensor) -> Tensor:
         """v (B, K, H, W) in [0, 1]: where each channel is seen."""
-        return self.look_head(self.towers.features(pictures)).sigmoid()
+        return self.look_logits(pictures).sigmoid()
+
+    def look_logits(self, pictures: Tensor) -> Tensor:
+        """v before its sigmoid."""
+        return self.look_head(self.towers.features(pictures))
 
     def listen(self, magnitude: Tensor) -> Tensor:
         """s (B, K, F, T) of magnitudes (B, F, T)."""

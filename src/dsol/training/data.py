@@ -18,11 +18,13 @@ from torch.utils.data import DataLoader, Dataset
 from dsol.errors import DsolError
 from dsol.image import resize, test_view, to_tensor, training_view
 from dsol.nets.localizer import VisionTower
+from dsol.nets.principal import Principal
 from dsol.progress import track
-from dsol.sound import log_mel
+from dsol.sound import sound_view
 from dsol.store import Store
 
 MARGIN = 256 / 224  # training pictures are resized to this many times the size that is cut out
+MEASURED_ON = 400  # clips whose pictures the principal directions are measured on
 Pick = tuple[int, int]  # row of the store, frame of its clip
 
 
@@ -32,7 +34,7 @@ class Batch:
 
     Attributes:
         pictures: (B, 3, S, S) in [0, 1]; with a frozen backbone its features (B, C, H, W).
-        log_mel: (B, 201, 64) decibels.
+        log_mel: (B, T, 64), what the sound tower hears.
         videos: (B,) number of the video of each clip.
         rows: (B,) row of each clip in the store.
         waveforms: (B, 16000) in [-1, 1], 16 kHz.
@@ -69,7 +71,24 @@ class Picks:
     def shuffled(self, seed: int) -> list[list[Pick]]:
         """All clips once, in random order, with a random frame each; whole batches first, the same number a process."""
         rng = np.random.default_rng(seed)
-        order = rng.permutation(len(self.counts))
+        return self._drawn(rng.permutation(len(self.counts)), rng)
+
+    def alike(self, seed: int, video_passes: int) -> list[list[Pick]]:
+        """As `shuffled`, with photos and videos (clips of one frame and of several) in batches of their own.
+
+        Args:
+            seed: of order and frames.
+            video_passes: how often each clip of a video comes, where there are photos.
+        """
+        rng = np.random.default_rng(seed)
+        photo = np.array(self.counts) == 1
+        if photo.all() or not photo.any():
+            return self.shuffled(seed)
+        kinds = (np.flatnonzero(photo), np.repeat(np.flatnonzero(~photo), video_passes))
+        batches = [batch for kind in kinds for batch in self._drawn(rng.permutation(kind), rng)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _drawn(self, order: np.ndarray, rng: np.random.Generator) -> list[list[Pick]]:
         picks = [(int(i), int(rng.integers(self.counts[i]))) for i in order]
         usable = len(picks) - len(picks) % self.world
         return self._cut(picks[self.rank : usable : self.world])
@@ -92,7 +111,8 @@ class Picks:
     def _cut(self, picks: list[Pick]) -> list[list[Pick]]:
         batches = [picks[i : i + self.batch] for i in range(0, len(picks), self.batch)]
         if len(batches) > 1 and len(batches[-1]) == 1:  # a batch of one has no negatives and no batch statistics
-            batches[-2] += batches.pop()
+            single = batches.pop()
+            batches[-1] = batches[-1] + single
         return batches
 
 
@@ -138,8 +158,9 @@ def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterato
 class DiskFeed:
     """Reads clips from the store each time, with a fresh random view."""
 
-    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int):
-        self.store, self.device, self.workers, self.size = store, device, workers, size
+    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int, vary: bool):
+        self.store, self.towers, self.device, self.workers, self.size = store, towers, device, workers, size
+        self.vary = vary
         self.videos = torch.from_numpy(video_numbers(store))
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
@@ -150,7 +171,9 @@ class DiskFeed:
             generator = None if seed is None else torch.Generator().manual_seed(seed * 100_003 + number)
             sounds = waveforms.to(self.device)
             pictures = self._view(to_tensor(frames.to(self.device)), generator)
-            yield Batch(pictures, log_mel(sounds), self.videos[rows], rows, sounds)
+            if generator is not None and self.vary:
+                sounds = sound_view(sounds, generator)
+            yield Batch(pictures, self.towers.spectrogram(sounds), self.videos[rows], rows, sounds)
 
     def _view(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         if generator is None:
@@ -159,14 +182,15 @@ class DiskFeed:
 
 
 class CachedFeed:
-    """For a frozen vision backbone: features of the frames and log-mels of all sounds, computed once, in memory.
+    """For a frozen vision backbone: features of the frames and spectrograms of all sounds, computed once, in memory.
 
-    Pictures are seen without random crops, since each would have to pass the backbone again. Of a clip's frames
-    `nets.frozen_frames` are kept, evenly spaced; a frame that is not kept is stood in for by the one before it.
+    Pictures are seen without random crops, since each would have to pass the backbone again; where clips are varied,
+    features are mirrored and spectrograms computed anew. Of a clip's frames `nets.frozen_frames` are kept, evenly
+    spaced; a frame that is not kept is stood in for by the one before it.
     """
 
-    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int):
-        self.device = device
+    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int, vary: bool):
+        self.towers, self.device, self.vary = towers, device, vary
         self.videos = torch.from_numpy(video_numbers(store))
         self.counts = np.array([store.frame_count(i) for i in range(len(store))])
         self.kept = np.minimum(self.counts, towers.options.frozen_frames or self.counts)
@@ -181,22 +205,32 @@ class CachedFeed:
             with torch.inference_mode():
                 images = test_view(to_tensor(frames.to(device)), size)
                 features.append(fast.backbone(images).half().cpu())
-                mels.append(log_mel(waveforms[:1]))
+                mels.append(towers.spectrogram(waveforms[:1]))
                 sounds.append(waveforms[:1])
         self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
-        """See `Feed`; the seed has nothing to choose here."""
-        for chosen in picks:
+        """See `Feed`; the seed matters only where clips are varied."""
+        for number, chosen in enumerate(picks):
             rows = torch.tensor([row for row, _ in chosen])
             cells = torch.tensor([self.starts[row] + j * self.kept[row] // self.counts[row] for row, j in chosen])
             pictures, mels, sounds = self.features[cells].float(), self.mels[rows], self.waveforms[rows]
+            if seed is not None and self.vary:
+                generator = torch.Generator().manual_seed(seed * 100_003 + number)
+                sounds = sound_view(sounds, generator)
+                mels = self.towers.spectrogram(sounds)
+                mirrored = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
+                pictures = torch.where(mirrored, pictures.flip(3), pictures)
             on_device = (tensor.to(self.device) for tensor in (pictures, mels))
             yield Batch(*on_device, self.videos[rows], rows, sounds.to(self.device))
 
 
-def open_feed(store: Store, towers: VisionTower, device: torch.device, workers: int, size: int = 0) -> Feed:
+def open_feed(
+    store: Store, towers: VisionTower, device: torch.device, workers: int, size: int = 0, vary: bool = False
+) -> Feed:
     """The feed that fits the towers: cached features for a frozen vision backbone, the store otherwise.
+
+    Measures the towers' principal directions where that is still to be done.
 
     Args:
         store: the clips.
@@ -204,6 +238,26 @@ def open_feed(store: Store, towers: VisionTower, device: torch.device, workers: 
         device: where batches go.
         workers: processes that read clips.
         size: side of the square picture, pixels; 0: the towers' own.
+        vary: vary the sounds of training views, too, and mirror cached features.
     """
     kind = CachedFeed if towers.options.freeze_vision else DiskFeed
-    return kind(store, towers, device, workers, size or towers.options.size)
+    if isinstance(towers.principal, Principal) and not towers.principal.measured:
+        measure_principal(store, towers, device, workers)
+    return kind(store, towers, device, workers, size or towers.options.size, vary)
+
+
+def measure_principal(store: Store, towers: VisionTower, device: torch.device, workers: int) -> None:
+    """Measure the principal directions of a frozen backbone's features on clips spread over the store.
+
+    Raises:
+        DsolError: the backbone learns, so its directions would change.
+    """
+    if not towers.options.freeze_vision:
+        raise DsolError("--nets.principal", "needs a backbone that stays as it is", "add --nets.freeze_vision true")
+    rows = np.unique(np.linspace(0, len(store) - 1, MEASURED_ON).astype(int)).tolist()
+    batches = [[(i, store.frame_count(i) // 2) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
+    fast = towers.for_answers()
+    pictures = track(read(store, batches, workers), "Measuring principal directions", len(batches), "batches")
+    with torch.inference_mode():
+        views = (test_view(to_tensor(frames.to(device)), towers.options.size) for frames, _ in pictures)
+        towers.principal.measure(fast.raw_features(view) for view in views)  # type: ignore[operator]

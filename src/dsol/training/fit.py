@@ -40,7 +40,8 @@ class Fit:
 
     def train(self) -> None:
         """All passes that are still to do, then what the network measures at the end."""
-        feed = open_feed(self.store, self.network.towers, self.fabric.device, self.config.workers)
+        reading = (self.store, self.network.towers, self.fabric.device, self.config.workers)
+        feed = open_feed(*reading, vary=self.options.vary)
         parts = {"network": self.network, "optimizer": self.optimizer}
         done = self.run.take_up("fit", **parts)["done"]
         for epoch in range(done, self.options.epochs):

@@ -22,14 +22,13 @@ def correspondence_loss(matched: Tensor, mismatched: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, targets)
 
 
-def all_pairs_loss(logits: Tensor, videos: Tensor) -> Tensor:
+def all_pairs_loss(best: Tensor, videos: Tensor) -> Tensor:
     """Equation 1 over every pair of a batch; pairs of one video count for nothing, both sides weigh the same.
 
     Args:
-        logits: (B, B, H, W) of sound i with picture j.
+        best: (B, B) logits of sound i with picture j.
         videos: (B,) number of the video of each.
     """
-    best = logits.amax(dim=(2, 3))
     other = videos[:, None] != videos[None]
     positive = F.softplus(-best.diagonal()).mean()
     negative = F.softplus(best)[other].mean() if other.any() else best.new_zeros(())

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageOneOptions
+from dsol.errors import DsolError
+from dsol.nets.pooling import pooled
 from dsol.progress import say
 from dsol.store import Store
 from dsol.systems.ours import Network
@@ -58,10 +60,9 @@ class StageOneLoss(nn.Module):
             return F.cross_entropy(seen.logits, labels) + F.cross_entropy(heard.logits, labels)
         options = self.network.config.stage_one
         if options.negatives == "all":
-            logits = towers.pair_logits(seen, heard)
-            loss = all_pairs_loss(logits, videos)
+            cosine = pooled(towers.pair_cosines(seen, heard), options.pool, options.pool_sharpness)
+            loss = all_pairs_loss(towers.scale * cosine, videos)
             if options.contrast:
-                cosine = logits.amax(dim=(2, 3)) / towers.scale
                 loss = loss + options.contrast * contrastive_loss(cosine, videos[:, None])
             return loss
         if others is not None:
@@ -116,7 +117,13 @@ class StageOne:
         """All passes that are still to do, then the dictionary."""
         passes = schedule(self.options)
         done = self._restore()
-        feed = open_feed(self.store, self.network.towers, self.fabric.device, self.config.workers)
+        feed = open_feed(
+            self.store,
+            self.network.towers,
+            self.fabric.device,
+            self.config.workers,
+            vary=self.options.vary,
+        )
         for number, (epoch, kind, step) in enumerate(passes[done:], start=done):
             start = time.monotonic()
             seed = self.config.seed * 10_007 + number
@@ -157,7 +164,8 @@ class StageOne:
         self, feed: Feed, kind: str, seed: int, label: str
     ) -> Iterator[tuple[Batch, Tensor | None, torch.Generator]]:
         generator = torch.Generator().manual_seed(seed)
-        picks = self.picks.shuffled(seed)
+        o = self.options
+        picks = self.picks.alike(seed, o.video_passes) if o.batches == "alike" else self.picks.shuffled(seed)
         if kind == "localize" and self.options.negatives == "sampled":
             others = [self.picks.other_videos(chosen, self.videos, seed + i) for i, chosen in enumerate(picks)]
             pairs = zip(feed.batches(picks, seed, label), feed.batches(others, seed + 1, ""), strict=True)
@@ -183,7 +191,13 @@ class StageOne:
 
     def _group(self, points: Tensor, seed: int) -> None:
         o = self.options
-        labels = cluster(points, o.clusters, starts=o.cluster_starts, seed=seed)
+        groups = torch.from_numpy(self.videos) if o.cluster_over == "video" else torch.arange(len(points))
+        means = torch.zeros(int(groups.max()) + 1, points.shape[1]).index_add_(0, groups, points.cpu())
+        means /= torch.bincount(groups)[:, None]
+        if len(means) < o.clusters:
+            what = f"has {len(means)} videos to cluster, fewer than {o.clusters} clusters"
+            raise DsolError(self.store.path, what, "give more videos, or --stage_one.cluster_over clip")
+        labels = cluster(means, o.clusters, starts=o.cluster_starts, seed=seed)[groups]
         self.labels = self.fabric.broadcast(labels)
 
     def _cluster(self, feed: Feed, seed: int) -> float | None:
@@ -200,6 +214,9 @@ class StageOne:
         objects, points = self._objects(feed)
         if not self.options.classify_from or self.options.epochs < self.options.classify_from:
             self._group(points, self.config.seed)  # never clustered on the way
+            nmi = nmi_with(self.labels, self.store.column("category"))
+            if nmi is not None:
+                self.run.log(stage="one", step=len(schedule(self.options)), kind="cluster", nmi=nmi)
         self.network.dictionary.learn(objects, points, self.labels.to(objects.device))
         self.run.save_labels(dict(zip(self.store.column("clip"), self.labels.tolist(), strict=True)))
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from dsol.config import StageTwoOptions
 from dsol.errors import DsolError
 from dsol.progress import say
-from dsol.sound import log_mel
+from dsol.sound import sound_view
 from dsol.store import Store
 from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
@@ -41,19 +41,26 @@ class StageTwoLoss(nn.Module):
         self.network = network
 
     def forward(
-        self, pictures: Tensor | None, log_mel: Tensor, teacher: Tensor, pairs: tuple[Tensor, Tensor], warm: bool
+        self,
+        pictures: Tensor | None,
+        log_mel: Tensor,
+        teacher: Tensor,
+        present: Tensor,
+        pairs: tuple[Tensor, Tensor],
+        warm: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Lc, L1 and the cross-entropy of listening for a batch; a part that is switched off is zero.
 
         Args:
             pictures, log_mel: see `Batch`; without pictures the sound tower listens alone.
             teacher: (B, K) logits of p_a.
+            present: (B, K), 1 for each cluster that sounds.
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
             warm: Lc alone and without the gate.
         """
         options, towers = self.network.config.stage_two, self.network.towers
         if pictures is None:
-            listening = F.cross_entropy(towers.hear(log_mel).logits, teacher.softmax(1))
+            listening = self._listening(towers.hear(log_mel).logits, teacher, present)
             return listening * 0, listening * 0, listening
         seen, heard, class_maps = self.network(pictures, log_mel)
         matching = localization = listening = class_maps.sum() * 0
@@ -63,12 +70,17 @@ class StageTwoLoss(nn.Module):
             p_v = seen_share.clamp(min=1e-6).log() if options.similarity == "cosine" else seen_share
             matching = matching_loss(p_v, teacher, options.matching, options.matching_mean)
         if options.listen:
-            listening = F.cross_entropy(heard.logits, teacher.softmax(1))
+            listening = self._listening(heard.logits, teacher, present)
         if options.use_localization and not warm:
             sounds, frames = pairs
             mismatched = towers.logits(seen.take(frames), heard.take(sounds))
             localization = scene_localization_loss(towers.logits(seen, heard), mismatched)
         return matching, localization, listening
+
+    def _listening(self, logits: Tensor, teacher: Tensor, present: Tensor) -> Tensor:
+        if self.network.config.stage_two.audible == "each":
+            return F.binary_cross_entropy_with_logits(logits, present)
+        return F.cross_entropy(logits, teacher.softmax(1))
 
 
 def schedule(options: StageTwoOptions) -> list[str]:
@@ -79,6 +91,8 @@ def schedule(options: StageTwoOptions) -> list[str]:
         ['listen', 'match', 'listen', 'match']
     """
     passes = ["warm-up"] * options.warm_up + ["match"] * options.epochs
+    if not passes:
+        return ["listen"] * options.listen_passes
     return [kind for each in passes for kind in (*["listen"] * options.listen_passes, each)]
 
 
@@ -94,9 +108,7 @@ class StageTwo:
         run: where metrics and resume points go.
     """
 
-    def __init__(
-        self, fabric: Fabric, network: Network, scenes: Store, clips: Store, labels: dict[str, int], run: Run
-    ):
+    def __init__(self, fabric: Fabric, network: Network, scenes: Store, clips: Store, labels: dict[str, int], run: Run):
         self.fabric, self.network, self.scenes, self.run = fabric, network, scenes, run
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
@@ -106,9 +118,11 @@ class StageTwo:
         if o.teacher == "sources":
             sources = Sources(scenes, labels, self.config.stage_one.clusters)
             self.teacher = sources.teacher(range(len(scenes))).to(fabric.device)
-            self.remix = Remix(sources, clips) if o.remix else None
+            self.present = sources.present(range(len(scenes))).to(fabric.device)
+            self.remix = Remix(sources, clips, o.remix_fewest) if o.remix else None
         else:
             self.teacher = heard_in_mixtures(network.towers, scenes, o.batch, fabric.device, self.config.workers)
+            self.present = self.teacher.softmax(1)
         if o.listen_passes and self.remix is None:
             what = "needs scenes that are mixed anew"
             raise DsolError("--stage_two.listen_passes", what, "add --stage_two.teacher sources --stage_two.remix true")
@@ -121,13 +135,16 @@ class StageTwo:
         passes = schedule(self.options)
         parts = {"network": self.network, "optimizer": self.optimizer}
         done = self.run.take_up("stage_two", **parts)["done"]
-        feed = open_feed(self.scenes, self.network.towers, self.fabric.device, self.config.workers, self.options.size)
+        looks = any(kind != "listen" for kind in passes[done:])
+        reading = (self.scenes, self.network.towers, self.fabric.device, self.config.workers, self.options.size)
+        feed = open_feed(*reading) if looks else None
         for number, kind in enumerate(passes[done:], start=done):
             start = time.monotonic()
             label = f"Stage two, pass {number + 1} of {len(passes)}, {kind}"
             seed = self.config.seed * 20_011 + number
             self._set_learning_rate(number / len(passes))
-            one_pass = self._listen(seed) if kind == "listen" else self._one_pass(feed, kind == "warm-up", seed, label)
+            listens = feed is None or kind == "listen"
+            one_pass = self._listen(seed) if listens else self._one_pass(feed, kind == "warm-up", seed, label)
             losses = dict(zip(LOSSES, one_pass, strict=True))
             told = {name: losses[name] for name in LOSSES if self._is_told(name, kind)}
             seconds = round(time.monotonic() - start, 2)
@@ -154,18 +171,19 @@ class StageTwo:
             for batch in feed.batches(self.picks.shuffled(seed), view, label):
                 pairs = other_video(batch.videos, generator)
                 if self.remix is None:
-                    sound, teacher = batch.log_mel, self.teacher[batch.rows.to(self.teacher.device)]
+                    rows = batch.rows.to(self.teacher.device)
+                    heard = batch.log_mel, self.teacher[rows], self.present[rows]
                 else:
-                    sound, teacher = self._mixed_anew(batch.rows.tolist(), seed)
-                yield self.loss(batch.pictures, sound, teacher, pairs, warm), len(batch.rows)
+                    heard = self._mixed_anew(batch.rows.tolist(), seed)
+                yield self.loss(batch.pictures, *heard, pairs, warm), len(batch.rows)
 
         return self._descend(losses(), self.options.weight, self.options.listen)
 
     def _listen(self, seed: int) -> list[float]:
         def losses() -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]]:
             for picks in self.picks.shuffled(seed):
-                sound, teacher = self._mixed_anew([row for row, _ in picks], seed)
-                yield self.loss(None, sound, teacher, NO_PAIRS, False), len(picks)
+                heard = self._mixed_anew([row for row, _ in picks], seed)
+                yield self.loss(None, *heard, NO_PAIRS, False), len(picks)
 
         return self._descend(losses(), 0, 1)
 
@@ -184,8 +202,11 @@ class StageTwo:
             count += size
         return self.fabric.all_reduce(torch.from_numpy(sums / max(count, 1)), reduce_op="mean").tolist()
 
-    def _mixed_anew(self, rows: list[int], seed: int) -> tuple[Tensor, Tensor]:
-        """Log-mel (B, 201, 64) and logits of p_a (B, K) of scenes whose sound is mixed anew."""
+    def _mixed_anew(self, rows: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-mel (B, T, 64), logits of p_a and what sounds (B, K both) of scenes whose sound is mixed anew."""
         assert self.remix is not None
-        waveforms, teacher = self.remix(rows, np.random.default_rng([seed, *rows]))
-        return log_mel(waveforms.to(self.fabric.device)), teacher.to(self.fabric.device)
+        waveforms, teacher, present = self.remix(rows, np.random.default_rng([seed, *rows]))
+        if self.config.stage_one.vary:
+            waveforms = sound_view(waveforms, torch.Generator().manual_seed(seed * 100_003 + rows[0]))
+        device = self.fabric.device
+        return self.network.towers.spectrogram(waveforms.to(device)), teacher.to(device), present.to(device)

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError
 from dsol.nets.localizer import TwoTower
 from dsol.progress import track
-from dsol.sound import log_mel, mix
+from dsol.sound import mix
 from dsol.store import Store
 from dsol.training.data import Picks, read
 
@@ -28,7 +29,7 @@ def heard_in_mixtures(towers: TwoTower, scenes: Store, batch: int, device: torch
     towers = towers.to(device).eval()
     batches = Picks(scenes, batch).in_order()
     sounds = track(read(scenes, batches, workers), "Listening to scenes", len(batches))
-    return torch.cat([towers.hear(log_mel(waveforms.to(device))).logits for _, waveforms in sounds])
+    return torch.cat([towers.hear(towers.spectrogram(waveforms.to(device))).logits for _, waveforms in sounds])
 
 
 def shares(sounding: Sequence[Sequence[int]], clusters: int) -> Tensor:
@@ -77,32 +78,53 @@ class Sources:
             rows: B scenes.
             sounds: which sources of each sound; as composed where None.
         """
+        return shares(self._named(rows, sounds), self.clusters)
+
+    def present(self, rows: Sequence[int], sounds: Sequence[Sequence[bool]] | None = None) -> Tensor:
+        """1 for each cluster that sounds in some scenes, (B, K); for the arguments see `teacher`."""
+        found = torch.zeros(len(rows), self.clusters)
+        for i, clusters in enumerate(self._named(rows, sounds)):
+            found[i, clusters] = 1
+        return found
+
+    def _named(self, rows: Sequence[int], sounds: Sequence[Sequence[bool]] | None) -> list[list[int]]:
         sounds = [self.sounds[i] for i in rows] if sounds is None else sounds
-        named = [
+        return [
             [self.labels[clip] for clip, on in zip(self.clips[i], each, strict=True) if on]
             for i, each in zip(rows, sounds, strict=True)
         ]
-        return shares(named, self.clusters)
 
 
 class Remix:
-    """New sound for composed scenes: which of its sources sound is drawn again, as many as before, with new jitter.
+    """New sound for composed scenes: which of its sources sound is drawn again, with new jitter.
 
     Args:
         sources: of the scenes.
         clips: the store that they lie in.
+        fewest: sources that sound, at least; as many as before where None. Without any, noise is heard.
     """
 
-    def __init__(self, sources: Sources, clips: Store):
-        self.sources, self.clips = sources, clips
+    def __init__(self, sources: Sources, clips: Store, fewest: int | None = None):
+        self.sources, self.clips, self.fewest = sources, clips, fewest
 
-    def __call__(self, rows: Sequence[int], random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Waveforms (B, 16000) and logits of p_a (B, K) of some scenes."""
+    def __call__(self, rows: Sequence[int], random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Waveforms (B, 16000), logits of p_a (B, K), and 1 for each cluster that sounds (B, K), of some scenes."""
         drawn, waveforms = [], []
         for i in rows:
             clips, count = self.sources.clips[i], sum(self.sources.sounds[i])
+            if self.fewest is not None:
+                count = int(random.integers(min(self.fewest, count), count, endpoint=True))
             on = set(random.choice(len(clips), count, replace=False).tolist())
             parts = [self.clips.waveform(self.clips.index(clips[j])) for j in sorted(on)]  # type: ignore[arg-type]
-            waveforms.append(mix(np.stack(parts), random))
+            waveforms.append(mix(np.stack(parts or [noise(random)]), random))
             drawn.append([j in on for j in range(len(clips))])
-        return torch.from_numpy(np.stack(waveforms)), self.sources.teacher(rows, drawn)
+        sounds = torch.from_numpy(np.stack(waveforms))
+        return sounds, self.sources.teacher(rows, drawn), self.sources.present(rows, drawn)
+
+
+def noise(random: np.random.Generator) -> np.ndarray:
+    """A second of noise whose spectrum falls by 0 to 12 dB an octave: (16000,) float32."""
+    spectrum = np.fft.rfft(random.standard_normal(SAMPLE_RATE))
+    spectrum /= np.maximum(1, np.arange(len(spectrum))) ** random.uniform(0, 2)
+    waveform = np.fft.irfft(spectrum, SAMPLE_RATE)
+    return (0.1 * waveform / waveform.std()).astype(np.float32)

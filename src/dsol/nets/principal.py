@@ -1,0 +1,58 @@
+"""The strongest directions of a frozen backbone's features: fewer channels to keep in memory and to learn on.
+
+features (B, C, H, W) of training pictures ─ covariance over all cells ─▶ its P strongest directions
+                            features (B, C, H, W) ─ minus mean, projected, scaled ─▶ (B, P, H, W)
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Principal(nn.Module):
+    """A fixed projection, measured on pictures without labels.
+
+    Args:
+        channels: C of the backbone.
+        size: P, directions that are kept.
+
+    Example:
+        >>> principal = Principal(8, 3)
+        >>> principal.measure([torch.randn(4, 8, 5, 5)])
+        >>> principal(torch.randn(2, 8, 5, 5)).shape
+        torch.Size([2, 3, 5, 5])
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(size, channels))
+        self.register_buffer("bias", torch.zeros(size))
+
+    @property
+    def measured(self) -> bool:
+        """Whether the directions are known."""
+        return bool(self.weight.any())
+
+    @torch.no_grad()
+    def measure(self, batches: Iterable[Tensor]) -> None:
+        """Find the directions from features (B, C, H, W); what they say has a mean square of one together."""
+        channels = self.weight.shape[1]
+        count, total, products = 0, torch.zeros(channels).double(), torch.zeros(channels, channels).double()
+        for features in batches:
+            cells = features.float().cpu().permute(0, 2, 3, 1).reshape(-1, channels)
+            count += len(cells)
+            total += cells.sum(0).double()
+            products += (cells.T @ cells).double()
+        mean = total / count
+        strength, directions = torch.linalg.eigh(products / count - torch.outer(mean, mean))
+        kept = directions[:, -len(self.weight) :].flip(1) / strength[-len(self.weight) :].mean().clamp(min=1e-12).sqrt()
+        self.weight.copy_(kept.T)
+        self.bias.copy_(-(mean @ kept))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.conv2d(features, self.weight[:, :, None, None], self.bias)
