@@ -38,7 +38,9 @@ def make(video: str, body) -> tuple[list[dict], dict]:
         facts = {"video": video, "second": second, "category": category, "split": split,
                  "times_s": [second + j / 4 for j in range(4)]}  # fmt: skip
         sound = 0.3 * np.sin(2 * np.pi * HZ[category] * times)
-        rows.append(body.add_clip(facts, [frame_of(category)] * 4, sound * (video[-5] != "s")))
+        shown = 1 if video[-5] == "p" else 4
+        facts["times_s"] = facts["times_s"][:shown]
+        rows.append(body.add_clip(facts, [frame_of(category)] * shown, sound * (video[-5] != "s")))
     return rows, {}
 
 
@@ -106,6 +108,19 @@ def test_each_box_lies_on_its_mark_and_says_whether_it_sounds(scenes, solo):
             assert box.category == solo.rows[solo.index(clip)].category
             assert box.xywh == pytest.approx((k % 2 / 2 + 0.125, k // 2 / 2 + 0.25, 0.125, 0.125))
             assert box.sounding == row.source_sounds[k]
+
+
+def test_videos_are_drawn_more_often_than_photos_where_so_weighted(tmp_path):
+    videos = [f"train/{category}/{k}.mp4" for category in CATEGORIES for k in ("0", "1p", "2p", "3p", "4p")]
+    solo = make_solo(tmp_path / "solo", videos, [])
+
+    def share(**weight) -> float:
+        scenes = compose(solo, tmp_path / str(weight), scenes=40, tile=TILE, **weight)
+        sources = [clip for row in scenes.rows for clip in row.sources]
+        return sum("p.mp4" not in clip for clip in sources) / len(sources)
+
+    assert 0.1 < share() < 0.3  # one video for four photos
+    assert 0.7 < share(video_weight=16) < 0.9
 
 
 def white_share(picture: np.ndarray, xywh, scale: float) -> float:

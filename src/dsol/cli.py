@@ -375,7 +375,7 @@ def _show(result: Any, json_file: Path | None) -> None:
 def localize(parser, words: Words) -> Work:
     """Find the sounding objects of videos: annotated mp4, timeline, JSON and COCO boxes."""
     parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
-    parser.add_argument("--model", type=Path, required=True, help="model file or run folder")
+    parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
 

@@ -118,6 +118,8 @@ class StageTwoOptions:
     that shows each clip of a 2×2 scene as large as stage one saw it."""
     scenes: int = 2000
     """Scenes composed from the training clips and their pseudo-labels where none are given."""
+    video_weight: int = 1
+    """How much more often a video is taken for a scene than a photo, where there are both."""
     objects: int = 4
     """Objects in a composed scene."""
     sounding: int = 2

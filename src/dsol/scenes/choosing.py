@@ -45,6 +45,7 @@ class Sources:
         labels: clip key -> label, in place of the store's categories; clips that it leaves out are not used.
         split: use this split only; without it each scene keeps to one split.
         boxed: use annotated frames only.
+        video_weight: how much more often a video is chosen than a photo.
 
     Raises:
         DsolError: no labels, or fewer than `objects` of them.
@@ -61,8 +62,9 @@ class Sources:
         labels: Mapping[str, str] | None = None,
         split: str | None = None,
         boxed: bool = False,
+        video_weight: int = 1,
     ):
-        self.store, self.objects, self.boxed = store, objects, boxed
+        self.store, self.objects, self.boxed, self.video_weight = store, objects, boxed, video_weight
         self.boxes = annotated_frames(store)
         pools = self._pools(
             [labels.get(c) for c in store.column("clip")] if labels is not None else store.column("category")
@@ -123,12 +125,19 @@ class Sources:
             for label in (labels[k] for k in random.permutation(len(labels))):
                 videos = sorted(pool[label].keys() - used)
                 if videos:
-                    video = videos[int(random.integers(len(videos)))]
+                    video = videos[self._draw(pool[label], videos, random)]
                     used.add(video)
                     picks.append((label, pool[label][video][int(random.integers(len(pool[label][video])))]))
                 if len(picks) == self.objects:
                     return picks
         raise DsolError(self.store.path, f"has no {self.objects} different videos for as many labels", "add videos")
+
+    def _draw(self, found: dict[str, list[tuple[int, int]]], videos: list[str], random: np.random.Generator) -> int:
+        if self.video_weight == 1:
+            return int(random.integers(len(videos)))
+        photos = [self.store.frame_count(found[video][0][0]) == 1 for video in videos]
+        weights = np.where(photos, 1, self.video_weight)
+        return int(random.choice(len(videos), p=weights / weights.sum()))
 
     def boxes_of(self, choice: Choice) -> list[tuple[Box, ...]] | None:
         """The annotations of each source; None unless all are annotated."""

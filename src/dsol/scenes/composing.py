@@ -36,6 +36,7 @@ def compose(
     split: str | None = None,
     boxed: bool = False,
     tile: int = 224,
+    video_weight: int = 1,
 ) -> Store:
     """Make scenes of several objects of which some sound, as MUSIC-Synthetic was made.
 
@@ -55,6 +56,7 @@ def compose(
         split: use this split's clips only.
         boxed: use annotated frames only, so that every scene is annotated.
         tile: pixels, the side of a source's place; four make a picture of twice this side.
+        video_weight: how much more often a video is drawn than a photo, where a category has both.
 
     Returns:
         A store with one clip a scene: video "scene/000123", second 0, one frame, `sounding` (labels),
@@ -67,7 +69,7 @@ def compose(
         >>> compose(Store.open("solo"), "scenes", scenes=100).row(0).sounding
         ('cello', 'flute')
     """
-    _check(scenes, objects, sounding, layout, seed, tile)
+    _check(scenes, objects, sounding, layout, seed, tile, video_weight)
     made = {
         "by": "compose",
         "store": store.fingerprint,
@@ -80,11 +82,12 @@ def compose(
         "split": split,
         "boxed": boxed,
         "tile": tile,
+        **({} if video_weight == 1 else {"video_weight": video_weight}),
     }
     there = finished(out, made)
     if there is not None:
         return there
-    make = SceneMaker(Sources(store, objects, labels, split, boxed), sounding, layout, seed, tile)
+    make = SceneMaker(Sources(store, objects, labels, split, boxed, video_weight), sounding, layout, seed, tile)
     starts = range(0, scenes, SCENES_A_PART)
     parts = [Part(f"{s:07d}-{_digest(made)}", (s, min(s + SCENES_A_PART, scenes))) for s in starts]
     composed = build(out, made, parts, make, make.finish, "Composing", "parts", workers=1)
@@ -92,7 +95,7 @@ def compose(
     return composed
 
 
-def _check(scenes: int, objects: int, sounding: int, layout: str, seed: int, tile: int) -> None:
+def _check(scenes: int, objects: int, sounding: int, layout: str, seed: int, tile: int, video_weight: int) -> None:
     if layout not in LAYOUTS:
         raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")
     for name, value, least, most in [
@@ -101,6 +104,7 @@ def _check(scenes: int, objects: int, sounding: int, layout: str, seed: int, til
         ("sounding", sounding, 0, objects),
         ("seed", seed, 0, 2**32 - 1),
         ("tile", tile, SMALLEST, LARGEST),
+        ("video_weight", video_weight, 1, 10**6),
     ]:
         if not least <= value <= most:
             raise DsolError(f"--{name}", f"{value} is not possible here", f"choose {least} to {most}")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dsol.errors import DsolError
 
 VERSION = 1
+SHIPPED = Path(__file__).parents[1] / "models"  # NAME.safetensors each, with a card NAME.md beside it
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ class SavedSystem:
         save_model(path, self.network.state_dict(), self.card)
 
 
+def halve(path: str | Path, target: str | Path) -> None:
+    """Write a model file again with half the bytes: its tensors in half precision, for shipping."""
+    tensors = {name: t.half() if t.is_floating_point() else t for name, t in load_tensors(path).items()}
+    save_model(target, tensors, load_card(path))
+
+
 def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) -> None:
     """Write a model file, whole or not at all.
 
@@ -106,20 +113,24 @@ def load_card(path: str | Path) -> ModelCard:
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a model file."""
+    """The tensors of a model file; those kept in half precision, as in shipped models, come in single precision."""
     from safetensors.torch import load_file
 
-    return load_file(path)
+    return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
 
 
 def find_model(path: str | Path) -> Path:
-    """The model file of a run folder, or the file itself.
+    """The model file of a run folder, the file itself, or a shipped model by its name ("small").
 
     Raises:
         DsolError: there is none.
     """
     path = Path(path)
     file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        raise DsolError(path, "is no model file and no run folder", "give a model.safetensors, or train one")
-    return file
+    if file.is_file():
+        return file
+    shipped = SHIPPED / f"{path}.safetensors"
+    if shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors")))
+    raise DsolError(path, "is no model file, run folder or shipped model", f"give a model.safetensors, or {known}")

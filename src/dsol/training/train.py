@@ -164,7 +164,8 @@ def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config:
     labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
     target = run.path / "scenes"
     if fabric.is_global_zero:
-        compose(clips, target, scenes=o.scenes, objects=o.objects, sounding=o.sounding, seed=config.seed, labels=labels)
+        drawn = {"objects": o.objects, "sounding": o.sounding, "video_weight": o.video_weight}
+        compose(clips, target, scenes=o.scenes, seed=config.seed, labels=labels, **drawn)
     fabric.barrier()
     return Store.open(target)
 

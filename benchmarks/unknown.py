@@ -1,0 +1,100 @@
+"""Does a model stay dark when nothing that it knows sounds?
+
+    DSOL_DATA=... python benchmarks/unknown.py MODEL STORE
+
+Shows the annotated frames of a store with their own sound and with sounds that nothing in them makes: silence, noise,
+the sound of another category's clip, and sounds outside the vocabulary ($DSOL_DATA/videos: drums, engines, dogs, babies
+and tools; those with a known instrument are left out). A frame's score is that of its most certain category. For
+each kind of sound: how well the score tells the frame's own sound from it (AUROC, 95 % interval over the videos whose
+pictures are shown) and the share of frames in which anything passes the model's threshold.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from dsol.clip import SAMPLE_RATE
+from dsol.evaluation.evaluate import annotated_frames, swapped_places
+from dsol.media import find_videos, read_seconds
+from dsol.progress import say
+from dsol.sound import is_silent
+from dsol.store import Store
+from dsol.systems import load_system
+from dsol.training.teachers import noise
+
+KNOWN = ("guitar", "pipa")  # in the names of videos that hold an instrument of the vocabulary, or one like it
+DRAWS = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="model file or run folder")
+    parser.add_argument("store", type=Path, help="store with boxes; its split test where it has splits")
+    parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
+    args = parser.parse_args()
+    if "DSOL_DATA" not in os.environ:
+        sys.exit("set DSOL_DATA to the folder that holds videos")
+    clips, system = Store.open(args.store), load_system(args.model, args.size, sources=1)
+    boxes, places = annotated_frames(clips)
+    rng = np.random.default_rng(0)
+    strange = unknown_sounds(Path(os.environ["DSOL_DATA"]) / "videos")
+    sounds = {
+        "its own": np.stack([clips.waveform(row) for row, _ in places]),
+        "silence": np.zeros((len(places), SAMPLE_RATE), np.float32),
+        "noise": np.stack([noise(rng) for _ in places]),
+        "another category": np.stack([clips.waveform(row) for row, _ in swapped_places(boxes, places)]),
+        "outside the vocabulary": strange[rng.integers(0, len(strange), len(places))],
+    }
+    frames = [clips.frame(*place) for place in places]
+    videos = [frame.video for frame in boxes]
+    own = certainty(system, frames, sounds.pop("its own"))
+    threshold = system.threshold  # type: ignore[attr-defined]
+    print(f"{len(frames)} frames of {len(set(videos))} videos, threshold {threshold:.3f}; its own sound: "
+          f"something passes in {100 * np.mean(own >= threshold):.1f} %")  # fmt: skip
+    for name, waveforms in sounds.items():
+        other = certainty(system, frames, waveforms)
+        low, high = interval(own, other, videos)
+        print(f"{name:<24} AUROC {100 * auroc(own, other):5.1f} [{100 * low:.1f}, {100 * high:.1f}]   "
+              f"something passes in {100 * np.mean(other >= threshold):5.1f} %")  # fmt: skip
+
+
+def unknown_sounds(folder: Path) -> np.ndarray:
+    """(N, 16000) the seconds of the videos without a known instrument that are not silent."""
+    found = []
+    for path in find_videos(folder):
+        if not any(word in path.name for word in KNOWN):
+            found += [second.waveform for second in read_seconds(path, size=(8, 8))]
+    sounds = np.stack(found)
+    say(f"{len(sounds)} seconds of sound outside the vocabulary")
+    return sounds[~is_silent(sounds)]
+
+
+def certainty(system, frames: list[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+    """The score (N,) of each frame's most certain category; 0 in silence, as `dsol localize` has it."""
+    scores = []
+    for start in range(0, len(frames), 16):
+        part = slice(start, start + 16)
+        scores.append(system.answer(frames[part], waveforms[part], [""] * len(frames[part])).score.max(1))
+    return np.where(is_silent(waveforms), 0, np.concatenate(scores))
+
+
+def auroc(own: np.ndarray, other: np.ndarray) -> float:
+    return float(roc_auc_score(np.repeat([1, 0], [len(own), len(other)]), np.concatenate([own, other])))
+
+
+def interval(own: np.ndarray, other: np.ndarray, videos: list[str]) -> tuple[float, float]:
+    """95 % over draws of videos."""
+    names, of = np.unique(videos, return_inverse=True)
+    rng, found = np.random.default_rng(0), []
+    for _ in range(DRAWS):
+        rows = np.concatenate([np.flatnonzero(of == v) for v in rng.integers(0, len(names), len(names))])
+        found.append(auroc(own[rows], other[rows]))
+    return float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))
+
+
+if __name__ == "__main__":
+    main()
