@@ -148,7 +148,7 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("store", type=Path, help="store of single-source clips")
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--scenes", type=Path, default=None, help="store of scenes; composed where not given")
-    parser.add_argument("--recipe", default="paper", help="paper, quick, tiny, a system's own or a YAML file: defaults")
+    parser.add_argument("--recipe", default="paper", help="paper, best, quick, tiny, a system's own or a YAML file")
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     recipe = _recipe_in(words)

@@ -95,6 +95,8 @@ class StageOneOptions:
     printed."""
     cluster_over: Literal["clip", "video"] = "clip"
     """K-means sees each clip, or the mean of the clips of each video: one video shows one object."""
+    cluster_balanced: bool = False
+    """Photos together weigh as much as videos together, in K-means and in the dictionary, however many there are."""
     cluster_starts: int = 10
     """Random starts of K-means; the best is kept."""
     classify_from: int = 2

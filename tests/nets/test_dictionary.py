@@ -127,3 +127,12 @@ def test_a_map_is_stretched_over_its_own_range_and_a_flat_one_is_dark():
 def test_a_mask_of_range_does_not_depend_on_brightness(rng):
     area = torch.rand(3, 5, 5, generator=rng)
     assert torch.equal(object_mask(area, 0.5, False, True), object_mask(0.1 + 0.01 * area, 0.5, False, True))
+
+
+def test_a_dictionary_learned_with_weights_is_one_of_repeated_clips():
+    objects, labels = torch.tensor([[1.0, 0.0], [4.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 0, 1])
+    weighted, repeated = (ObjectDictionary(2, 2, StageTwoOptions()) for _ in range(2))
+    weighted.learn(objects, objects, labels, torch.tensor([2.0, 1.0, 1.0]))
+    repeated.learn(objects[[0, 0, 1, 2]], objects[[0, 0, 1, 2]], labels[[0, 0, 1, 2]])
+    for name in ("keys", "centres", "mean"):
+        assert torch.allclose(getattr(weighted, name), getattr(repeated, name))

@@ -18,6 +18,7 @@ from dsol.systems import load_system
 from dsol.systems.model_file import load_card, load_tensors
 from dsol.training.checkpoints import Run
 from dsol.training.data import Picks
+from dsol.training.stage_one import kind_weights
 from dsol.training.train import train, training_clips
 
 
@@ -232,3 +233,10 @@ class Counted(list):
 
     def frame_count(self, i: int) -> int:
         return self[i]
+
+
+def test_photos_together_weigh_as_much_as_videos():
+    weights = kind_weights(Counted([1] * 9 + [4] * 3))
+    assert weights[:9].sum() == pytest.approx(weights[9:].sum().item())
+    assert weights.mean() == pytest.approx(1)
+    assert kind_weights(Counted([4] * 3)) is None

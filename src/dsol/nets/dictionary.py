@@ -134,6 +134,11 @@ def object_shapes(class_maps: Tensor, edge: float, sharpness: float) -> Tensor:
     return (sharpness * (class_maps / peak - edge)).sigmoid()
 
 
+def mean_of(values: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean (C,) of values (N, C), each counting by its weight (N,)."""
+    return values.mean(0) if weights is None else (values * weights[:, None]).sum(0) / weights.sum()
+
+
 class ObjectDictionary(nn.Module):
     """K keys of C channels, learned by clustering in stage one; the affine map on top is learned in stage two.
 
@@ -168,19 +173,21 @@ class ObjectDictionary(nn.Module):
         self.bias = nn.Parameter(torch.tensor(0.0))
 
     @torch.no_grad()
-    def learn(self, objects: Tensor, points: Tensor, labels: Tensor) -> None:
+    def learn(self, objects: Tensor, points: Tensor, labels: Tensor, weights: Tensor | None = None) -> None:
         """Fill the dictionary.
 
         Args:
             objects: o, (N, C), not normalised: their means are the keys.
             points: (N, C + D'), what K-means saw, from `place`.
             labels: (N,) clusters, 0 … K−1.
+            weights: (N,) how much each counts; all alike where None.
         """
         for k in range(len(self.keys)):
             members = labels == k
             if members.any():
-                self.keys[k], self.centres[k] = objects[members].mean(0), points[members].mean(0)
-        self.mean.copy_(objects.mean(0))
+                mine = None if weights is None else weights[members]
+                self.keys[k], self.centres[k] = mean_of(objects[members], mine), mean_of(points[members], mine)
+        self.mean.copy_(mean_of(objects, weights))
 
     def place(self, points: Tensor) -> Tensor:
         """Points (N, C + D') from the origin, the picture's part at length 1 and the sound's at its weight."""

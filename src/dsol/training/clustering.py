@@ -5,12 +5,13 @@ import torch
 from torch import Tensor
 
 
-def cluster(points: Tensor, clusters: int, *, starts: int, seed: int) -> Tensor:
+def cluster(points: Tensor, clusters: int, *, starts: int, seed: int, weights: Tensor | None = None) -> Tensor:
     """Pseudo-labels of N objects.
 
     Args:
         points: (N, C) of length 1.
         clusters: K.
+        weights: (N,) how much each counts; all alike where None.
         starts: random starts of K-means.
         seed: of the starts.
 
@@ -19,7 +20,9 @@ def cluster(points: Tensor, clusters: int, *, starts: int, seed: int) -> Tensor:
     """
     from sklearn.cluster import KMeans
 
-    means = KMeans(clusters, n_init=starts, random_state=seed).fit(points.double().cpu().numpy())
+    means = KMeans(clusters, n_init=starts, random_state=seed).fit(
+        points.double().cpu().numpy(), sample_weight=None if weights is None else weights.double().numpy()
+    )
     return torch.from_numpy(means.labels_.astype(np.int64))
 
 

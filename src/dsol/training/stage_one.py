@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from dsol.config import StageOneOptions
 from dsol.errors import DsolError
+from dsol.nets.dictionary import mean_of
 from dsol.nets.pooling import pooled
 from dsol.progress import say
 from dsol.store import Store
@@ -88,6 +89,14 @@ def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
     return passes
 
 
+def kind_weights(store: Store) -> Tensor | None:
+    """(N,) how much each clip counts so that photos together weigh as much as videos; None where one kind is missing."""
+    photo = torch.tensor([store.frame_count(i) == 1 for i in range(len(store))])
+    if photo.all() or not photo.any():
+        return None
+    return torch.where(photo, len(photo) / (2 * photo.sum()), len(photo) / (2 * (~photo).sum()))
+
+
 class StageOne:
     """Stage one of one run.
 
@@ -104,6 +113,7 @@ class StageOne:
         self.picks = Picks(store, self.options.batch, fabric.global_rank, fabric.world_size)
         self.videos = video_numbers(store)
         self.labels = torch.zeros(len(store), dtype=torch.long)
+        self.weights = kind_weights(store) if self.options.cluster_balanced else None
         heads = [*network.towers.vision_classes.parameters(), *network.towers.sound_classes.parameters()]
         inside = {id(p) for p in heads}
         body = [p for p in network.towers.parameters() if p.requires_grad and id(p) not in inside]
@@ -186,7 +196,7 @@ class StageOne:
             found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
         objects, points = (self.fabric.all_reduce(part.to(self.fabric.device), reduce_op="sum") for part in found)
         if self.options.cluster_on == "peak" or self.options.cluster_sound:
-            dictionary.origin.copy_(points.mean(0))
+            dictionary.origin.copy_(mean_of(points, self._weights_on(points.device)))
         return objects, dictionary.place(points)
 
     def _group(self, points: Tensor, seed: int) -> None:
@@ -197,14 +207,17 @@ class StageOne:
         if len(means) < o.clusters:
             what = f"has {len(means)} videos to cluster, fewer than {o.clusters} clusters"
             raise DsolError(self.store.path, what, "give more videos, or --stage_one.cluster_over clip")
-        labels = cluster(means, o.clusters, starts=o.cluster_starts, seed=seed)[groups]
+        weights = None
+        if self.weights is not None:
+            weights = torch.zeros(len(means)).index_add_(0, groups, self.weights)
+        labels = cluster(means, o.clusters, starts=o.cluster_starts, seed=seed, weights=weights)[groups]
         self.labels = self.fabric.broadcast(labels)
 
     def _cluster(self, feed: Feed, seed: int) -> float | None:
         """New pseudo-labels, dictionary and class heads; NMI with the categories where they are known."""
         objects, points = self._objects(feed)
         self._group(points, seed)
-        self.network.dictionary.learn(objects, points, self.labels.to(objects.device))
+        self._learn(objects, points)
         self.network.towers.fresh_class_heads(torch.Generator().manual_seed(seed))
         self.head_optimizer = self._fresh_head_optimizer()
         return nmi_with(self.labels, self.store.column("category"))
@@ -217,8 +230,15 @@ class StageOne:
             nmi = nmi_with(self.labels, self.store.column("category"))
             if nmi is not None:
                 self.run.log(stage="one", step=len(schedule(self.options)), kind="cluster", nmi=nmi)
-        self.network.dictionary.learn(objects, points, self.labels.to(objects.device))
+        self._learn(objects, points)
         self.run.save_labels(dict(zip(self.store.column("clip"), self.labels.tolist(), strict=True)))
+
+    def _learn(self, objects: Tensor, points: Tensor) -> None:
+        weights = self._weights_on(objects.device)
+        self.network.dictionary.learn(objects, points, self.labels.to(objects.device), weights)
+
+    def _weights_on(self, device: torch.device) -> Tensor | None:
+        return None if self.weights is None else self.weights.to(device)
 
     def _fresh_head_optimizer(self) -> torch.optim.Optimizer:
         optimizer = torch.optim.Adam(self.heads, self.options.classify_learning_rate)
