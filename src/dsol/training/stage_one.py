@@ -90,7 +90,7 @@ def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
 
 
 def kind_weights(store: Store) -> Tensor | None:
-    """(N,) how much each clip counts so that photos together weigh as much as videos; None where one kind is missing."""
+    """(N,) how much each clip counts, photos together as much as videos; None where one kind is missing."""
     photo = torch.tensor([store.frame_count(i) == 1 for i in range(len(store))])
     if photo.all() or not photo.any():
         return None
