@@ -166,7 +166,7 @@ def test_every_protocol_and_format_can_be_chosen():
         (["prepare", ".", "b", "--layout", "attic"], "choose one of audioset, folders, music"),
         (["prepare", ".", "b", "--layout", "music:trio"], "choose one of music:solo, music:duet"),
         (["prepare", ".", "b", "--layout", "audioset"], "has none of unbalanced_train_segments.csv"),
-        (["localize", "a.mp4"], "model"),
+        (["localize", "a.mp4"], "a.mp4: is not a file"),
         (["score", "a", "b", "--protocol", "cake"], "cake"),
         (["train", "a", "b", "--stage", "three"], "three"),
         (["train", "a", "b", "--recipe", "cake"], "paper, "),
