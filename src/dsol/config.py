@@ -71,8 +71,9 @@ class StageOneOptions:
     pool_sharpness: float = 10.0
     """Factor on the cosine in the soft maximum: 0 would be the mean, infinity the best cell."""
     vary: bool = False
-    """Vary each clip anew in every pass: its sound is moved in time, made louder or softer, with a little noise, and
-    features that a frozen backbone computed once are mirrored. (A backbone that learns gets varied pictures anyway.)"""
+    """Vary each clip anew in every pass: its sound is moved in time, made louder or softer, with a little noise
+    (mixtures of stage two, too), and features that a frozen backbone computed once are mirrored. (A backbone that
+    learns gets varied pictures anyway.)"""
     batches: Literal["mixed", "alike"] = "mixed"
     """Which clips share a batch: any, or photos with photos and videos with videos, so that none is told from another
     by its kind."""
