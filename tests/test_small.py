@@ -19,7 +19,7 @@ def test_small_is_at_most_20_megabytes_and_has_a_card():
     assert all(heading in card for heading in ("## Data", "## Licence", "## Figures", "## Build it again"))
 
 
-def test_small_knows_eleven_instruments_by_name_and_loads_in_a_second():
+def test_small_knows_eleven_instruments_by_name_and_loads_quickly():
     start = time.monotonic()
     localizer = Localizer.load("small")
     assert time.monotonic() - start < 5  # one second on an idle machine; tests share theirs
@@ -33,7 +33,7 @@ def test_a_name_that_is_not_shipped_says_what_is():
         Localizer.load("large")
 
 
-def test_half_precision_changes_the_answers_little(trained, tmp_path):
+def test_half_precision_changes_the_weights_little(trained, tmp_path):
     halve(trained / "model.safetensors", tmp_path / "half.safetensors")
     whole, half = load_tensors(trained / "model.safetensors"), load_tensors(tmp_path / "half.safetensors")
     assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * (trained / "model.safetensors").stat().st_size

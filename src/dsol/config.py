@@ -226,9 +226,6 @@ class SoundOfPixelsOptions:
     """Windows in a second of sound."""
     window: int = 1022
     """Samples of the Hann window and the FFT."""
-    bias: float = 0.0
-    """Start of the mask's bias. Where it stays above 0, a cell in which no channel is seen keeps all of the sound, and
-    maps show the background; a short training needs a start below 0."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Network(ComparedNetwork):
         self.look_head = nn.Conv2d(self.towers.channels, o.channels, 3, 1, 1)
         self.unet = UNet(o.channels, o.levels, o.width)
         self.weight = nn.Parameter(torch.ones(o.channels))
-        self.bias = nn.Parameter(torch.tensor(float(o.bias)))
+        self.bias = nn.Parameter(torch.zeros(()))
         self.register_buffer("reach", torch.ones(o.channels))  # mean response of each channel to training clips
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:

@@ -26,7 +26,7 @@ from dsol.store import Store
 from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
 from dsol.training.clustering import cluster, nmi_with
-from dsol.training.data import Batch, Feed, Picks, open_feed, video_numbers
+from dsol.training.data import Batch, Feed, Picks, open_feed, photos, video_numbers
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
 
 
@@ -91,7 +91,7 @@ def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
 
 def kind_weights(store: Store) -> Tensor | None:
     """(N,) how much each clip counts, photos together as much as videos; None where one kind is missing."""
-    photo = torch.tensor([store.frame_count(i) == 1 for i in range(len(store))])
+    photo = torch.from_numpy(photos(store))
     if photo.all() or not photo.any():
         return None
     return torch.where(photo, len(photo) / (2 * photo.sum()), len(photo) / (2 * (~photo).sum()))
