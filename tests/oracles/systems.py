@@ -60,6 +60,14 @@ def soft_k_means(points, count, rounds, sharpness):
     return centres, assigned
 
 
+def without_largest(centres, assigned):
+    """One set: all centres but the one whose points' shares sum to the most, and these shares without its column."""
+    sums = [sum(row[k] for row in assigned) for k in range(len(centres))]
+    largest = sums.index(max(sums))
+    kept = [k for k in range(len(centres)) if k != largest]
+    return [centres[k] for k in kept], [[row[k] for k in kept] for row in assigned]
+
+
 def separation(logits, dominant, magnitude) -> float:
     terms = []
     for m, mixture in enumerate(logits):

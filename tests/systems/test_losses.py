@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dsol.config import SoundOfPixelsOptions
 from dsol.errors import DsolError
 from dsol.systems.attention import attend, margin_loss
-from dsol.systems.dmc import centre_distance, ranking_loss, soft_k_means
+from dsol.systems.dmc import centre_distance, ranking_loss, soft_k_means, without_largest
 from dsol.systems.object_that_sound import logistic_loss
 from dsol.systems.sound_of_pixels import kept_energy, log_frequency_magnitudes, separation_loss
 from dsol.training.fit import mismatched
@@ -74,6 +74,17 @@ def test_soft_k_means_teaches_its_points():
     points = numbers(0, 1, 6, 4).requires_grad_()
     soft_k_means(points, 2, rounds=2, sharpness=5.0)[0].sum().backward()
     assert (points.grad.abs().sum(2) > 0).all()
+
+
+@few
+@given(seeds, st.integers(1, 4))
+def test_leaving_out_the_largest_centre_equals_its_twin(seed, others):
+    centres, assigned = numbers(seed, 3, others + 1, 4), numbers(seed + 1, 3, 9, others + 1).softmax(2)
+    found = without_largest(centres, assigned)
+    for b in range(3):
+        slow_centres, slow_assigned = slow.without_largest(centres[b].tolist(), assigned[b].tolist())
+        assert found[0][b].tolist() == slow_centres
+        assert found[1][b].tolist() == slow_assigned
 
 
 @few

@@ -33,7 +33,7 @@ def margin_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
 
 
 def attend(cells: Tensor, attention: Tensor) -> Tensor:
-    """The attended vector: cells (B, D, H, W) and attention (B, H, W) of sum 1 to (B, D) of length 1."""
+    """The attended vector: cells (B, D, H, W), of any length, and attention (B, H, W) of sum 1 to (B, D) of length 1."""
     return F.normalize(torch.einsum("bdhw,bhw->bd", cells, attention), dim=1)
 
 
@@ -59,11 +59,11 @@ class Network(ComparedNetwork):
 
     def _embed(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         towers = self.towers
-        cells = F.normalize(towers.vision_head(towers.features(pictures)), dim=1)
+        cells = towers.vision_head(towers.features(pictures))
         return cells, F.normalize(towers.sound_head(towers.sound_maps(log_mel).amax((2, 3))), dim=1)
 
     def _attention(self, cells: Tensor, heard: Tensor) -> Tensor:
-        logits = self.scale * torch.einsum("bdhw,bd->bhw", cells, heard)
+        logits = self.scale * torch.einsum("bdhw,bd->bhw", F.normalize(cells, dim=1), heard)
         return logits.flatten(1).softmax(1).view_as(logits)
 
 

@@ -1,14 +1,15 @@
 """DMC: Hu, Nie and Li, "Deep Multimodal Clustering for Unsupervised Audiovisual Learning", CVPR 2019.
 
-    picture ─ tower, head ─▶ cells (B, H·W, D) ── soft K-means ─▶ n + 1 centres, assignments ┐ nearest centre
-    sound ── tower, head ─▶ cells (B, H'·W', D) ─ soft K-means ─▶ n centres ─────────────────┘ of each sound
+    picture ─ tower, head ─▶ cells (B, H·W, D) ── soft K-means ─▶ n + 1 centres, the largest left out ┐ nearest centre
+    sound ── tower, head ─▶ cells (B, H'·W', D) ─ soft K-means ─▶ n centres ──────────────────────────┘ of each sound
     area: how much each cell belongs to the visual centres that are nearest to a sound's
     loss: the centres of a clip lie nearer to each other than those of two videos, by a margin
 
 n is the number of sounding objects, and the system must be told it: the one visual centre more is for the rest of the
-picture. So what is silent is not found but given, and NSA says nothing. The paper gives every cluster a projection of
-its own; here a modality has one, and the centres start from the cells farthest apart, so that one training serves
-any n.
+picture. That is taken to be the one that most cells belong to: a sound matched with it would be learned by heart from the
+backgrounds of the training videos. So what is silent is not found but given, and NSA says nothing. The paper gives every
+cluster a projection of its own; here a modality has one, and the centres start from the cells farthest apart, so that
+one training serves any n.
 """
 
 from pathlib import Path
@@ -67,6 +68,27 @@ def _farthest_apart(points: Tensor, count: int) -> Tensor:
     return torch.stack(chosen, dim=1)
 
 
+def without_largest(centres: Tensor, assigned: Tensor) -> tuple[Tensor, Tensor]:
+    """All centres but the one that takes the largest share of the points.
+
+    Args:
+        centres: (B, n + 1, D).
+        assigned: (B, N, n + 1), how much each point belongs to each of them.
+
+    Returns:
+        (B, n, D) and (B, N, n), in the same order.
+
+    Example:
+        >>> without_largest(torch.eye(2)[None], torch.tensor([[[0.2, 0.8], [0.4, 0.6]]]))[0]
+        tensor([[[1., 0.]]])
+    """
+    count = centres.shape[1]
+    largest = F.one_hot(assigned.sum(1).argmax(1), count).bool()
+    kept = (~largest).nonzero()[:, 1].view(len(centres), count - 1)  # (B, n)
+    rows = torch.arange(len(centres), device=centres.device)[:, None]
+    return centres[rows, kept], assigned.transpose(1, 2)[rows, kept].transpose(1, 2)
+
+
 def centre_distance(heard: Tensor, seen: Tensor) -> Tensor:
     """How far sounds are from pictures: the mean over a sound's centres of the distance to the nearest visual one.
 
@@ -117,12 +139,13 @@ class Network(ComparedNetwork):
         return torch.einsum("bhwk,bk->bhw", assigned, sounding)
 
     def _centres(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Centres of sound (B, n, D) and picture (B, n + 1, D), and the picture's assignments (B, H, W, n + 1)."""
+        """Centres of sound and of objects in the picture (B, n, D each), and who belongs to these (B, H, W, n)."""
         o, towers = self.config.dmc, self.towers
         cells = towers.vision_head(towers.features(pictures))
         sound_cells = towers.sound_head(towers.sound_maps(log_mel).flatten(2).transpose(1, 2))
         heard, _ = soft_k_means(sound_cells, self.sources, o.rounds, o.sharpness)
-        seen, assigned = soft_k_means(cells.flatten(2).transpose(1, 2), self.sources + 1, o.rounds, o.sharpness)
+        points = cells.flatten(2).transpose(1, 2)
+        seen, assigned = without_largest(*soft_k_means(points, self.sources + 1, o.rounds, o.sharpness))
         return heard, seen, assigned.unflatten(1, cells.shape[2:])
 
 

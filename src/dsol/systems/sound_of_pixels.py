@@ -32,6 +32,7 @@ from dsol.training.data import Batch
 
 LOWEST_HZ = 40.0  # of the logarithmic frequencies; the highest is half the sampling rate
 QUIETEST = 1e-5  # smallest magnitude told apart from zero
+UNSEEN = -2.0  # start of the mask's bias: a pixel where no channel is seen keeps nothing, from the first step on
 WEIGHTS = (1e-3, 10.0)  # range of a point's weight in the loss
 
 
@@ -92,10 +93,11 @@ class Network(ComparedNetwork):
             what = f"{o.bands} bands and {o.steps} steps cannot be halved {o.levels} times"
             raise DsolError("sound_of_pixels", what, f"choose multiples of {2**o.levels}, or fewer levels")
         self.options, self.clusters = o, o.channels
-        self.look_head = nn.Conv2d(self.towers.channels, o.channels, 3, 1, 1)
+        norm = [nn.BatchNorm2d(self.towers.channels)] if config.nets.head_norm else []
+        self.look_head = nn.Sequential(*norm, nn.Conv2d(self.towers.channels, o.channels, 3, 1, 1))
         self.unet = UNet(o.channels, o.levels, o.width)
         self.weight = nn.Parameter(torch.ones(o.channels))
-        self.bias = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.tensor(UNSEEN))
         self.register_buffer("reach", torch.ones(o.channels))  # mean response of each channel to training clips
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
