@@ -229,16 +229,16 @@ def name(parser, words: Words) -> Work:
         from dsol.localize.gallery import make_gallery, name_by_looking
 
         by_looking = args.interactive or args.gallery is not None
-        if args.names is None and args.store is None:
-            what = "has nothing to look at" if by_looking else "has nothing to take names from"
-            raise DsolError("dsol name", what, "give a store, or --names FILE")
-        if args.names is not None and (args.store is not None or by_looking):
-            raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
         if args.names is not None:
+            if args.store is not None or by_looking:
+                raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
             rename_model(args.model, read_names(args.names), args.names)
+        elif args.store is None:
+            what = "has no clips to look at" if by_looking else "has nothing to take names from"
+            raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
         elif args.interactive:
             name_by_looking(args.model, args.store, args.gallery)
-        elif by_looking:
+        elif args.gallery is not None:
             make_gallery(args.model, args.store, args.gallery)
         else:
             name_model(args.model, args.store)

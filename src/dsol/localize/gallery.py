@@ -7,6 +7,7 @@ store ─ assign ─▶ clips of each cluster ─ answer ─▶ the most typical
 import html
 import json
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
     told: dict[str, str] = {}
     for asked, cluster in enumerate(clusters):
         try:
-            name = input(f"{cluster.key}, {cluster.count} [{cluster.name}]: ").strip()
+            name = _answer(f"{cluster.key}, {cluster.count} [{cluster.name}]: ")
         except (EOFError, UnicodeDecodeError):
             what = f"the answers ended after {asked} of {len(clusters)} clusters: no name was changed"
             raise DsolError("--interactive", what, f"answer all, or edit {folder / NAMES} and give --names") from None
@@ -139,6 +140,13 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
     names = rename_model(model, told)
     _save_names(folder / NAMES, dict(zip(cluster_keys(names), names, strict=True)))
     return names
+
+
+def _answer(question: str) -> str:
+    said = input(question).strip()
+    if not sys.stdin.isatty():
+        print(said)  # a terminal shows it already
+    return said
 
 
 def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int) -> list[Example]:

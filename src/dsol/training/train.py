@@ -95,8 +95,8 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
             what = f"has {count} {of}, fewer than {clusters} clusters"
             raise DsolError(store.path, what, f"give more {of.split()[0]} or a smaller --stage_one.clusters")
         if composes and clusters < objects:
-            what = f"are too few for scenes of {objects} different objects"
-            raise DsolError(f"{clusters} clusters", what, "a larger --stage_one.clusters or fewer --stage_two.objects")
+            what = f"{clusters} are too few for scenes of {objects} different objects"
+            raise DsolError("--stage_one.clusters", what, "give more, or fewer --stage_two.objects")
     if len(videos) < 2:
         raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
     return clips
