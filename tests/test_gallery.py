@@ -13,7 +13,8 @@ from PIL import Image
 
 from dsol.errors import DsolError
 from dsol.evaluation.naming import read_names, rename_model
-from dsol.localize.gallery import SHOWN, by_turns, make_gallery, name_by_looking
+from dsol.localize.gallery import SHOWN, by_turns, make_gallery, name_by_looking, typical
+from dsol.maps import Maps
 from dsol.prepare import prepare
 from dsol.store import Store
 from dsol.systems.model_file import load_card, load_tensors
@@ -109,6 +110,33 @@ def test_only_training_clips_are_shown_where_there_are_splits(trained, shapes, t
 
 def test_different_videos_come_first():
     assert by_turns([5, 4, 0, 1, 2], ["a", "a", "b", "", "c", "a"]) == [5, 4, 2, 0, 1]
+
+
+class Unsure:
+    """A system that is sure of a clip as its number says: half as sure of each clip as of the one before."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def answer(self, frames, waveforms, keys) -> Maps:
+        self.asked += len(keys)
+        score = np.array([[0.5 ** int(key)] for key in keys])
+        return Maps(tuple(keys), np.ones((len(keys), 2, 2)), np.ones((len(keys), 1, 2, 2)), score, ("cluster 0",))
+
+
+def test_the_surest_clips_come_first_by_video_and_strays_last(flat):
+    videos = flat.column("video")
+    assert videos[0] == videos[1] != videos[2]
+    shown = typical(Unsure(), flat, [0, 1, 2, 4, 6, 3, 5, 7, 9, 8], 0)
+    assert [example.row for example in shown] == [0, 2, 1, 3, 4, 6, 8, 5]  # from 3 on they are strays
+    assert shown[0].score == 1
+
+
+def test_of_a_large_cluster_some_clips_are_looked_at(flat, monkeypatch):
+    monkeypatch.setattr("dsol.localize.gallery.LOOKED_AT", 10)
+    system = Unsure()
+    typical(system, flat, range(len(flat)), 0)
+    assert system.asked == 10
 
 
 def test_names_that_somebody_wrote_are_kept(trained, flat, tmp_path, capsys):

@@ -30,6 +30,7 @@ from dsol.systems import ClusteringSystem
 PAGE, NAMES = "gallery.html", "names.json"
 SHOWN, ACROSS = 8, 4  # clips in a cluster's picture, side by side
 LOOKED_AT = 64  # clips of a cluster among which those are chosen
+SURE = 0.25  # share of the best score below which a clip is a stray
 TILE = (240, 180)  # pixels: a store keeps squares, most videos are wider
 GAP, CAPTION, LETTERS = 8, 24, 13  # pixels
 PAUSE_S = 0.2  # between two clips
@@ -150,7 +151,7 @@ def _answer(question: str) -> str:
 
 
 def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int) -> list[Example]:
-    """The clips of cluster k in which it is heard and seen most surely, of different videos first.
+    """The clips of cluster k in which it is heard and seen most surely, of different videos first, strays last.
 
     Args:
         system: whose cluster it is.
@@ -167,8 +168,9 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
         answer = system.answer(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
         for i, picture, maps, score in zip(part, pictures, answer.maps, answer.score, strict=True):  # type: ignore
             found[i] = Example(i, picture, maps[k], float(score[k]))
-    best = by_turns(sorted(found, key=lambda i: -found[i].score), videos)
-    return [found[i] for i in best[:SHOWN]]
+    best = sorted(found, key=lambda i: -found[i].score)
+    sure = [i for i in best if found[i].score >= SURE * found[best[0]].score]
+    return [found[i] for i in (by_turns(sure, videos) + by_turns(best[len(sure) :], videos))[:SHOWN]]
 
 
 def by_turns(rows: Iterable[int], videos: Sequence[str]) -> list[int]:
