@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dsol.errors import DsolError
-from dsol.evaluation.naming import read_names, rename_model
+from dsol.evaluation.naming import name_model, read_names, rename_model
 from dsol.localize.gallery import SHOWN, by_turns, make_gallery, name_by_looking, typical
 from dsol.maps import Maps
 from dsol.prepare import prepare
@@ -202,9 +202,14 @@ def test_names_that_are_none_change_nothing(mine, tmp_path, text, says):
     assert model.read_bytes() == before
 
 
-def test_the_shipped_model_keeps_its_names():
-    with pytest.raises(DsolError, match="shipped model"):
-        rename_model("small", {"cluster 0": "disc"})
+def test_the_shipped_model_keeps_its_names(shapes):
+    for rename in (
+        lambda: rename_model("small", {"cluster 0": "disc"}),
+        lambda: name_model("small", shapes.path),
+        lambda: name_by_looking("small", shapes.path),
+    ):
+        with pytest.raises(DsolError, match="shipped model"):
+            rename()
 
 
 # Names asked for.

@@ -28,14 +28,14 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
         One category a cluster.
 
     Raises:
-        DsolError: no labels there, or labels of a test split only; or a model without clusters.
+        DsolError: no labels there, or labels of a test split only; a shipped model, or one without clusters.
     """
     system = system_to_name(model)
     clips = Store.open(store)
-    tested = frozenset() if clips.splits else scored_videos(clips)
-    names = name_clusters(system, labelled_training_clips(clips, tested))
+    labelled = labelled_training_clips(clips, frozenset() if clips.splits else scored_videos(clips))
+    file = own_model(model)
+    names = name_clusters(system, labelled)
     system.card = replace(system.card, categories=names, named=True)
-    file = find_model(model)
     system.save(file)
     say(f"Wrote the names of {len(names)} clusters into {file}")
     return names
