@@ -215,14 +215,33 @@ def _recipe_in(words: Words) -> str:
 
 
 def name(parser, words: Words) -> Work:
-    """Name the clusters of a model after the categories of a labelled store."""
+    """Name the clusters of a model: after the categories of a labelled store, or by looking at them."""
     parser.add_argument("model", type=Path, help="model file or run folder")
-    parser.add_argument("store", type=Path, help="labelled store; its test split is never used")
+    told = "labelled store, its test split is never used; to look at, any store of single-source clips"
+    parser.add_argument("store", type=Path, nargs="?", default=None, help=told)
+    told = "show what fell into each cluster of the store: pictures, sounds, and a names.json to edit"
+    parser.add_argument("--gallery", type=Path, default=None, help=told)
+    parser.add_argument("--names", type=Path, default=None, help="JSON, cluster -> name, as in the gallery; no store")
+    parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
 
     def run(args):
-        from dsol.evaluation.naming import name_model
+        from dsol.evaluation.naming import name_model, read_names, rename_model
+        from dsol.localize.gallery import make_gallery, name_by_looking
 
-        name_model(args.model, args.store)
+        by_looking = args.interactive or args.gallery is not None
+        if args.names is not None:
+            if args.store is not None or by_looking:
+                raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
+            rename_model(args.model, read_names(args.names), args.names)
+        elif args.store is None:
+            what = "has no clips to look at" if by_looking else "has nothing to take names from"
+            raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
+        elif args.interactive:
+            name_by_looking(args.model, args.store, args.gallery)
+        elif args.gallery is not None:
+            make_gallery(args.model, args.store, args.gallery)
+        else:
+            name_model(args.model, args.store)
 
     return run
 

@@ -58,8 +58,21 @@ def write_report(
         _section("Training", "".join(_chart(stage, lines) for stage, lines in (curves or {}).items()), "charts"),
         _section("Pictures", "".join(_picture(caption, source) for caption, source in pictures), "pictures"),
     ]
+    return write_page(path, title, "\n".join(parts))
+
+
+def write_page(path: str | Path, title: str, body: str, style: str = "") -> Path:
+    """Write an HTML page that looks like the report, whole or not at all.
+
+    Args:
+        path: the .html to write.
+        title: its heading.
+        body: HTML, a `<section>` for each part.
+        style: CSS beside the report's own.
+    """
     partial = Path(f"{path}.partial")
-    partial.write_text(_PAGE.format(title=html.escape(title), style=_STYLE, body="\n".join(parts)), encoding="utf-8")
+    page = _PAGE.format(title=html.escape(title), style=_STYLE + style, body=body)
+    partial.write_text(page, encoding="utf-8")
     os.replace(partial, path)
     return Path(path)
 

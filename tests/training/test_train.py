@@ -166,6 +166,8 @@ def test_too_few_clips_or_videos_are_said(shapes):
     config = load_recipe("tiny")
     with pytest.raises(DsolError, match="fewer than 99 clusters"):
         training_clips(shapes, config.replace(stage_one={"clusters": 99}))
+    with pytest.raises(DsolError, match="2 are too few for scenes of 3"):
+        training_clips(shapes, config.replace(stage_one={"clusters": 2}), composes=True)
     one = Store.open(shapes.path).select(videos=["train/bar/0.mp4"])
     with pytest.raises(DsolError, match="one video only"):
         training_clips(one, config.replace(stage_one={"clusters": 2}))
@@ -209,6 +211,7 @@ def test_fewer_videos_than_clusters_are_refused_where_videos_are_clustered(shape
     config = load_recipe("tiny", **BEST).replace(stage_one={"clusters": 20, "epochs": 1})
     with pytest.raises(DsolError, match="16 videos to cluster"):
         train(shapes.path, tmp_path / "run", config, stage="one")
+    assert not (tmp_path / "run").exists()
 
 
 def test_photos_and_videos_have_batches_of_their_own():

@@ -85,3 +85,17 @@ def merge_clusters(maps: Maps, assignment: np.ndarray, categories: Sequence[str]
     if maps.score is not None:
         score = np.where(member[None], maps.score[:, None, :], 0).max(axis=2).astype(maps.score.dtype)
     return Maps(maps.keys, maps.area, merged, score, tuple(categories))
+
+
+def join_names(maps: Maps) -> Maps:
+    """One map a name: clusters that share one are joined as in `merge_clusters`; names in the order of their first.
+
+    Example:
+        >>> two = Maps(("a",), np.zeros((1, 1, 1)), np.ones((1, 2, 1, 1)), np.ones((1, 2)), ("cello", "cello"))
+        >>> join_names(two).categories
+        ('cello',)
+    """
+    names = tuple(dict.fromkeys(maps.categories))
+    if len(names) == len(maps.categories):
+        return maps
+    return merge_clusters(maps, np.array([names.index(name) for name in maps.categories]), names)

@@ -1,6 +1,7 @@
-"""Which cluster is which category: told by a labelled store, never by the split that is tested on."""
+"""Which cluster is which category: told by a labelled store, never by the split that is tested on, or by a person."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from dsol.evaluation.matching import cluster_table, match_clusters
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, load_system
-from dsol.systems.model_file import find_model, load_card
+from dsol.systems.model_file import SHIPPED, find_model, load_card, load_tensors, save_model
 
 BATCH = 16  # clips
 
@@ -27,19 +28,98 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
         One category a cluster.
 
     Raises:
-        DsolError: no labels there, or labels of a test split only; or a model without clusters.
+        DsolError: no labels there, or labels of a test split only; a shipped model, or one without clusters.
+    """
+    system = system_to_name(model)
+    clips = Store.open(store)
+    labelled = labelled_training_clips(clips, frozenset() if clips.splits else scored_videos(clips))
+    file = own_model(model)
+    names = name_clusters(system, labelled)
+    system.card = replace(system.card, categories=names, named=True)
+    system.save(file)
+    say(f"Wrote the names of {len(names)} clusters into {file}")
+    return names
+
+
+def system_to_name(model: str | Path) -> ClusteringSystem:
+    """The system of a model file or run folder.
+
+    Raises:
+        DsolError: no model, or one without clusters.
     """
     system = load_system(model, sources=1)  # whoever needs this number has no clusters to name
     if not isinstance(system, ClusteringSystem) or not system.categories:
         what = f"is of the system {load_card(find_model(model)).system}, which knows no categories"
-        raise DsolError(model, what, "there is nothing to name; evaluate it as it is")
-    clips = Store.open(store)
-    tested = frozenset() if clips.splits else scored_videos(clips)
-    names = name_clusters(system, labelled_training_clips(clips, tested))
-    system.card = replace(system.card, categories=names, named=True)
+        raise DsolError(model, what, "there is nothing to name; use it as it is")
+    return system
+
+
+def rename_model(model: str | Path, names: Mapping[str, str], where: object = "names") -> tuple[str, ...]:
+    """Write names that a person chose into a model file.
+
+    Args:
+        model: model file or run folder.
+        names: "cluster 3" -> its name, whatever it is called now; the others stay as they are. Clusters of one name
+            are one category.
+        where: what an error names.
+
+    Returns:
+        One category a cluster.
+
+    Raises:
+        DsolError: no such cluster, or no such name; a shipped model, or one without clusters. The model is as before.
+
+    Example:
+        >>> rename_model("run", {"cluster 0": "dog", "cluster 2": "dog"})      # doctest: +SKIP
+        ('dog', 'cluster 1', 'dog')
+    """
+    file = own_model(model)
+    card = load_card(file)
+    keys = cluster_keys(card.categories)
+    for key, name in names.items():
+        if key not in keys:
+            what = f"names {key!r}, which the model does not have"
+            raise DsolError(where, what, f"it has {keys[0]} to {keys[-1]}" if keys else "it knows no categories")
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise DsolError(where, f"calls {key} {name!r}", "give each a name in quotes, or leave it out")
+    chosen = tuple(names.get(key, now).strip() for key, now in zip(keys, card.categories, strict=True))
+    save_model(file, load_tensors(file), replace(card, categories=chosen, named=chosen != keys))
+    categories = list(dict.fromkeys(chosen))
+    say(f"Wrote the names of {len(keys)} clusters into {file}; {len(categories)} categories: {', '.join(categories)}")
+    return chosen
+
+
+def cluster_keys(categories: Sequence[str]) -> tuple[str, ...]:
+    """What the clusters are called before they have names, and when names are given: "cluster 0", and so on."""
+    return tuple(f"cluster {k}" for k in range(len(categories)))
+
+
+def own_model(model: str | Path) -> Path:
+    """The file of a model that may be renamed.
+
+    Raises:
+        DsolError: no model, or a shipped one.
+    """
     file = find_model(model)
-    system.save(file)
-    say(f"Wrote the names of {len(names)} clusters into {file}")
+    if file.parent == SHIPPED:
+        raise DsolError(model, "is a shipped model and keeps its names", "name a copy of its file, or your own model")
+    return file
+
+
+def read_names(file: Path) -> dict[str, str]:
+    """Names that a person wrote: a JSON object, "cluster 3" -> name; `rename_model` checks them.
+
+    Raises:
+        DsolError: it cannot be read, or is something else.
+    """
+    try:
+        names = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DsolError(file, f"cannot be read: {error.strerror}", "give the names.json of a gallery") from None
+    except ValueError as error:
+        raise DsolError(file, f"is not JSON: {error}", 'write {"cluster 0": "dog"}') from None
+    if not isinstance(names, dict):
+        raise DsolError(file, "is not an object of clusters and names", 'write {"cluster 0": "dog"}')
     return names
 
 
@@ -69,7 +149,7 @@ def labelled_training_clips(store: Store, tested: Collection[str] = ()) -> Store
             store.path,
             "has no labelled training clips to name clusters by",
             "give a labelled store with other videos than those that are scored: a test split, or without splits "
-            "the videos with boxes, must not name what they then score",
+            "the videos with boxes, must not name what they then score; or name them by looking, with --gallery",
         )
     return labelled
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dsol.clip import FRAMES_PER_SECOND, SAMPLE_RATE
+from dsol.evaluation.matching import join_names
 from dsol.localize.localization import Localization, joined
 from dsol.maps import Maps
 from dsol.media import Second, VideoInfo, probe, read_seconds
@@ -109,9 +110,10 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
 
 
 def _with_categories(answer: Maps) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """(maps, score, categories); a class-agnostic answer gets one category, as sure as its area is bright."""
+    """(maps, score, categories), one entry a name; a class-agnostic answer gets one, as sure as its area is bright."""
     if answer.maps is not None and answer.score is not None:
-        return answer.maps, answer.score, answer.categories
+        answer = join_names(answer)
+        return answer.maps, answer.score, answer.categories  # type: ignore[return-value]
     brightest = answer.area.max(axis=(1, 2))[:, None]
     return answer.area[:, None], brightest, (ANY_SOUND,)
 

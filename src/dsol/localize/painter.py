@@ -63,7 +63,7 @@ class Painter:
         visible = self._visible(time_s)
         shown = [n for n in range(len(self.places)) if visible[n] > VISIBLE]
         if shown:
-            self._light(image, [(maps[n], self._colour(n), visible[n]) for n in shown])
+            light(image, [(maps[n], self._colour(n), visible[n]) for n in shown])
             self._label(image, shown, visible, time_s)
         canvas = Image.new("RGB", self.size, NIGHT)
         canvas.paste(image, (0, 0))
@@ -77,18 +77,6 @@ class Painter:
         """(len(places),) in [0, 1]: fades in and out within the time between two answers."""
         sounding = self.timeline.sounding[:, self.places].astype(float)
         return _glide(self.timeline.times_s, sounding, time_s)
-
-    def _light(self, image: Image.Image, lights: list[tuple[np.ndarray, Colour, float]]) -> None:
-        """Each map as light of its colour with a line round it; what is outside of all of them is shaded."""
-        width, height = self.picture
-        fine = (min(width, FINEST_GLOW), max(1, round(height * min(width, FINEST_GLOW) / width)))
-        heats = [_enlarged(map_, fine) for map_, _, _ in lights]
-        lit = np.max([_step(heat, 0.1, 0.6) for heat in heats], axis=0)
-        darkness = SHADE * max(visible for _, _, visible in lights) * (1 - lit)
-        _lay(image, (0, 0, 0), darkness)
-        for heat, (_, colour, visible) in zip(heats, lights, strict=True):
-            opacity = np.maximum(GLOW * _step(heat, 0.3, 0.9), LINE * _line(heat, 0.5, width=1.2))
-            _lay(image, colour, opacity * visible)
 
     def _label(self, image: Image.Image, shown: list[int], visible: np.ndarray, time_s: float) -> None:
         """A box with a name and a score on each sounding object; plaques never cover each other."""
@@ -125,6 +113,24 @@ class Painter:
         draw.text((start, middle), name, (*SNOW, alpha), font(letters), anchor="lm")
         draw.text((start + name_wide + pad, middle), score, (*colour, alpha), font(letters), anchor="lm")
         return left, top, left + wide, top + high
+
+
+def light(image: Image.Image, lights: list[tuple[np.ndarray, Colour, float]]) -> None:
+    """Light a picture by maps, each in its colour with a line round it; what is outside of all of them is shaded.
+
+    Args:
+        image: RGB of any size; it is changed.
+        lights: (map (H, W), colour, how visible in [0, 1]) each; a map's own maximum is its brightest place.
+    """
+    width, height = image.size
+    fine = (min(width, FINEST_GLOW), max(1, round(height * min(width, FINEST_GLOW) / width)))
+    heats = [_enlarged(map_, fine) for map_, _, _ in lights]
+    lit = np.max([_step(heat, 0.1, 0.6) for heat in heats], axis=0)
+    darkness = SHADE * max(visible for _, _, visible in lights) * (1 - lit)
+    _lay(image, (0, 0, 0), darkness)
+    for heat, (_, colour, visible) in zip(heats, lights, strict=True):
+        opacity = np.maximum(GLOW * _step(heat, 0.3, 0.9), LINE * _line(heat, 0.5, width=1.2))
+        _lay(image, colour, opacity * visible)
 
 
 def _zoom(size: tuple[int, int]) -> int:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageOneOptions
-from dsol.errors import DsolError
 from dsol.nets.dictionary import mean_of
 from dsol.nets.pooling import pooled
 from dsol.progress import say
@@ -204,9 +203,6 @@ class StageOne:
         groups = torch.from_numpy(self.videos) if o.cluster_over == "video" else torch.arange(len(points))
         means = torch.zeros(int(groups.max()) + 1, points.shape[1]).index_add_(0, groups, points.cpu())
         means /= torch.bincount(groups)[:, None]
-        if len(means) < o.clusters:
-            what = f"has {len(means)} videos to cluster, fewer than {o.clusters} clusters"
-            raise DsolError(self.store.path, what, "give more videos, or --stage_one.cluster_over clip")
         weights = None
         if self.weights is not None:
             weights = torch.zeros(len(means)).index_add_(0, groups, self.weights)

@@ -57,7 +57,7 @@ def train(
     if config.system != "dsol" and (stage != "both" or scenes is not None):
         what = "is trained in one stage, on single-source clips alone"
         raise DsolError(config.system, what, "leave --stage and --scenes out")
-    clips = training_clips(Store.open(store), config)
+    clips = training_clips(Store.open(store), config, composes=stage != "one" and scenes is None)
     fabric = _fabric(config)
     folder = _open_run(fabric, Path(run), config, stage, resume)
     config = folder[1]
@@ -74,21 +74,29 @@ def train(
     return _train_two(fabric, clips, scene_store, folder[0], config, first)
 
 
-def training_clips(store: Store, config: Config) -> Store:
+def training_clips(store: Store, config: Config, composes: bool = False) -> Store:
     """The clips to train on: the split "train" where the store has splits, else all.
 
+    Args:
+        store: single-source clips.
+        config: the run's options.
+        composes: scenes will be composed of the clusters.
+
     Raises:
-        DsolError: too few of them for the clusters asked for, or all of one video.
+        DsolError: too few of them for the clusters asked for, too few clusters for a scene, or all of one video.
     """
     clips = store.select(split="train") if store.splits else store
     videos = set(clips.videos)
-    clusters = config.stage_one.clusters
-    if config.system == "dsol" and len(clips) < clusters:
-        raise DsolError(
-            store.path,
-            f"has {len(clips)} clips to train on, fewer than {clusters} clusters",
-            "give more clips or a smaller --stage_one.clusters",
-        )
+    clusters, objects = config.stage_one.clusters, config.stage_two.objects
+    if config.system == "dsol":
+        over_videos = config.stage_one.cluster_over == "video"
+        count, of = (len(videos), "videos to cluster") if over_videos else (len(clips), "clips to train on")
+        if count < clusters:
+            what = f"has {count} {of}, fewer than {clusters} clusters"
+            raise DsolError(store.path, what, f"give more {of.split()[0]} or a smaller --stage_one.clusters")
+        if composes and clusters < objects:
+            what = f"{clusters} are too few for scenes of {objects} different objects"
+            raise DsolError("--stage_one.clusters", what, "give more, or fewer --stage_two.objects")
     if len(videos) < 2:
         raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
     return clips
