@@ -33,7 +33,10 @@ class NetOptions:
     """With a frozen backbone: if not 0, its features are projected on this many directions, the strongest in the
     training pictures, once and for all."""
     sound: Literal["resnet18", "small", "deep"] = "resnet18"
-    """Sound backbone, from scratch. The paper's is resnet18 with a one-channel stem."""
+    """Sound backbone. The paper's is resnet18 with a one-channel stem."""
+    sound_weights: str | None = None
+    """Start of the sound backbone: "distilled" ("deep" with "fine" spectrograms only; shipped, learned from a tagger of
+    sounds), a state-dict file, or null: random, as in the paper."""
     spectrogram: Literal["paper", "fine"] = "paper"
     """What the sound tower hears: the paper's log-mel with windows of 10 ms, or windows of 25 ms at equal loudness."""
     size: int = 224
@@ -166,6 +169,9 @@ class StageTwoOptions:
     remix_fewest: int | None = None
     """Sources that sound when a scene is mixed anew, at least: drawn between this and as many as before; null: always
     as many. With 0 some have no source: then noise is heard."""
+    other_sounds: str | None = None
+    """Folder of recordings, at any depth, of things that are in no clip: one is heard in a third of the mixtures, and
+    in place of half of the noise, so that what is unknown is not called by a known name (needs remix); null: none."""
     listen_passes: int = 0
     """Passes before each of the others in which the sound tower alone learns p_a, from scenes mixed anew (needs
     remix). With 0 epochs there are no others."""

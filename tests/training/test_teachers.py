@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from scipy.io import wavfile
 
 from dsol.errors import DsolError
 from dsol.scenes import compose
 from dsol.sound import rms
 from dsol.store import Store
-from dsol.training.teachers import Remix, Sources, shares
+from dsol.training.teachers import Remix, Sources, read_others, second_of, shares
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,39 @@ def test_a_remix_with_no_source_is_noise_and_nothing_is_present(composed):
     assert set(present.sum(1).tolist()) == {0.0, 1.0}
     assert torch.allclose(teacher[quiet].softmax(1), torch.full((4,), 0.25))
     assert (rms(waveforms.numpy()) > 0.01).all()
+
+
+def test_unknown_sounds_join_some_mixtures_and_are_never_present(composed):
+    scenes, clips, labels = composed
+    tone = np.sin(2 * np.pi * 3333 * np.arange(40_000) / 16_000).astype(np.float32)
+    sources, rows = Sources(scenes, labels, 4), list(range(len(scenes))) * 20
+    waveforms, _, present = Remix(sources, clips, fewest=0, others=[tone])(rows, np.random.default_rng(0))
+    spectra = np.abs(np.fft.rfft(waveforms.numpy()))
+    joined = spectra[:, 3333] > 0.3 * spectra.max(1)
+    known = present.sum(1).numpy() > 0
+    assert 0.25 < joined[known].mean() < 0.42  # a third
+    assert 0.4 < joined[~known].mean() < 0.6  # half
+    assert set(present.sum(1).tolist()) == {0.0, 1.0}
+
+
+def test_a_second_is_cut_from_a_long_recording_and_a_short_one_is_repeated():
+    random = np.random.default_rng(0)
+    long, short = np.arange(50_000, dtype=np.float32), np.arange(3_000, dtype=np.float32)
+    piece = second_of(long, random)
+    assert np.array_equal(piece, long[int(piece[0]) :][:16_000])
+    assert len(second_of(short, random)) == 16_000
+    assert set(second_of(short, random)) == set(short)
+
+
+def test_other_recordings_are_read_at_any_depth_and_broken_ones_are_said(tmp_path, capsys):
+    (tmp_path / "drum").mkdir()
+    wavfile.write(tmp_path / "drum" / "a.wav", 16_000, np.full(8_000, 0.5, np.float32))
+    wavfile.write(tmp_path / "silent.wav", 16_000, np.zeros(8_000, np.float32))
+    (tmp_path / "broken.ogg").write_text("no sound")
+    assert [len(sound) for sound in read_others(tmp_path)] == [8_000]
+    assert "broken.ogg" in capsys.readouterr().err
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path):
+    with pytest.raises(DsolError, match=r"holds no recordings \(give a folder of"):
+        read_others(tmp_path)

@@ -21,14 +21,14 @@ from dsol.boxes import Box, Boxes, Frame, check_xywh
 from dsol.clip import SAMPLE_RATE
 from dsol.corpora import Corpus, VideoEntry
 from dsol.errors import DsolError
-from dsol.media import Second, read_photo, read_sound
+from dsol.media import SOUND_SUFFIXES, Second, read_photo, read_sound
 from dsol.store.shards import MASK
 
 NOTE = "photos and recordings were paired by category, a stand-in for co-occurrence: no photo is of its sound"
 SEED = 0
 HELD_OUT = 0.1  # share of the recordings for val, and for test; at least one each where there are three
 SPLITS = {"train": "train", "valid": "val", "val": "val", "test": "test"}  # folder -> split
-PHOTOS, SOUNDS = (".jpg", ".jpeg", ".png"), (".ogg", ".wav", ".flac", ".mp3", ".m4a")
+PHOTOS = (".jpg", ".jpeg", ".png")
 PIECE = re.compile(r"(-chunk|_)\d+$")  # end of the name of a piece of a recording
 STEP = SAMPLE_RATE // 4  # samples between the seconds of which the loudest is taken
 
@@ -64,7 +64,7 @@ def _recordings(folder: Path) -> dict[tuple[str, str], list[Path]]:
     found = {}
     for place in sorted(p for p in folder.glob("*") if p.is_dir()):
         pieces: dict[str, list[Path]] = defaultdict(list)
-        for file in sorted(p for p in place.iterdir() if p.suffix.lower() in SOUNDS):
+        for file in sorted(p for p in place.iterdir() if p.suffix.lower() in SOUND_SUFFIXES):
             pieces[PIECE.sub("", file.stem)].append(file)
         random = np.random.default_rng([SEED, *place.name.encode()])
         order = [sorted(pieces)[i] for i in random.permutation(len(pieces))]

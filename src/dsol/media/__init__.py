@@ -11,10 +11,11 @@ matrix); pixels that are not square stay as stored.
 from dsol.media.info import VIDEO_SUFFIXES, VideoInfo, find_videos, probe
 from dsol.media.photo import read_photo
 from dsol.media.reading import Second, read_frames, read_seconds
-from dsol.media.waveform import read_sound
+from dsol.media.waveform import SOUND_SUFFIXES, read_sound
 from dsol.media.writing import VideoWriter
 
 __all__ = [
+    "SOUND_SUFFIXES",
     "VIDEO_SUFFIXES",
     "Second",
     "VideoInfo",

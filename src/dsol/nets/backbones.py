@@ -19,6 +19,8 @@ from torch.nn import functional as F
 
 from dsol.errors import DsolError
 
+DISTILLED = Path(__file__).parent / "deep.safetensors"  # deep.md says from what
+
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions around a shortcut: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
@@ -219,9 +221,27 @@ def vision_backbone(name: str, weights: str | None) -> nn.Module:
     return net
 
 
-def sound_backbone(name: str) -> nn.Module:
-    """A sound backbone (one channel in), with random weights."""
-    return {"resnet18": ResNet18, "small": Small, "deep": Deep}[name](channels_in=1)
+def sound_backbone(name: str, weights: str | None = None) -> nn.Module:
+    """A sound backbone (one channel in) with its starting weights.
+
+    Args:
+        name: "resnet18", "small" or "deep".
+        weights: "distilled" (deep only, for "fine" spectrograms), a state-dict file, or None for random weights.
+
+    Raises:
+        DsolError: the weights are not there or belong to another network.
+    """
+    net = {"resnet18": ResNet18, "small": Small, "deep": Deep}[name](channels_in=1)
+    if weights == "distilled":
+        if name != "deep":
+            what = f"dsol carries no distilled weights of {name}"
+            raise DsolError(
+                "nets.sound_weights", what, "give the path of a state-dict file, or null for random weights"
+            )
+        load_weights(net, DISTILLED)
+    elif weights is not None:
+        load_weights(net, Path(weights))
+    return net
 
 
 def lite0_weights_file() -> Path:

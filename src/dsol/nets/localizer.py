@@ -110,7 +110,7 @@ class SharedSpace(VisionTower):
 
     def __init__(self, options: NetOptions, load_weights: bool = True):
         super().__init__(options, load_weights)
-        self.sound = sound_backbone(options.sound)
+        self.sound = sound_backbone(options.sound, options.sound_weights if load_weights else None)
         d = options.embedding
         norm = [nn.BatchNorm2d(self.channels)] if options.head_norm else []
         self.vision_head = nn.Sequential(*norm, nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))

@@ -33,7 +33,7 @@ def margin_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
 
 
 def attend(cells: Tensor, attention: Tensor) -> Tensor:
-    """The attended vector: cells (B, D, H, W), of any length, and attention (B, H, W) of sum 1 to (B, D) of length 1."""
+    """The attended vector: cells (B, D, H, W) of any length, attention (B, H, W) of sum 1 to (B, D) of length 1."""
     return F.normalize(torch.einsum("bdhw,bhw->bd", cells, attention), dim=1)
 
 

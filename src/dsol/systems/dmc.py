@@ -6,10 +6,10 @@
     loss: the centres of a clip lie nearer to each other than those of two videos, by a margin
 
 n is the number of sounding objects, and the system must be told it: the one visual centre more is for the rest of the
-picture. That is taken to be the one that most cells belong to: a sound matched with it would be learned by heart from the
-backgrounds of the training videos. So what is silent is not found but given, and NSA says nothing. The paper gives every
-cluster a projection of its own; here a modality has one, and the centres start from the cells farthest apart, so that
-one training serves any n.
+picture. That is taken to be the one that most cells belong to; a sound could be matched with it by learning the
+backgrounds of the training videos by heart. So what is silent is not found but given, and NSA says nothing. The paper
+gives every cluster a projection of its own; here a modality has one, and the centres start from the cells farthest
+apart, so that one training serves any n.
 """
 
 from pathlib import Path

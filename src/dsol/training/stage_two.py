@@ -11,6 +11,7 @@ Optionally, before each pass: "listen", the sound tower alone learns p_a of scen
 import math
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
 from dsol.training.data import Feed, Picks, open_feed
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
-from dsol.training.teachers import Remix, Sources, heard_in_mixtures
+from dsol.training.teachers import Remix, Sources, heard_in_mixtures, read_others
 
 LOSSES = ("matching", "localization", "listening")  # Lc, L1 and the cross-entropy of hearing p_a
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
@@ -119,7 +120,8 @@ class StageTwo:
             sources = Sources(scenes, labels, self.config.stage_one.clusters)
             self.teacher = sources.teacher(range(len(scenes))).to(fabric.device)
             self.present = sources.present(range(len(scenes))).to(fabric.device)
-            self.remix = Remix(sources, clips, o.remix_fewest) if o.remix else None
+            others = read_others(Path(o.other_sounds)) if o.other_sounds else ()
+            self.remix = Remix(sources, clips, o.remix_fewest, others) if o.remix else None
         else:
             self.teacher = heard_in_mixtures(network.towers, scenes, o.batch, fabric.device, self.config.workers)
             self.present = self.teacher.softmax(1)

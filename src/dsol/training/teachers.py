@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,12 +15,14 @@ from torch import Tensor
 
 from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError
+from dsol.media import SOUND_SUFFIXES, read_sound
 from dsol.nets.localizer import TwoTower
-from dsol.progress import track
-from dsol.sound import mix
+from dsol.progress import say, track
+from dsol.sound import is_silent, mix
 from dsol.store import Store
 from dsol.training.data import Picks, read
 
+OTHER_JOINS, OTHER_ALONE = 1 / 3, 1 / 2  # how often an unknown sound is heard with known ones, or instead of noise
 LEAST = 0.01  # of a category that is not in a scene, so that its logarithm is finite
 
 
@@ -102,10 +105,11 @@ class Remix:
         sources: of the scenes.
         clips: the store that they lie in.
         fewest: sources that sound, at least; as many as before where None. Without any, noise is heard.
+        others: recordings of things that are in no clip, which join some mixtures.
     """
 
-    def __init__(self, sources: Sources, clips: Store, fewest: int | None = None):
-        self.sources, self.clips, self.fewest = sources, clips, fewest
+    def __init__(self, sources: Sources, clips: Store, fewest: int | None = None, others: Sequence[np.ndarray] = ()):
+        self.sources, self.clips, self.fewest, self.others = sources, clips, fewest, others
 
     def __call__(self, rows: Sequence[int], random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Waveforms (B, 16000), logits of p_a (B, K), and 1 for each cluster that sounds (B, K), of some scenes."""
@@ -116,10 +120,37 @@ class Remix:
                 count = int(random.integers(min(self.fewest, count), count, endpoint=True))
             on = set(random.choice(len(clips), count, replace=False).tolist())
             parts = [self.clips.waveform(self.clips.index(clips[j])) for j in sorted(on)]  # type: ignore[arg-type]
+            if self.others and random.random() < (OTHER_JOINS if parts else OTHER_ALONE):
+                parts.append(second_of(self.others[random.integers(len(self.others))], random))
             waveforms.append(mix(np.stack(parts or [noise(random)]), random))
             drawn.append([j in on for j in range(len(clips))])
         sounds = torch.from_numpy(np.stack(waveforms))
         return sounds, self.sources.teacher(rows, drawn), self.sources.present(rows, drawn)
+
+
+def read_others(folder: Path) -> list[np.ndarray]:
+    """The recordings below a folder, whole; what cannot be read is said and passed over.
+
+    Raises:
+        DsolError: there are none.
+    """
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES):
+        try:
+            found.append(read_sound(path))
+        except DsolError as error:
+            say(f"Skipped {error}")
+    audible = [sound for sound in found if len(sound) and not is_silent(sound)]
+    if not audible:
+        raise DsolError(folder, "holds no recordings", f"give a folder of {', '.join(SOUND_SUFFIXES)} files")
+    return audible
+
+
+def second_of(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Any second of a recording (n,); a short one is repeated: (16000,)."""
+    repeated = np.tile(sound, -(-SAMPLE_RATE // len(sound)))
+    start = int(random.integers(len(repeated) - SAMPLE_RATE, endpoint=True))
+    return repeated[start : start + SAMPLE_RATE]
 
 
 def noise(random: np.random.Generator) -> np.ndarray:
