@@ -1,12 +1,14 @@
 """How well does a recipe do on real videos? The yardstick of all work on the method.
 
-    DSOL_DATA=... python benchmarks/mini.py [--recipe quick] [--folds 5] [--seeds 1] [--stills] [--set NAME=VALUE ...]
+    DSOL_DATA=... python benchmarks/mini.py [--recipe quick] [--folds 5] [--seeds 1] [--stills] [--others]
+                                            [--set NAME=VALUE ...]
 
 Five folds over the videos of $DSOL_DATA/music_mini: trains on four fifths without labels, answers the rest, and scores
 the answers of all folds together: `solo` on the boxes of the videos, `synthetic` on scenes composed of held-out ones.
 --stills adds the photos and recordings of $DSOL_DATA/stills to the training (paired by category: a stand-in for
-co-occurrence). Everything is kept in --cache and goes on where it was stopped. One table: mean over the seeds, 95 %
-intervals over videos of the first seed, floors. The folds, the pairs and the scenes depend on --fold-seed alone.
+co-occurrence); --others mixes recordings of what is in no video into the sounds of stage two. Everything is kept in
+--cache and goes on where it was stopped. One table: mean over the seeds, 95 % intervals over videos of the first seed,
+floors. The folds, the pairs and the scenes depend on --fold-seed alone.
 """
 
 import argparse
@@ -34,7 +36,11 @@ from dsol.store import Store
 from dsol.training.train import train
 
 FOLDS, SCENES = 5, 300  # scenes over all folds
-SHOWN = {"solo": ("iou@0.5", "auc", "nmi"), "synthetic": ("ciou@0.3", "auc", "nsa", "silent_auroc")}
+SHOWN = {  # file of the answers -> figures
+    "solo": ("iou@0.5", "auc", "nmi"),
+    "synthetic": ("ciou@0.3", "auc", "nsa", "silent_auroc"),
+    "shrunk": ("ciou@0.3", "auc", "silent_auroc"),  # the same scenes, their pictures as small as those of solos
+}
 STILLS = "stills/"
 
 
@@ -63,6 +69,17 @@ def folds(videos: list[VideoEntry], seed: int) -> dict[str, int]:
     return found
 
 
+def other_sounds(data: Path, folder: Path) -> Path:
+    """Links to the recordings of other instruments, animals and things: none that the videos' folders name."""
+    known = [word for place in (data / "music_mini" / "videos").iterdir() for word in place.name.split("_")]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (*(data / "stills" / "sounds").rglob("*.ogg"), *(data / "cutouts").rglob("*.ogg")):
+        name = "-".join(file.relative_to(data).parts)
+        if not any(word in name for word in known) and not (folder / name).exists():
+            (folder / name).symlink_to(file.resolve())
+    return folder
+
+
 def fold_store(whole: Store, fold: int, of: dict[str, int], target: Path) -> Store:
     """The same clips with the splits of a fold: the index is written again, the shards are linked."""
     if not (target / "store.json").is_file():
@@ -80,8 +97,11 @@ def fold_store(whole: Store, fold: int, of: dict[str, int], target: Path) -> Sto
     return Store.open(target)
 
 
-def train_and_answer(store: Store, scenes: Store, run: Path, config: Config) -> dict[str, float]:
-    """Train one fold; its answers are in run/solo.npz and run/synthetic.npz. NMI and seconds of the training."""
+def train_and_answer(store: Store, scenes: Store, videos: Store, run: Path, config: Config) -> dict[str, float]:
+    """Train one fold; its answers are in run/solo.npz and so on. NMI and seconds of the training.
+
+    The fold's training videos, without the photos, tell which cluster is what.
+    """
     done = run / "mini.json"
     if not done.is_file():
         start = time.monotonic()
@@ -89,25 +109,27 @@ def train_and_answer(store: Store, scenes: Store, run: Path, config: Config) -> 
             train(store.path, run, config, resume=(run / "config.yaml").is_file())
         seconds = time.monotonic() - start
         solo = evaluate(run, store.path, "solo", maps=run / "solo.npz")
-        evaluate(run, scenes.path, "synthetic", match=store.path, maps=run / "synthetic.npz")
+        evaluate(run, scenes.path, "synthetic", match=videos.path, maps=run / "synthetic.npz")
+        size = config.nets.size
+        evaluate(run, scenes.path, "synthetic", match=videos.path, size=size, maps=run / "shrunk.npz")
         done.write_text(json.dumps({"nmi": solo.metrics["nmi"], "seconds": seconds}))
     return json.loads(done.read_text())
 
 
-def together(runs: list[Path], protocol: str) -> Evaluation:
-    """The answers of all folds scored as one set."""
-    parts = [Boxes.load(run / f"{protocol}.boxes.json") for run in runs]
+def together(runs: list[Path], answers: str) -> Evaluation:
+    """The answers of all folds, of one file each, scored as one set."""
+    parts = [Boxes.load(run / f"{answers}.boxes.json") for run in runs]
     frames = [  # scenes of different folds have the same names
         [replace(frame, video=f"{i}/{frame.video}", key=f"{i}/{frame.key}") for frame in part]
         for i, part in enumerate(parts)
     ]
     boxes = Boxes(parts[0].categories, tuple(frame for part in frames for frame in part))
-    answers = (
+    maps = (
         replace(maps, keys=tuple(f"{i}/{key}" for key in maps.keys))
         for i, run in enumerate(runs)
-        for maps in read_maps(run / f"{protocol}.npz")
+        for maps in read_maps(run / f"{answers}.npz")
     )
-    return score(answers, boxes, protocol)
+    return score(maps, boxes, "solo" if answers == "solo" else "synthetic")
 
 
 def line(name: str, values: list[float], interval: list[float] | None, floors: dict[str, float | None]) -> str:
@@ -125,16 +147,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="trainings a fold")
     parser.add_argument("--fold-seed", type=int, default=0, help="of folds and scenes")
     parser.add_argument("--stills", action="store_true", help="train on photos with recordings, too")
+    parser.add_argument("--others", action="store_true", help="listen to sounds of other things, too, in stage two")
     parser.add_argument("--cache", type=Path, default=Path("mini"), help="folder for all that it makes")
     args = parser.parse_args()
     if "DSOL_DATA" not in os.environ:
         sys.exit("set DSOL_DATA to the folder that holds music_mini and stills")
     data, cache = Path(os.environ["DSOL_DATA"]), args.cache
     CORPORA["mini"] = "mini"  # this file
-    if args.stills:
-        whole = prepare(data, cache / "store_with_stills", layout="mini")
-    else:
-        whole = prepare(data / "music_mini", cache / "store")
+    videos = prepare(data / "music_mini", cache / "store")
+    whole = prepare(data, cache / "store_with_stills", layout="mini") if args.stills else videos
     of = folds(list(folders.read(data / "music_mini").videos), args.fold_seed)
     options: dict = {}
     for text in args.set:
@@ -144,8 +165,11 @@ def main() -> None:
         for section in sections:
             place = place.setdefault(section, {})
         place[last] = yaml.safe_load(value)
-    label = "-".join([Path(args.recipe).stem, *args.set, *(["stills"] if args.stills else [])])
-    evaluations: dict[str, list[Evaluation]] = {protocol: [] for protocol in SHOWN}
+    if args.others:
+        options.setdefault("stage_two", {})["other_sounds"] = str(other_sounds(data, cache / "other_sounds"))
+    extras = [name for name in ("stills", "others") if getattr(args, name)]
+    label = "-".join([Path(args.recipe).stem, *args.set, *extras])
+    evaluations: dict[str, list[Evaluation]] = {name: [] for name in SHOWN}
     facts = []
     for seed in range(args.seeds):
         runs = []
@@ -155,14 +179,16 @@ def main() -> None:
             scenes = compose(store, where / "scenes", SCENES // FOLDS, seed=args.fold_seed, split="test", boxed=True)
             runs.append(where / "runs" / label / str(seed))
             runs[-1].parent.mkdir(parents=True, exist_ok=True)
-            facts.append(train_and_answer(store, scenes, runs[-1], load_recipe(args.recipe, seed=seed, **options)))
-        for protocol, found in evaluations.items():
-            found.append(together(runs, protocol))
+            known = fold_store(videos, fold, of, where / "videos")
+            config = load_recipe(args.recipe, seed=seed, **options)
+            facts.append(train_and_answer(store, scenes, known, runs[-1], config))
+        for name, found in evaluations.items():
+            found.append(together(runs, name))
     print(f"{label}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
           f"training took {np.mean([f['seconds'] for f in facts]):.0f} s a fold")  # fmt: skip
-    for protocol, found in evaluations.items():
-        print(f"{protocol}: {found[0].frames} frames of {found[0].videos} videos")
-        for name in SHOWN[protocol]:
+    for answers, found in evaluations.items():
+        print(f"{answers}: {found[0].frames} frames of {found[0].videos} videos")
+        for name in SHOWN[answers]:
             if name == "nmi":
                 print(line("NMI", [f["nmi"] for f in facts], None, {}))
                 continue

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from mini import fold_store
+from mini import fold_store, other_sounds
 
 from dsol.config import load_recipe
 from dsol.corpora import CORPORA
@@ -33,10 +33,13 @@ def main() -> None:
         sys.exit("set DSOL_DATA to the folder that holds music_mini and stills")
     start = time.monotonic()
     CORPORA["mini"] = "mini"  # the layout of mini.py
-    store = prepare(Path(os.environ["DSOL_DATA"]), args.cache / "store_with_stills", layout="mini")
+    data = Path(os.environ["DSOL_DATA"])
+    store = prepare(data, args.cache / "store_with_stills", layout="mini")
     run = args.cache / "small"
     clips = fold_store(store, -1, {}, args.cache / "small_store").path  # no fold: all of them for training
-    train(clips, run, load_recipe("best"), resume=(run / "config.yaml").is_file())
+    others = other_sounds(data, args.cache / "other_sounds")
+    config = load_recipe("best", stage_two={"other_sounds": str(others)})
+    train(clips, run, config, resume=(run / "config.yaml").is_file())
     name_model(run, clips)
     args.out.parent.mkdir(exist_ok=True)
     halve(run / "model.safetensors", args.out)

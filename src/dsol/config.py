@@ -37,6 +37,9 @@ class NetOptions:
     sound_weights: str | None = None
     """Start of the sound backbone: "distilled" ("deep" with "fine" spectrograms only; shipped, learned from a tagger of
     sounds), a state-dict file, or null: random, as in the paper."""
+    second_ear: bool = False
+    """A second sound backbone, with the same start, that tells what is audible. Stage two then leaves the first one as
+    it is; without it, learning to hear mixtures moves the embeddings that pictures and clusters are compared with."""
     spectrogram: Literal["paper", "fine"] = "paper"
     """What the sound tower hears: the paper's log-mel with windows of 10 ms, or windows of 25 ms at equal loudness."""
     size: int = 224

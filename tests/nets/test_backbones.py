@@ -56,6 +56,13 @@ def test_missing_imagenet_weights_of_resnet18_are_said():
         vision_backbone("resnet18", "imagenet")
 
 
+def test_there_are_distilled_weights_of_the_deep_sound_backbone_alone():
+    net, other = sound_backbone("deep", "distilled"), sound_backbone("deep")
+    assert not torch.equal(net.layers[0][0].weight, other.layers[0][0].weight)
+    with pytest.raises(DsolError, match="carries no distilled weights of small"):
+        sound_backbone("small", "distilled")
+
+
 def test_lite0_takes_the_weights_of_its_wheel_and_knows_shapes():
     net = EfficientNetLite0()
     load_weights(net, lite0_weights_file())

@@ -178,7 +178,7 @@ def test_only_the_training_split_is_trained_on(shapes):
 
 
 BEST = {  # what the recipe `best` switches on, at test size
-    "nets": {"sound": "deep", "spectrogram": "fine", "adapter": 16},
+    "nets": {"sound": "deep", "second_ear": True, "spectrogram": "fine", "adapter": 16},
     "stage_one": {
         "epochs": 8, "negatives": "all", "contrast": 1.0, "pool": "soft", "vary": True, "batches": "alike",
         "mask_threshold": 0.5, "mask_of_range": True, "mask_grow": False, "object_mean": "mask",
@@ -205,6 +205,9 @@ def test_the_options_of_best_learn_the_shapes_and_hear_what_sounds(shapes, tmp_p
     card = load_card(tmp_path / "run" / "model.safetensors")
     assert card.metrics["nmi"] > 0.7
     assert card.metrics["sounding_accuracy"] > 0.7
+    before, after = (load_tensors(tmp_path / "run" / f"{name}.safetensors") for name in ("stage_one", "model"))
+    changed = {name.split(".")[1] for name in after if not torch.equal(before[name], after[name])}
+    assert changed == {"ear", "sound_classes"}  # what pictures and clusters are compared with stays
 
 
 def test_fewer_videos_than_clusters_are_refused_where_videos_are_clustered(shapes, tmp_path):

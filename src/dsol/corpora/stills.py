@@ -42,7 +42,7 @@ def read(folder: Path) -> Corpus:
     photos = sorted(p for p in (folder / "photos").glob("*/*/*") if p.suffix.lower() in PHOTOS)
     if not photos:
         raise DsolError(folder, "has no photos/<split>/<category>/ in it", "see docs/data.md for the folders")
-    recordings = _recordings(folder / "sounds")
+    recordings = recordings(folder / "sounds")
     turns: dict[tuple[str, str], int] = defaultdict(int)
     videos, skipped = [], {}
     for photo in photos:
@@ -59,7 +59,7 @@ def read(folder: Path) -> Corpus:
     return Corpus(tuple(videos), _boxes(folder / "boxes.json"), read_pair, skipped=skipped, note=NOTE)
 
 
-def _recordings(folder: Path) -> dict[tuple[str, str], list[Path]]:
+def recordings(folder: Path) -> dict[tuple[str, str], list[Path]]:
     """(category, split) -> files, in the order in which photos get them."""
     found = {}
     for place in sorted(p for p in folder.glob("*") if p.is_dir()):

@@ -169,14 +169,14 @@ class Small(nn.Module):
 
 
 class Deep(nn.Module):
-    """Seven convolutions, four of them strided, C = 128: a log-mel of 101×64 gives 7×4.
+    """Seven convolutions, four of them strided, C = 256: a log-mel of 101×64 gives 7×4.
 
     Example:
         >>> Deep()(torch.zeros(1, 1, 101, 64)).shape
-        torch.Size([1, 128, 7, 4])
+        torch.Size([1, 256, 7, 4])
     """
 
-    channels = 128
+    channels = 256
 
     def __init__(self, channels_in: int = 1):
         super().__init__()

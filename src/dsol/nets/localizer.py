@@ -4,7 +4,8 @@
                                                                                      ├ cosine · scale ─ sigmoid ─▶ l
     log-mel (B, 201, 64) ─ sound backbone ─ max pool ─▶ (B, C') ─── head ─▶ (B, D) ──┘              (B, H, W)
 
-Class heads on the mean-pooled f and on the max-pooled sound predict the K pseudo-labels. Stage one trains both
+Class heads on the mean-pooled f and on the max-pooled sound (of a second backbone where `nets.second_ear` says so)
+predict the K pseudo-labels. Stage one trains both
 towers; stage two reads f against the object dictionary and the sound's class head as teacher.
 """
 
@@ -110,7 +111,7 @@ class SharedSpace(VisionTower):
 
     def __init__(self, options: NetOptions, load_weights: bool = True):
         super().__init__(options, load_weights)
-        self.sound = sound_backbone(options.sound, options.sound_weights if load_weights else None)
+        self.sound = _sound_backbone(options, load_weights)
         d = options.embedding
         norm = [nn.BatchNorm2d(self.channels)] if options.head_norm else []
         self.vision_head = nn.Sequential(*norm, nn.Conv2d(self.channels, d, 1), nn.ReLU(), nn.Conv2d(d, d, 1))
@@ -118,7 +119,7 @@ class SharedSpace(VisionTower):
 
     def sound_maps(self, log_mel: Tensor) -> Tensor:
         """Sound features (B, C', H', W') of log-mels (B, 201, 64); H' is time, W' frequency."""
-        return self.sound(log_mel[:, None].contiguous(memory_format=torch.channels_last))
+        return _maps(self.sound, log_mel)
 
     def for_answers(self) -> Self:
         """See `VisionTower.for_answers`; the sound backbone is folded, too."""
@@ -147,6 +148,7 @@ class TwoTower(SharedSpace):
         self.scale = nn.Parameter(torch.tensor(float(options.scale)))
         self.vision_classes = nn.Linear(self.channels, clusters)
         self.sound_classes = nn.Linear(self.sound.channels, clusters)
+        self.ear = _sound_backbone(options, load_weights) if options.second_ear else None
 
     def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[Seen, Heard]:
         """Both towers.
@@ -166,7 +168,19 @@ class TwoTower(SharedSpace):
     def hear(self, log_mel: Tensor) -> Heard:
         """The sound tower: log-mel (B, 201, 64) to `Heard`."""
         pooled = self.sound_maps(log_mel).amax(dim=(2, 3))
-        return Heard(F.normalize(self.sound_head(pooled), dim=1), self.sound_classes(pooled))
+        classes = self.sound_classes(pooled) if self.ear is None else self.sound_logits(log_mel)
+        return Heard(F.normalize(self.sound_head(pooled), dim=1), classes)
+
+    def sound_logits(self, log_mel: Tensor) -> Tensor:
+        """The sound's class head alone: log-mel (B, 201, 64) to (B, K)."""
+        backbone = self.sound if self.ear is None else self.ear
+        return self.sound_classes(_maps(backbone, log_mel).amax(dim=(2, 3)))
+
+    def for_answers(self) -> Self:
+        """See `VisionTower.for_answers`; both sound backbones are folded, too."""
+        fast = super().for_answers()
+        fast.ear = None if self.ear is None else folded(self.ear)
+        return fast
 
     def logits(self, seen: Seen, heard: Heard) -> Tensor:
         """Scaled cosine of each cell with the sound, (B, H, W): the area before its sigmoid."""
@@ -186,3 +200,11 @@ class TwoTower(SharedSpace):
             noise = torch.randn(head.weight.shape, generator=generator) * 0.01
             head.weight.data.copy_(noise)
             head.bias.data.zero_()
+
+
+def _sound_backbone(options: NetOptions, load_weights: bool) -> nn.Module:
+    return sound_backbone(options.sound, options.sound_weights if load_weights else None)
+
+
+def _maps(backbone: nn.Module, log_mel: Tensor) -> Tensor:
+    return backbone(log_mel[:, None].contiguous(memory_format=torch.channels_last))

@@ -61,7 +61,7 @@ class StageTwoLoss(nn.Module):
         """
         options, towers = self.network.config.stage_two, self.network.towers
         if pictures is None:
-            listening = self._listening(towers.hear(log_mel).logits, teacher, present)
+            listening = self._listening(towers.sound_logits(log_mel), teacher, present)
             return listening * 0, listening * 0, listening
         seen, heard, class_maps = self.network(pictures, log_mel)
         matching = localization = listening = class_maps.sum() * 0
