@@ -42,13 +42,13 @@ def read(folder: Path) -> Corpus:
     photos = sorted(p for p in (folder / "photos").glob("*/*/*") if p.suffix.lower() in PHOTOS)
     if not photos:
         raise DsolError(folder, "has no photos/<split>/<category>/ in it", "see docs/data.md for the folders")
-    recordings = recordings(folder / "sounds")
+    sounds_of = recordings(folder / "sounds")
     turns: dict[tuple[str, str], int] = defaultdict(int)
     videos, skipped = [], {}
     for photo in photos:
         name = photo.relative_to(folder / "photos").as_posix()
         category, split = photo.parent.name, SPLITS.get(photo.parents[1].name)
-        sounds = recordings.get((category, split or ""))
+        sounds = sounds_of.get((category, split or ""))
         if split is None or not sounds:
             skipped[name] = f"has no recording of {category} for its split" if split else "is in no known split"
             continue
