@@ -6,7 +6,8 @@ Shows the annotated frames of a store with their own sound and with sounds that 
 the sound of another category's clip, and sounds outside the vocabulary ($DSOL_DATA/videos: drums, engines, dogs, babies
 and tools; those with a known instrument are left out). A frame's score is that of its most certain category. For
 each kind of sound: how well the score tells the frame's own sound from it (AUROC, 95 % interval over the videos whose
-pictures are shown) and the share of frames in which anything passes the model's threshold.
+pictures are shown) and the share of frames in which anything passes the model's threshold. Last, the threshold that
+would tell the frames' own sounds from those outside the vocabulary best (balanced accuracy), and what passes it.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from dsol.clip import SAMPLE_RATE
 from dsol.evaluation.evaluate import annotated_frames, swapped_places
@@ -60,6 +61,10 @@ def main() -> None:
         low, high = interval(own, other, videos)
         print(f"{name:<24} AUROC {100 * auroc(own, other):5.1f} [{100 * low:.1f}, {100 * high:.1f}]   "
               f"something passes in {100 * np.mean(other >= threshold):5.1f} %")  # fmt: skip
+    unknown_passes, own_passes, thresholds = roc_curve(*labelled(own, other))  # the last: outside the vocabulary
+    best = int(np.argmax(own_passes - unknown_passes))
+    print(f"best threshold {thresholds[best]:.3f}: its own sound passes in {100 * own_passes[best]:.1f} %, "
+          f"outside the vocabulary in {100 * unknown_passes[best]:.1f} %")  # fmt: skip
 
 
 def unknown_sounds(folder: Path) -> np.ndarray:
@@ -83,7 +88,12 @@ def certainty(system, frames: list[np.ndarray], waveforms: np.ndarray) -> np.nda
 
 
 def auroc(own: np.ndarray, other: np.ndarray) -> float:
-    return float(roc_auc_score(np.repeat([1, 0], [len(own), len(other)]), np.concatenate([own, other])))
+    return float(roc_auc_score(*labelled(own, other)))
+
+
+def labelled(own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """1 for own and 0 for other, and the scores."""
+    return np.repeat([1, 0], [len(own), len(other)]), np.concatenate([own, other])
 
 
 def interval(own: np.ndarray, other: np.ndarray, videos: list[str]) -> tuple[float, float]:
