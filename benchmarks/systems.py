@@ -4,7 +4,8 @@
 
 Makes toyband in OUT, trains each system on its single-source clips and scores it on held-out solos, on composed scenes
 (two of four sound) and on bands with silent players. With DSOL_DATA the same on $DSOL_DATA/music_mini, four fifths of
-whose few real videos are for training and the others for the test. A second call goes on where the first was stopped. Figures are percent, with 95 % intervals over videos.
+whose few real videos are for training and the others for the test. A second call goes on where the first was stopped.
+Figures are percent, with 95 % intervals over videos.
 """
 
 import argparse
