@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from dsol.clip import SAMPLE_RATE
 from dsol.corpora import stills
 from dsol.errors import DsolError
-from dsol.media import SOUND_SUFFIXES, read_sound
+from dsol.media import find_sounds, read_sound
 from dsol.nets.backbones import DISTILLED, sound_backbone
 from dsol.progress import say
 from dsol.sound import fine_log_mel
@@ -69,7 +69,7 @@ class Mixer:
     def __init__(self, data: Path, rng: np.random.Generator):
         recordings = stills.recordings(data / "stills" / "sounds")
         files = [file for (_, split), found in recordings.items() if split == "train" for file in found]
-        files += sorted(p for p in (data / "cutouts").rglob("*") if p.suffix.lower() in SOUND_SUFFIXES)
+        files += find_sounds(data / "cutouts")
         self.rng, self.folders = rng, {}
         for file in files:
             try:

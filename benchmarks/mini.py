@@ -29,7 +29,7 @@ from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
 from dsol.maps import read_maps
-from dsol.media import read_seconds
+from dsol.media import find_sounds, read_seconds
 from dsol.prepare import prepare
 from dsol.scenes import compose
 from dsol.store import Store
@@ -73,7 +73,7 @@ def other_sounds(data: Path, folder: Path) -> Path:
     """Links to the recordings of other instruments, animals and things: none that the videos' folders name."""
     known = [word for place in (data / "music_mini" / "videos").iterdir() for word in place.name.split("_")]
     folder.mkdir(parents=True, exist_ok=True)
-    for file in (*(data / "stills" / "sounds").rglob("*.ogg"), *(data / "cutouts").rglob("*.ogg")):
+    for file in (*find_sounds(data / "stills" / "sounds"), *find_sounds(data / "cutouts")):
         name = "-".join(file.relative_to(data).parts)
         if not any(word in name for word in known) and not (folder / name).exists():
             (folder / name).symlink_to(file.resolve())
@@ -116,14 +116,19 @@ def train_and_answer(store: Store, scenes: Store, videos: Store, run: Path, conf
     return json.loads(done.read_text())
 
 
+def joined(parts: list[Boxes]) -> Boxes:
+    """The annotations of all folds; scenes of different folds have the same names, so each gets its fold's number."""
+    frames = [
+        replace(frame, video=f"{i}/{frame.video}", key=f"{i}/{frame.key}")
+        for i, part in enumerate(parts)
+        for frame in part
+    ]
+    return Boxes(parts[0].categories, tuple(frames))
+
+
 def together(runs: list[Path], answers: str) -> Evaluation:
     """The answers of all folds, of one file each, scored as one set."""
-    parts = [Boxes.load(run / f"{answers}.boxes.json") for run in runs]
-    frames = [  # scenes of different folds have the same names
-        [replace(frame, video=f"{i}/{frame.video}", key=f"{i}/{frame.key}") for frame in part]
-        for i, part in enumerate(parts)
-    ]
-    boxes = Boxes(parts[0].categories, tuple(frame for part in frames for frame in part))
+    boxes = joined([Boxes.load(run / f"{answers}.boxes.json") for run in runs])
     maps = (
         replace(maps, keys=tuple(f"{i}/{key}" for key in maps.keys))
         for i, run in enumerate(runs)

@@ -56,12 +56,12 @@ def main() -> None:
     threshold = system.threshold  # type: ignore[attr-defined]
     print(f"{len(frames)} frames of {len(set(videos))} videos, threshold {threshold:.3f}; its own sound: "
           f"something passes in {100 * np.mean(own >= threshold):.1f} %")  # fmt: skip
-    for name, waveforms in sounds.items():
-        other = certainty(system, frames, waveforms)
+    certain = {name: certainty(system, frames, waveforms) for name, waveforms in sounds.items()}
+    for name, other in certain.items():
         low, high = interval(own, other, videos)
         print(f"{name:<24} AUROC {100 * auroc(own, other):5.1f} [{100 * low:.1f}, {100 * high:.1f}]   "
               f"something passes in {100 * np.mean(other >= threshold):5.1f} %")  # fmt: skip
-    unknown_passes, own_passes, thresholds = roc_curve(*labelled(own, other))  # the last: outside the vocabulary
+    unknown_passes, own_passes, thresholds = roc_curve(*labelled(own, certain["outside the vocabulary"]))
     best = int(np.argmax(own_passes - unknown_passes))
     print(f"best threshold {thresholds[best]:.3f}: its own sound passes in {100 * own_passes[best]:.1f} %, "
           f"outside the vocabulary in {100 * unknown_passes[best]:.1f} %")  # fmt: skip

@@ -34,7 +34,8 @@ def test_a_name_that_is_not_shipped_says_what_is():
 
 
 def test_half_precision_changes_the_weights_little(trained, tmp_path):
-    halve(trained / "model.safetensors", tmp_path / "half.safetensors")
+    halve(trained / "model.safetensors", tmp_path / "half.safetensors", threshold=0.25)
+    assert load_card(tmp_path / "half.safetensors").threshold == 0.25
     whole, half = load_tensors(trained / "model.safetensors"), load_tensors(tmp_path / "half.safetensors")
     assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * (trained / "model.safetensors").stat().st_size
     assert whole.keys() == half.keys()

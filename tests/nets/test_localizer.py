@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dsol.config import NetOptions
+from dsol.errors import DsolError
 from dsol.nets.localizer import TwoTower
 
 
@@ -30,3 +31,10 @@ def test_the_copy_for_answers_hears_the_same(net):
     log_mel = torch.randn(2, 201, 64)
     for one, other in zip(net.hear(log_mel), net.for_answers().hear(log_mel), strict=True):
         assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_distilled_weights_need_the_spectrograms_that_they_learned_from():
+    with pytest.raises(
+        DsolError, match=r"sound_weights: distilled ones have learned .* \(add --nets.spectrogram fine\)"
+    ):
+        TwoTower(NetOptions(vision="small", vision_weights=None, sound="deep", sound_weights="distilled"), clusters=3)

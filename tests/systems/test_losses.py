@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsol.config import SoundOfPixelsOptions
+from dsol.config import SoundOfPixelsOptions, load_recipe
 from dsol.errors import DsolError
+from dsol.systems import system_type
 from dsol.systems.attention import attend, margin_loss
 from dsol.systems.dmc import centre_distance, ranking_loss, soft_k_means, without_largest
 from dsol.systems.object_that_sound import logistic_loss
@@ -120,6 +121,13 @@ def test_masks_keep_all_some_or_nothing_of_a_sound():
     logits = torch.tensor([[[[1.0, 1.0]], [[1.0, -1.0]], [[-1.0, -1.0]]]])
     assert kept_energy(logits, magnitude)[0].tolist() == pytest.approx([1.0, 9 / 25, 0.0])
     assert kept_energy(logits, 0 * magnitude)[0].tolist() == [0, 0, 0]
+
+
+def test_a_new_network_keeps_nothing_where_no_channel_is_seen():
+    net = system_type("sound_of_pixels").network_type(load_recipe("tiny", system="sound_of_pixels"))
+    heard = torch.randn(1, 8, 4, 4, generator=torch.Generator().manual_seed(0))
+    energy = net.pixel_energy(torch.zeros(1, 8, 2, 2), heard, torch.ones(1, 4, 4))
+    assert energy.tolist() == [[[0, 0], [0, 0]]]
 
 
 def test_mismatched_pairs_come_from_different_videos_and_never_fail():

@@ -111,6 +111,7 @@ def test_other_recordings_are_read_at_any_depth_and_broken_ones_are_said(tmp_pat
     assert "broken.ogg" in capsys.readouterr().err
 
 
-def test_a_folder_without_recordings_is_refused(tmp_path):
-    with pytest.raises(DsolError, match=r"holds no recordings \(give a folder of"):
+def test_a_folder_in_which_nothing_can_be_heard_is_refused(tmp_path):
+    wavfile.write(tmp_path / "silent.wav", 16_000, np.zeros(8_000, np.float32))
+    with pytest.raises(DsolError, match="holds no recordings that can be heard"):
         read_others(tmp_path)

@@ -210,6 +210,18 @@ def test_the_options_of_best_learn_the_shapes_and_hear_what_sounds(shapes, tmp_p
     assert changed == {"ear", "sound_classes"}  # what pictures and clusters are compared with stays
 
 
+def test_sounds_that_join_mixtures_need_mixtures_and_are_looked_for_before_training(shapes, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for changes, told in (
+        ({"other_sounds": str(tmp_path / "empty")}, "holds no recordings"),
+        ({"other_sounds": "sounds", "remix": False, "listen_passes": 0}, r"other_sounds: needs scenes that are mixed"),
+        ({"teacher": "mixture"}, "listen_passes: needs scenes that are mixed anew"),
+    ):
+        with pytest.raises(DsolError, match=told):
+            train(shapes.path, tmp_path / "run", load_recipe("tiny", **BEST).replace(stage_two=changes))
+        assert not (tmp_path / "run").exists()
+
+
 def test_fewer_videos_than_clusters_are_refused_where_videos_are_clustered(shapes, tmp_path):
     config = load_recipe("tiny", **BEST).replace(stage_one={"clusters": 20, "epochs": 1})
     with pytest.raises(DsolError, match="16 videos to cluster"):

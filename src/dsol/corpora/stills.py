@@ -21,7 +21,7 @@ from dsol.boxes import Box, Boxes, Frame, check_xywh
 from dsol.clip import SAMPLE_RATE
 from dsol.corpora import Corpus, VideoEntry
 from dsol.errors import DsolError
-from dsol.media import SOUND_SUFFIXES, Second, read_photo, read_sound
+from dsol.media import Second, find_sounds, read_photo, read_sound
 from dsol.store.shards import MASK
 
 NOTE = "photos and recordings were paired by category, a stand-in for co-occurrence: no photo is of its sound"
@@ -64,7 +64,7 @@ def recordings(folder: Path) -> dict[tuple[str, str], list[Path]]:
     found = {}
     for place in sorted(p for p in folder.glob("*") if p.is_dir()):
         pieces: dict[str, list[Path]] = defaultdict(list)
-        for file in sorted(p for p in place.iterdir() if p.suffix.lower() in SOUND_SUFFIXES):
+        for file in find_sounds(place):
             pieces[PIECE.sub("", file.stem)].append(file)
         random = np.random.default_rng([SEED, *place.name.encode()])
         order = [sorted(pieces)[i] for i in random.permutation(len(pieces))]

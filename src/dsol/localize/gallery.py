@@ -130,14 +130,14 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
     told: dict[str, str] = {}
     for asked, cluster in enumerate(clusters):
         try:
-            name = _answer(f"{cluster.key}, {cluster.count} [{cluster.name}]: ")
+            said = _answer(f"{cluster.key}, {cluster.count} [{cluster.name}]: ")
         except (EOFError, UnicodeDecodeError):
             what = f"the answers ended after {asked} of {len(clusters)} clusters: no name was changed"
             raise DsolError("--interactive", what, f"answer all, or edit {folder / NAMES} and give --names") from None
         except KeyboardInterrupt:
             say("\nNo name was changed")
             raise
-        told |= {cluster.key: name} if name else {}
+        told |= {cluster.key: said} if said else {}
     names = rename_model(model, told)
     _save_names(folder / NAMES, dict(zip(cluster_keys(names), names, strict=True)))
     return names

@@ -8,10 +8,10 @@ Time starts when the first picture or sound does, as in a player. Pictures are t
 matrix); pixels that are not square stay as stored.
 """
 
-from dsol.media.info import VIDEO_SUFFIXES, VideoInfo, find_videos, probe
+from dsol.media.info import SOUND_SUFFIXES, VIDEO_SUFFIXES, VideoInfo, find_sounds, find_videos, probe
 from dsol.media.photo import read_photo
 from dsol.media.reading import Second, read_frames, read_seconds
-from dsol.media.waveform import SOUND_SUFFIXES, read_sound
+from dsol.media.waveform import read_sound
 from dsol.media.writing import VideoWriter
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Second",
     "VideoInfo",
     "VideoWriter",
+    "find_sounds",
     "find_videos",
     "probe",
     "read_frames",

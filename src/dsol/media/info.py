@@ -7,6 +7,7 @@ from dsol.media.opening import decoded, opened, packet_span, stream_of
 from dsol.media.pixels import Screen
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov")
+SOUND_SUFFIXES = (".ogg", ".wav", ".flac", ".mp3", ".m4a")  # of recordings without a picture
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,16 @@ def find_videos(folder: str | Path) -> list[Path]:
         >>> find_videos("videos")                                                       # doctest: +SKIP
         [PosixPath('videos/cello/a.mp4'), PosixPath('videos/flute/b.webm')]
     """
-    paths = (p for p in Path(folder).rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    return _find(folder, VIDEO_SUFFIXES)
+
+
+def find_sounds(folder: str | Path) -> list[Path]:
+    """As `find_videos`: recordings without a picture, with one of `SOUND_SUFFIXES`."""
+    return _find(folder, SOUND_SUFFIXES)
+
+
+def _find(folder: str | Path, suffixes: tuple[str, ...]) -> list[Path]:
+    paths = (p for p in Path(folder).rglob("*") if p.suffix.lower() in suffixes)
     return sorted(p for p in paths if p.is_file() and not p.name.startswith("."))
 
 

@@ -15,7 +15,6 @@ from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError
 from dsol.media.opening import decoded, reason
 
-SOUND_SUFFIXES = (".ogg", ".wav", ".flac", ".mp3", ".m4a")
 RECORDINGS = "ogg,wav,flac,mp3,mov,mp4,m4a"  # containers of sound alone
 GAP_S = 0.05  # seconds by which time stamps may stray from the count of samples: rounding, not a gap
 REENCODE = "write it anew: ffmpeg -i IN -ar 48000 -ac 2 OUT.mp4"

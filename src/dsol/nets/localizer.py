@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import NetOptions
+from dsol.errors import DsolError
 from dsol.image import IMAGENET_MEAN, IMAGENET_STD, LITE0_MEAN, LITE0_STD, normalise
 from dsol.nets.backbones import sound_backbone, vision_backbone
 from dsol.nets.folding import folded
@@ -203,6 +204,9 @@ class TwoTower(SharedSpace):
 
 
 def _sound_backbone(options: NetOptions, load_weights: bool) -> nn.Module:
+    if options.sound_weights == "distilled" and options.spectrogram != "fine":
+        what = f"distilled ones have learned from fine spectrograms, not from {options.spectrogram!r} ones"
+        raise DsolError("--nets.sound_weights", what, "add --nets.spectrogram fine")
     return sound_backbone(options.sound, options.sound_weights if load_weights else None)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,17 @@ class SavedSystem:
         save_model(path, self.network.state_dict(), self.card)
 
 
-def halve(path: str | Path, target: str | Path) -> None:
-    """Write a model file again with half the bytes: its tensors in half precision, for shipping."""
+def halve(path: str | Path, target: str | Path, threshold: float | None = None) -> None:
+    """Write a model file again with half the bytes: its tensors in half precision, for shipping.
+
+    Args:
+        path: the model file.
+        target: where to write.
+        threshold: in place of the model's own.
+    """
+    card = load_card(path)
     tensors = {name: t.half() if t.is_floating_point() else t for name, t in load_tensors(path).items()}
-    save_model(target, tensors, load_card(path))
+    save_model(target, tensors, card if threshold is None else replace(card, threshold=threshold))
 
 
 def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) -> None:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from dsol.config import StageTwoOptions
 from dsol.errors import DsolError
+from dsol.media import SOUND_SUFFIXES, find_sounds
 from dsol.progress import say
 from dsol.sound import sound_view
 from dsol.store import Store
@@ -97,6 +98,23 @@ def schedule(options: StageTwoOptions) -> list[str]:
     return [kind for each in passes for kind in (*["listen"] * options.listen_passes, each)]
 
 
+def check(options: StageTwoOptions) -> None:
+    """Refuse options that do not go together, before anything is trained.
+
+    Raises:
+        DsolError: what needs scenes that are mixed anew without them; or no recordings where they should be.
+    """
+    mixes = options.teacher == "sources" and options.remix
+    for name in ("listen_passes", "other_sounds"):
+        if getattr(options, name) and not mixes:
+            what = "needs scenes that are mixed anew"
+            raise DsolError(f"--stage_two.{name}", what, "add --stage_two.teacher sources --stage_two.remix true")
+    if options.other_sounds and not find_sounds(options.other_sounds):
+        raise DsolError(
+            options.other_sounds, "holds no recordings", f"give a folder of {', '.join(SOUND_SUFFIXES)} files"
+        )
+
+
 class StageTwo:
     """Stage two of one run.
 
@@ -120,14 +138,12 @@ class StageTwo:
             sources = Sources(scenes, labels, self.config.stage_one.clusters)
             self.teacher = sources.teacher(range(len(scenes))).to(fabric.device)
             self.present = sources.present(range(len(scenes))).to(fabric.device)
-            others = read_others(Path(o.other_sounds)) if o.other_sounds else ()
-            self.remix = Remix(sources, clips, o.remix_fewest, others) if o.remix else None
+            if o.remix:
+                others = read_others(Path(o.other_sounds)) if o.other_sounds else ()
+                self.remix = Remix(sources, clips, o.remix_fewest, others)
         else:
             self.teacher = heard_in_mixtures(network.towers, scenes, o.batch, fabric.device, self.config.workers)
             self.present = self.teacher.softmax(1)
-        if o.listen_passes and self.remix is None:
-            what = "needs scenes that are mixed anew"
-            raise DsolError("--stage_two.listen_passes", what, "add --stage_two.teacher sources --stage_two.remix true")
         trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, o.learning_rate, weight_decay=o.weight_decay)
         self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)

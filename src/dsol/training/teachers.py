@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError
-from dsol.media import SOUND_SUFFIXES, read_sound
+from dsol.media import find_sounds, read_sound
 from dsol.nets.localizer import TwoTower
 from dsol.progress import say, track
 from dsol.sound import is_silent, mix
@@ -132,17 +132,17 @@ def read_others(folder: Path) -> list[np.ndarray]:
     """The recordings below a folder, whole; what cannot be read is said and passed over.
 
     Raises:
-        DsolError: there are none.
+        DsolError: none can be heard.
     """
     found = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES):
+    for path in find_sounds(folder):
         try:
             found.append(read_sound(path))
         except DsolError as error:
             say(f"Skipped {error}")
     audible = [sound for sound in found if len(sound) and not is_silent(sound)]
     if not audible:
-        raise DsolError(folder, "holds no recordings", f"give a folder of {', '.join(SOUND_SUFFIXES)} files")
+        raise DsolError(folder, "holds no recordings that can be heard", "give a folder of other recordings")
     return audible
 
 

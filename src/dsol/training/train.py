@@ -28,7 +28,7 @@ from dsol.training.checkpoints import Run
 from dsol.training.data import read
 from dsol.training.fit import Fit
 from dsol.training.stage_one import StageOne
-from dsol.training.stage_two import StageTwo
+from dsol.training.stage_two import StageTwo, check
 
 CALIBRATED_ON = 200  # scenes, with four objects each
 
@@ -57,6 +57,8 @@ def train(
     if config.system != "dsol" and (stage != "both" or scenes is not None):
         what = "is trained in one stage, on single-source clips alone"
         raise DsolError(config.system, what, "leave --stage and --scenes out")
+    if config.system == "dsol" and stage != "one":
+        check(config.stage_two)
     clips = training_clips(Store.open(store), config, composes=stage != "one" and scenes is None)
     fabric = _fabric(config)
     folder = _open_run(fabric, Path(run), config, stage, resume)
