@@ -225,23 +225,9 @@ def name(parser, words: Words) -> Work:
     parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
 
     def run(args):
-        from dsol.evaluation.naming import name_model, read_names, rename_model
-        from dsol.localize.gallery import make_gallery, name_by_looking
+        from dsol.localize.gallery import name
 
-        by_looking = args.interactive or args.gallery is not None
-        if args.names is not None:
-            if args.store is not None or by_looking:
-                raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
-            rename_model(args.model, read_names(args.names), args.names)
-        elif args.store is None:
-            what = "has no clips to look at" if by_looking else "has nothing to take names from"
-            raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
-        elif args.interactive:
-            name_by_looking(args.model, args.store, args.gallery)
-        elif args.gallery is not None:
-            make_gallery(args.model, args.store, args.gallery)
-        else:
-            name_model(args.model, args.store)
+        name(args.model, args.store, args.gallery, args.names, args.interactive)
 
     return run
 

@@ -18,7 +18,16 @@ from PIL import Image, ImageDraw
 
 from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError
-from dsol.evaluation.naming import BATCH, assign_clips, cluster_keys, own_model, rename_model, system_to_name
+from dsol.evaluation.naming import (
+    BATCH,
+    assign_clips,
+    cluster_keys,
+    name_model,
+    own_model,
+    read_names,
+    rename_model,
+    system_to_name,
+)
 from dsol.localize.painter import light
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.progress import say, track
@@ -66,6 +75,41 @@ class Cluster:
         """Its size in words."""
         clips, videos = (f"{n} {word}{'s' * (n != 1)}" for n, word in ((self.clips, "clip"), (self.videos, "video")))
         return f"{clips} of {videos}"
+
+
+def name(
+    model: Path,
+    store: Path | None = None,
+    gallery: Path | None = None,
+    names: Path | None = None,
+    interactive: bool = False,
+) -> None:
+    """Name the clusters of a model in one of four ways.
+
+    Args:
+        model: model file or run folder.
+        store: its labels name the clusters; or its clips are looked at, with `gallery` or `interactive`.
+        gallery: folder of pictures and sounds, for a person who names the clusters afterwards.
+        names: JSON of names, as such a person has edited it; goes with nothing else.
+        interactive: make a gallery and ask for the names.
+
+    Raises:
+        DsolError: these do not go together, or see what each of them calls.
+    """
+    by_looking = interactive or gallery is not None
+    if names is not None:
+        if store is not None or by_looking:
+            raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
+        rename_model(model, read_names(names), names)
+    elif store is None:
+        what = "has no clips to look at" if by_looking else "has nothing to take names from"
+        raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
+    elif interactive:
+        name_by_looking(model, store, gallery)
+    elif gallery is not None:
+        make_gallery(model, store, gallery)
+    else:
+        name_model(model, store)
 
 
 def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> list[Cluster]:
