@@ -165,6 +165,15 @@ class StageTwoOptions:
     area: Literal["objects", "correspondence"] = "objects"
     """The area where answers are "objects": the brightest object in each cell, or where the picture answers the sound,
     as bright as the most audible category."""
+    area_edge: float | None = None
+    """Where that area ends, share of its maximum; null: as `edge`."""
+    area_smooth: float = 0.0
+    """Standard deviation of a Gaussian that smooths that area before its edge is found, share of the picture's side."""
+    enlarge: int = 0
+    """Answers ("objects") look at pictures of at least this many pixels a side: smaller ones are enlarged, so that maps
+    are finer and small objects as large as those that stage one saw; 0: as they come."""
+    mirror: bool = False
+    """Answers ("objects") look at each picture in a mirror, too, and take the mean of both maps."""
     teacher: Literal["mixture", "sources"] = "mixture"
     """p_a: what stage one's sound tower hears in the mixture, or the pseudo-labels of the clips that were mixed in."""
     remix: bool = False

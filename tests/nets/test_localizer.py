@@ -38,3 +38,10 @@ def test_distilled_weights_need_the_spectrograms_that_they_learned_from():
         DsolError, match=r"sound_weights: distilled ones have learned .* \(add --nets.spectrogram fine\)"
     ):
         TwoTower(NetOptions(vision="small", vision_weights=None, sound="deep", sound_weights="distilled"), clusters=3)
+
+
+def test_without_class_heads_the_second_ear_is_not_asked(net):
+    log_mel = torch.randn(2, 201, 64)
+    whole, embedded = net.hear(log_mel), net.hear(log_mel, classes=False)
+    assert torch.equal(embedded.embedding, whole.embedding)
+    assert embedded.logits.shape == (2, 0)

@@ -81,3 +81,33 @@ def test_refined_maps_keep_their_range(system, question):
     answer = answering(system, answer="objects", refine=3.0, faint=0.0, sharpness=20.0).answer(*question)
     brightest = answer.maps.max(axis=(1, 2, 3))
     assert brightest == pytest.approx(1, abs=0.01)
+
+
+def test_with_a_mirror_a_mirrored_picture_gets_the_mirrored_answer(system, question):
+    frames, waveforms, keys = question
+    turned = [frame[:, ::-1].copy() for frame in frames]
+    for mirror in (True, False):
+        options = {"answer": "objects", "faint": 0.0, "sharpness": 20.0, "mirror": mirror, "refine": 3.0}
+        seeing = answering(system, **options, area="correspondence")
+        one, other = seeing.answer(frames, waveforms, keys), seeing.answer(turned, waveforms, keys)
+        apart = max(abs(one.maps - other.maps[..., ::-1]).max(), abs(one.area - other.area[..., ::-1]).max())
+        assert (apart < 1e-3) == mirror
+
+
+def test_small_pictures_may_be_enlarged_for_answers(system, question):
+    options = {"answer": "objects", "faint": 0.0}
+    size = system.card.config["nets"]["size"]
+    plain, enlarged = (answering(system, **options, enlarge=side).answer(*question) for side in (0, 2 * size))
+    assert enlarged.maps.shape[2:] == tuple(2 * side for side in plain.maps.shape[2:])
+    assert answering(system, **options, enlarge=size // 2).answer(*question).maps == pytest.approx(plain.maps)
+
+
+def test_the_edge_of_the_sounding_area_may_be_its_own(system, question):
+    options = {"answer": "objects", "area": "correspondence", "faint": 0.0, "sharpness": 20.0, "edge": 0.5}
+    areas = [answering(system, **options, area_edge=edge).answer(*question).area for edge in (None, 0.5, 0.3)]
+    assert areas[1] == pytest.approx(areas[0])
+    assert (areas[2] >= areas[0]).all()
+    assert (areas[2] > areas[0] + 0.5).any()
+    smooth = answering(system, **options, area_smooth=0.2).answer(*question).area
+    steps = [abs(np.diff(area)).max() for area in (areas[0], smooth)]
+    assert steps[1] < steps[0]

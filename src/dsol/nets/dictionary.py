@@ -118,6 +118,23 @@ def refined(maps: Tensor, features: Tensor, power: float) -> Tensor:
     return torch.einsum("bnm,bkm->bkn", walk, maps.flatten(2)).view_as(maps)
 
 
+def smoothed(maps: Tensor, share: float) -> Tensor:
+    """Maps (..., H, W) after a Gaussian whose standard deviation is this share of their sides; edges are repeated.
+
+    Example:
+        >>> spot = F.pad(torch.ones(1, 1), (4, 4, 4, 4))
+        >>> round(smoothed(spot, share=0.2)[4, 4].item(), 2)
+        0.05
+    """
+    if not share:
+        return maps
+    from scipy.ndimage import gaussian_filter
+
+    height, width = maps.shape[-2:]
+    found = gaussian_filter(maps.cpu().numpy(), (share * height, share * width), mode="nearest", axes=(-2, -1))
+    return torch.from_numpy(found).to(maps.device)
+
+
 def object_shapes(class_maps: Tensor, edge: float, sharpness: float) -> Tensor:
     """Each class map's own object: near 1 where the map is above a share of its maximum, near 0 elsewhere.
 

@@ -36,12 +36,16 @@ class Seen(NamedTuple):
         """Some of the pictures."""
         return Seen(*(value[which] for value in self))
 
+    def mirrored(self) -> "Seen":
+        """The same from the other side: left is right."""
+        return Seen(self.features.flip(3), self.embedding.flip(3), self.logits)
+
 
 class Heard(NamedTuple):
     """What the sound tower says of B sounds."""
 
     embedding: Tensor  # (B, D), length 1
-    logits: Tensor  # (B, K) class head
+    logits: Tensor  # (B, K) class head; (B, 0) where it was not asked
 
     def take(self, which: Tensor | slice) -> "Heard":
         """Some of the sounds."""
@@ -151,14 +155,15 @@ class TwoTower(SharedSpace):
         self.sound_classes = nn.Linear(self.sound.channels, clusters)
         self.ear = _sound_backbone(options, load_weights) if options.second_ear else None
 
-    def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[Seen, Heard]:
+    def forward(self, pictures: Tensor, log_mel: Tensor, classes: bool = True) -> tuple[Seen, Heard]:
         """Both towers.
 
         Args:
             pictures: (B, 3, S, S) in [0, 1], or backbone features (B, C, H, W) computed before.
             log_mel: (B', 201, 64) decibels.
+            classes: ask the sound's class head, too.
         """
-        return self.see(pictures), self.hear(log_mel)
+        return self.see(pictures), self.hear(log_mel, classes)
 
     def see(self, pictures: Tensor) -> Seen:
         """The vision tower: pictures (B, 3, S, S), or backbone features, to `Seen`."""
@@ -166,11 +171,13 @@ class TwoTower(SharedSpace):
         embedding = F.normalize(self.vision_head(features), dim=1)
         return Seen(features, embedding, self.vision_classes(features.mean(dim=(2, 3))))
 
-    def hear(self, log_mel: Tensor) -> Heard:
-        """The sound tower: log-mel (B, 201, 64) to `Heard`."""
+    def hear(self, log_mel: Tensor, classes: bool = True) -> Heard:
+        """The sound tower: log-mel (B, 201, 64) to `Heard`; without `classes` a second ear has nothing to do."""
         pooled = self.sound_maps(log_mel).amax(dim=(2, 3))
-        classes = self.sound_classes(pooled) if self.ear is None else self.sound_logits(log_mel)
-        return Heard(F.normalize(self.sound_head(pooled), dim=1), classes)
+        logits = pooled.new_zeros(len(pooled), 0)
+        if classes:
+            logits = self.sound_classes(pooled) if self.ear is None else self.sound_logits(log_mel)
+        return Heard(F.normalize(self.sound_head(pooled), dim=1), logits)
 
     def sound_logits(self, log_mel: Tensor) -> Tensor:
         """The sound's class head alone: log-mel (B, 201, 64) to (B, K)."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import Config
-from dsol.image import stack
+from dsol.image import resize, stack
 from dsol.maps import Maps
 from dsol.nets.dictionary import (
     ObjectDictionary,
@@ -27,6 +27,7 @@ from dsol.nets.dictionary import (
     object_peaks,
     object_shapes,
     refined,
+    smoothed,
     stretched,
 )
 from dsol.nets.localizer import Heard, Seen, TwoTower
@@ -89,21 +90,25 @@ class OurSystem(SavedSystem):
     @torch.inference_mode()
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.systems.System.answer`."""
-        seen, heard, class_maps = self._look(frames, waveforms, self.size)
-        options = self.network.config.stage_two
-        area = self.towers.area(seen, heard)
-        audible = self.audible(heard)
+        heard, views = self._hear(waveforms), self._views(frames)
+        audible, options = self.audible(heard), self.network.config.stage_two
+        class_maps = [self.network.dictionary.class_maps(seen.features) for seen in views]
+        areas = [self.towers.area(seen, heard) for seen in views]
         if options.answer == "objects":
-            score = audible * class_maps.amax((2, 3)).clamp(0, 1)
+            peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
+            score = audible * peaks.clamp(0, 1)
             shown = (audible * (audible >= options.faint))[:, :, None, None]
-            maps = self._shapes(class_maps, seen.features) * shown
+            maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness) * shown
             if options.area == "correspondence":
-                area = self._shapes(stretched(area)[:, None], seen.features)[:, 0] * shown.amax(1)
+                area = self._over_views([stretched(area)[:, None] for area in areas], views)
+                edge = options.edge if options.area_edge is None else options.area_edge
+                area = object_shapes(smoothed(area, options.area_smooth), edge, options.sharpness)[:, 0] * shown.amax(1)
             else:
                 area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
         else:
-            score = audible * object_gate(class_maps, area)
-            maps = (options.sharpness * gate(class_maps, area, options.gate)).softmax(1)
+            area = areas[0]
+            score = audible * object_gate(class_maps[0], area)
+            maps = (options.sharpness * gate(class_maps[0], area, options.gate)).softmax(1)
         return Maps(tuple(keys), area.cpu().numpy(), maps.cpu().numpy(), score.cpu().numpy(), self.categories)
 
     def audible(self, heard: Heard) -> Tensor:
@@ -113,17 +118,26 @@ class OurSystem(SavedSystem):
         share = heard.logits.softmax(1)
         return share / share.amax(1, keepdim=True)
 
-    def _shapes(self, maps: Tensor, features: Tensor) -> Tensor:
-        """The objects in maps (B, K, H, W), smoothed over cells that look alike if so configured."""
+    def _views(self, frames: Sequence[np.ndarray]) -> list[Seen]:
+        """What is seen of B pictures as answers need it: "objects" may be enlarged, and seen in a mirror, too."""
         options = self.network.config.stage_two
-        if options.refine:
-            maps = stretched(refined(stretched(maps), features, options.refine))
-        return object_shapes(maps, options.edge, options.sharpness)
+        if options.answer != "objects":
+            return [self._see(frames, self.size)]
+        mirrors = (False, True) if options.mirror else (False,)
+        return [self._see(frames, self.size, max(self.size, options.enlarge), mirror) for mirror in mirrors]
+
+    def _over_views(self, maps: list[Tensor], views: list[Seen]) -> Tensor:
+        """The mean of maps (B, K, H, W) of several views, smoothed over cells that look alike if so configured."""
+        power = self.network.config.stage_two.refine
+        if power:
+            refine = (refined(stretched(m), seen.features, power) for m, seen in zip(maps, views, strict=True))
+            return stretched(torch.stack([stretched(m) for m in refine]).mean(0))
+        return torch.stack(maps).mean(0)
 
     @torch.inference_mode()
     def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
         """The cluster (B,) of single-source pictures with their sound, as in stage one."""
-        seen, heard, _ = self._look(frames, waveforms, self.network.config.nets.size)
+        seen, heard = self._see(frames, self.network.config.nets.size), self._hear(waveforms)
         return self.network.dictionary.assign(self.network.objects(seen, heard)[1]).cpu().numpy()
 
     @torch.inference_mode()
@@ -133,7 +147,7 @@ class OurSystem(SavedSystem):
         Returns:
             The mean of f over the picture, and the object under the mask as K-means sees it, its sound left out.
         """
-        seen, heard, _ = self._look(frames, waveforms, self.network.config.nets.size)
+        seen, heard = self._see(frames, self.network.config.nets.size), self._hear(waveforms)
         whole, points = seen.features.mean(dim=(2, 3)), self.network.objects(seen, heard)[1]
         channels = whole.shape[1]
         objects = points[:, :channels] - self.network.dictionary.origin[:channels]
@@ -142,23 +156,35 @@ class OurSystem(SavedSystem):
     @torch.inference_mode()
     def objects_seen(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """The class maps (B, K, H, W) of pictures by the dictionary alone, whatever sounds."""
-        device, options = self.network.dictionary.keys.device, self.network.config.stage_two
-        features = self.towers.features(stack(frames, self.size).to(device))
-        class_maps = self.network.dictionary.class_maps(features)
+        options, views = self.network.config.stage_two, self._views(frames)
+        class_maps = [self.network.dictionary.class_maps(seen.features) for seen in views]
         if options.answer == "objects":
-            return self._shapes(class_maps, features).cpu().numpy()
-        return (options.sharpness * class_maps).softmax(1).cpu().numpy()
+            maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness)
+        else:
+            maps = (options.sharpness * class_maps[0]).softmax(1)
+        return maps.cpu().numpy()
 
-    def _look(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, size: int) -> tuple[Seen, Heard, Tensor]:
-        """What is seen, heard and recognised in B pictures; one that comes several times is looked at once."""
-        device = self.network.dictionary.keys.device
+    def _see(self, frames: Sequence[np.ndarray], size: int, side: int = 0, mirror: bool = False) -> Seen:
+        """What is seen in B pictures of `size` pixels; one that comes several times is looked at once.
+
+        Args:
+            frames: of any sizes.
+            size: side of the square that they are brought to first, pixels.
+            side: side that they are looked at with; `size` where 0.
+            mirror: look at the mirror image and turn back what is seen.
+        """
         different = {id(frame): frame for frame in frames}
-        seen = self.towers.see(stack(list(different.values()), size).to(device))
-        sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(device)
-        heard = self.towers.hear(self.towers.spectrogram(sounds))
-        class_maps = self.network.dictionary.class_maps(seen.features)
-        if len(different) < len(frames):
-            place = {of: n for n, of in enumerate(different)}
-            again = torch.tensor([place[id(frame)] for frame in frames], device=device)
-            seen, class_maps = seen.take(again), class_maps[again]
-        return seen, heard, class_maps
+        pictures = resize(stack(list(different.values()), size), side or size).to(self._device)
+        seen = self.towers.see(pictures.flip(3)).mirrored() if mirror else self.towers.see(pictures)
+        if len(different) == len(frames):
+            return seen
+        place = {of: n for n, of in enumerate(different)}
+        return seen.take(torch.tensor([place[id(frame)] for frame in frames], device=self._device))
+
+    def _hear(self, waveforms: np.ndarray) -> Heard:
+        sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(self._device)
+        return self.towers.hear(self.towers.spectrogram(sounds))
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network.dictionary.keys.device

@@ -55,7 +55,7 @@ class StageOneLoss(nn.Module):
             others: (B, 3, S, S) pictures of other videos: "sampled" negatives instead of `pairs`.
         """
         towers = self.network.towers
-        seen, heard = towers(pictures, log_mel)
+        seen, heard = towers(pictures, log_mel, classes=labels is not None)
         if labels is not None:
             return F.cross_entropy(seen.logits, labels) + F.cross_entropy(heard.logits, labels)
         options = self.network.config.stage_one
@@ -190,7 +190,7 @@ class StageOne:
         found = [torch.zeros(len(self.store), size) for size in (self.network.towers.channels, len(dictionary.origin))]
         for batch in feed.batches(self.picks.in_order(), None, "Extracting objects"):
             with self.fabric.autocast():
-                seen, heard = self.network.towers(batch.pictures, batch.log_mel)
+                seen, heard = self.network.towers(batch.pictures, batch.log_mel, classes=False)
                 objects, points = self.network.objects(seen, heard)
             found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
         objects, points = (self.fabric.all_reduce(part.to(self.fabric.device), reduce_op="sum") for part in found)

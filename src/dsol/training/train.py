@@ -30,7 +30,7 @@ from dsol.training.fit import Fit
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo, check
 
-CALIBRATED_ON = 200  # scenes, with four objects each
+CALIBRATED_ON = 100  # scenes, with four objects each
 
 
 def train(
