@@ -16,7 +16,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from dsol.media import find_sounds, read_seconds
 from dsol.prepare import prepare
 from dsol.scenes import compose
 from dsol.store import Store
+from dsol.tables.paper import DATA
 from dsol.training.train import train
 
 FOLDS, SCENES = 5, 300  # scenes over all folds
@@ -97,23 +99,58 @@ def fold_store(whole: Store, fold: int, of: dict[str, int], target: Path) -> Sto
     return Store.open(target)
 
 
-def train_and_answer(store: Store, scenes: Store, videos: Store, run: Path, config: Config) -> dict[str, float]:
-    """Train one fold; its answers are in run/solo.npz and so on. NMI and seconds of the training.
+@dataclass(frozen=True)
+class Fold:
+    """One fold: its folder, the clips with its splits, scenes of held-out videos, and the clips of videos alone, which
+    tell which cluster is what."""
 
-    The fold's training videos, without the photos, tell which cluster is what.
-    """
+    folder: Path
+    store: Store
+    scenes: Store
+    videos: Store
+
+
+def open_folds(data: Path, cache: Path, stills: bool = False, seed: int = 0, count: int = FOLDS) -> list[Fold]:
+    """The first folds of the real videos, made where they are not there yet; with `stills` there are photos, too."""
+    CORPORA["mini"] = "mini"  # this file
+    videos = prepare(data / "music_mini", cache / "store")
+    whole = prepare(data, cache / "store_with_stills", layout="mini") if stills else videos
+    of, found = folds(list(folders.read(data / "music_mini").videos), seed), []
+    for fold in range(count):
+        where = cache / f"{whole.path.name}-folds-{seed}" / str(fold)
+        store = fold_store(whole, fold, of, where / "store")
+        scenes = compose(store, where / "scenes", SCENES // FOLDS, seed=seed, split="test", boxed=True)
+        found.append(Fold(where, store, scenes, fold_store(videos, fold, of, where / "videos")))
+    return found
+
+
+def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str] = SHOWN) -> tuple[Path, dict]:
+    """Train one fold; its answers are in run/solo.npz and so on. The run, and NMI and seconds of the training."""
+    run = fold.folder / "runs" / label / str(config.seed)
+    run.parent.mkdir(parents=True, exist_ok=True)
     done = run / "mini.json"
-    if not done.is_file():
+    facts = json.loads(done.read_text()) if done.is_file() else {}
+    if not facts:
         start = time.monotonic()
         if not (run / "model.safetensors").is_file():
-            train(store.path, run, config, resume=(run / "config.yaml").is_file())
-        seconds = time.monotonic() - start
-        solo = evaluate(run, store.path, "solo", maps=run / "solo.npz")
-        evaluate(run, scenes.path, "synthetic", match=videos.path, maps=run / "synthetic.npz")
-        size = config.nets.size
-        evaluate(run, scenes.path, "synthetic", match=videos.path, size=size, maps=run / "shrunk.npz")
-        done.write_text(json.dumps({"nmi": solo.metrics["nmi"], "seconds": seconds}))
-    return json.loads(done.read_text())
+            train(fold.store.path, run, config, resume=(run / "config.yaml").is_file())
+        facts["seconds"] = time.monotonic() - start
+        done.write_text(json.dumps(facts))
+    for answers in shown:
+        if not (run / f"{answers}.npz").is_file() or "nmi" not in facts:
+            facts["nmi"] = answer(fold, run, config, answers).metrics["nmi"]
+            done.write_text(json.dumps(facts))
+    return run, facts
+
+
+def answer(fold: Fold, run: Path, config: Config, answers: str, floor: str | None = None) -> Evaluation:
+    """Answer one fold's annotated frames: into run/ANSWERS.npz, or run/FLOOR-ANSWERS.npz of what stands in for it."""
+    solo, side = answers == "solo", config.nets.size
+    size = {"solo": side, "shrunk": side, "synthetic": config.stage_two.size or side}[answers]
+    store, protocol = (fold.store, "solo") if solo else (fold.scenes, "synthetic")
+    file = run / f"{f'{floor}-' if floor else ''}{answers}.npz"
+    sources = DATA[protocol].sources
+    return evaluate(run, store.path, protocol, fold.videos.path, size, maps=file, sources=sources, floor=floor)
 
 
 def joined(parts: list[Boxes]) -> Boxes:
@@ -126,7 +163,7 @@ def joined(parts: list[Boxes]) -> Boxes:
     return Boxes(parts[0].categories, tuple(frames))
 
 
-def together(runs: list[Path], answers: str) -> Evaluation:
+def together(runs: Sequence[Path], answers: str) -> Evaluation:
     """The answers of all folds, of one file each, scored as one set."""
     boxes = joined([Boxes.load(run / f"{answers}.boxes.json") for run in runs])
     maps = (
@@ -134,7 +171,7 @@ def together(runs: list[Path], answers: str) -> Evaluation:
         for i, run in enumerate(runs)
         for maps in read_maps(run / f"{answers}.npz")
     )
-    return score(maps, boxes, "solo" if answers == "solo" else "synthetic")
+    return score(maps, boxes, "solo" if answers.endswith("solo") else "synthetic")
 
 
 def line(name: str, values: list[float], interval: list[float] | None, floors: dict[str, float | None]) -> str:
@@ -158,10 +195,6 @@ def main() -> None:
     if "DSOL_DATA" not in os.environ:
         sys.exit("set DSOL_DATA to the folder that holds music_mini and stills")
     data, cache = Path(os.environ["DSOL_DATA"]), args.cache
-    CORPORA["mini"] = "mini"  # this file
-    videos = prepare(data / "music_mini", cache / "store")
-    whole = prepare(data, cache / "store_with_stills", layout="mini") if args.stills else videos
-    of = folds(list(folders.read(data / "music_mini").videos), args.fold_seed)
     options: dict = {}
     for text in args.set:
         name, _, value = text.partition("=")
@@ -176,17 +209,11 @@ def main() -> None:
     label = "-".join([Path(args.recipe).stem, *args.set, *extras])
     evaluations: dict[str, list[Evaluation]] = {name: [] for name in SHOWN}
     facts = []
+    opened = open_folds(data, cache, args.stills, args.fold_seed, args.folds)
     for seed in range(args.seeds):
-        runs = []
-        for fold in range(args.folds):
-            where = cache / f"{whole.path.name}-folds-{args.fold_seed}" / str(fold)
-            store = fold_store(whole, fold, of, where / "store")
-            scenes = compose(store, where / "scenes", SCENES // FOLDS, seed=args.fold_seed, split="test", boxed=True)
-            runs.append(where / "runs" / label / str(seed))
-            runs[-1].parent.mkdir(parents=True, exist_ok=True)
-            known = fold_store(videos, fold, of, where / "videos")
-            config = load_recipe(args.recipe, seed=seed, **options)
-            facts.append(train_and_answer(store, scenes, known, runs[-1], config))
+        config = load_recipe(args.recipe, seed=seed, **options)
+        runs, told = zip(*(train_and_answer(fold, label, config) for fold in opened), strict=True)
+        facts += told
         for name, found in evaluations.items():
             found.append(together(runs, name))
     print(f"{label}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "

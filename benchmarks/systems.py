@@ -1,27 +1,27 @@
 """How do ours, the four compared systems and the floors compare, on one protocol, one backbone, one training set?
 
-    python benchmarks/systems.py OUT [--recipe quick --small --only NAME …]
+    python benchmarks/systems.py OUT [--small --only NAME …]
 
-Makes toyband in OUT, trains each system on its single-source clips and scores it on held-out solos, on composed scenes
-(two of four sound) and on bands with silent players. With DSOL_DATA the same on $DSOL_DATA/music_mini, four fifths of
-whose few real videos are for training and the others for the test. A second call goes on where the first was stopped.
-Figures are percent, with 95 % intervals over videos.
+Makes toyband in OUT, trains each system on its single-source clips (recipe `quick`) and scores it on held-out solos, on
+composed scenes (two of four sound) and on bands with silent players. With DSOL_DATA the same on the five folds of
+`mini.py --stills` (recipe `best`), whose cache may be given by --mini. All systems have the recipe's backbones and
+sizes. A second call goes on where the first was stopped. Figures are percent, with 95 % intervals over videos.
 """
 
 import argparse
 import json
 import os
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from mini import fold_store, folds
+from mini import FOLDS, Fold, answer, open_folds, other_sounds, together, train_and_answer
 
 from dsol.config import Config, load_recipe
-from dsol.corpora.folders import read as read_folders
 from dsol.corpora.toyband import make_toyband
 from dsol.evaluation.evaluate import annotated_frames, evaluate
-from dsol.evaluation.result import SPOKEN
+from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.prepare import prepare
 from dsol.progress import say
 from dsol.scenes import compose
@@ -39,6 +39,7 @@ SHOWN = {
     "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
     "duet": ("ciou@0.3", "nsa", "silent_auroc"),
 }
+REAL = ("solo", "synthetic")
 TIMED = 32  # frames
 
 
@@ -46,20 +47,20 @@ def main() -> None:
     """Train, score, print one table for each data set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for data, runs and results")
-    parser.add_argument("--recipe", default="quick", help="of all systems, so that they share backbone and sizes")
     parser.add_argument("--small", action="store_true", help="little data: shows that it runs, not how well")
     parser.add_argument("--only", nargs="+", choices=tuple(SYSTEMS), default=tuple(SYSTEMS), help="these systems")
+    parser.add_argument("--mini", type=Path, help="cache of mini.py; OUT/mini where not given")
     args = parser.parse_args()
-    config = load_recipe(args.recipe)
-    sets = {"toyband": toyband(args.out / "toyband", args.small)}
+    stores, config = toyband(args.out / "toyband", args.small), load_recipe("quick")
+    rows = {name: run_system(name, config, stores, args.out / "toyband") for name in args.only}
+    if "dsol" in rows:
+        rows |= {floor: run_floor(floor, stores, args.out / "toyband") for floor in FLOORS}
+    print(f"\ntoyband, recipe quick\n{table(rows, stores)}", flush=True)
     if os.environ.get("DSOL_DATA"):
-        corpus = Path(os.environ["DSOL_DATA"]) / "music_mini"
-        sets["music_mini"] = music_mini(corpus, args.out / "music_mini", args.small)
-    for data, stores in sets.items():
-        rows = {name: run_system(name, config, stores, args.out / data) for name in args.only}
-        if "dsol" in rows:
-            rows |= {floor: run_floor(floor, stores, args.out / data) for floor in FLOORS}
-        print(f"\n{data}, recipe {args.recipe}\n{table(rows, stores)}", flush=True)
+        data, cache = Path(os.environ["DSOL_DATA"]), args.mini or args.out / "mini"
+        opened = open_folds(data, cache, stills=True, count=1 if args.small else FOLDS)
+        rows = real_videos(opened, data, cache, args.only)
+        print(f"\nmusic_mini, five folds, recipe best\n{table(rows, REAL)}", flush=True)
 
 
 def toyband(folder: Path, small: bool) -> dict[str, Store]:
@@ -70,12 +71,39 @@ def toyband(folder: Path, small: bool) -> dict[str, Store]:
     return {"solo": solo, "synthetic": scenes, "duet": prepare(folder / "corpus" / "duet", folder / "duet")}
 
 
-def music_mini(corpus: Path, folder: Path, small: bool) -> dict[str, Store]:
-    """As `toyband`, of 41 real videos: trained on four fifths, tested on the first fold of `mini.py`."""
-    of = folds(list(read_folders(corpus).videos), 0)
-    solo = fold_store(prepare(corpus, folder / "whole"), 0, of, folder / "solo")
-    scenes = compose(solo, folder / "scenes", scenes=8 if small else 100, split="test", boxed=True)
-    return {"solo": solo, "synthetic": scenes}
+def real_videos(opened: list[Fold], data: Path, cache: Path, systems: Iterable[str]) -> dict[str, dict]:
+    """Every system and, beside ours, the floors, on the folds of real videos."""
+    rows, others = {}, str(other_sounds(data, cache / "other_sounds"))
+    for name in systems:
+        if name == "dsol":
+            label, options = "best-stills-others", {"stage_two": {"other_sounds": others}}
+        else:
+            passes = scaled(name, len(training_clips(opened[0].store, load_recipe("best"))))
+            label, options = f"best-stills-{name}", {"system": name, "fit": {"epochs": passes}}
+        config = load_recipe("best", **options)
+        runs, told = zip(*(train_and_answer(fold, label, config, REAL) for fold in opened), strict=True)
+        times = {
+            "training_s": np.mean([facts["seconds"] for facts in told]),
+            "frame_ms": frame_ms(runs[0], opened[0].store),
+        }
+        rows[name] = {p: figures(together(runs, p)) for p in REAL} | times
+        if name == "dsol":
+            for floor in FLOORS:
+                rows[floor] = {p: figures(floor_together(floor, p, opened, runs, config)) for p in REAL}
+    return rows
+
+
+def floor_together(floor: str, protocol: str, opened: list[Fold], runs: Sequence[Path], config: Config) -> Evaluation:
+    """What stands in for our model, over all folds."""
+    for fold, run in zip(opened, runs, strict=True):
+        if not (run / f"{floor}-{protocol}.npz").is_file():
+            answer(fold, run, config, protocol, floor)
+    return together(runs, f"{floor}-{protocol}")
+
+
+def scaled(name: str, clips: int) -> int:
+    """Passes of a compared system that make as many steps on these clips as were chosen on toyband."""
+    return max(1, round(PASSES[name] * PASSES_OVER / clips))
 
 
 def run_system(name: str, config: Config, stores: dict[str, Store], folder: Path) -> dict:
@@ -85,8 +113,7 @@ def run_system(name: str, config: Config, stores: dict[str, Store], folder: Path
         return json.loads(file.read_text())
     seconds = time.monotonic()
     clips = training_clips(stores["solo"], config)
-    passes = round(PASSES.get(name, config.fit.epochs) * PASSES_OVER / len(clips))
-    config = config.replace(system=name, fit={"epochs": passes})
+    config = config.replace(system=name, fit={"epochs": scaled(name, len(clips))} if name in PASSES else {})
     train(stores["solo"].path, run, config, resume=(run / "config.yaml").is_file())
     seconds = time.monotonic() - seconds
     found = {p: scored(run, p, stores, config) for p in stores}
@@ -110,6 +137,11 @@ def scored(run: Path, protocol: str, stores: dict[str, Store], config: Config, f
     result = evaluate(
         run, stores[protocol].path, protocol, match=match, size=size, sources=DATA[protocol].sources, floor=floor
     )
+    return figures(result)
+
+
+def figures(result: Evaluation) -> dict:
+    """What is kept of an evaluation."""
     return {"metrics": result.metrics, "ci95": result.ci95}
 
 
@@ -137,9 +169,9 @@ def kept(file: Path, found: dict) -> dict:
     return found
 
 
-def table(rows: dict[str, dict], stores: dict[str, Store]) -> str:
+def table(rows: dict[str, dict], protocols: Iterable[str]) -> str:
     """Systems and floors below each other."""
-    columns = [(protocol, figure) for protocol in stores for figure in SHOWN[protocol]]
+    columns = [(protocol, figure) for protocol in protocols for figure in SHOWN[protocol]]
     head = ["", *(f"{protocol} {SPOKEN[figure]}" for protocol, figure in columns), "training", "a frame"]
     lines = [head]
     for name, row in rows.items():
