@@ -4,7 +4,7 @@
 
 Makes toyband in OUT, trains each system on its single-source clips (recipe `quick`) and scores it on held-out solos, on
 composed scenes (two of four sound) and on bands with silent players. With DSOL_DATA the same on the five folds of
-`mini.py --stills` (recipe `best`), whose cache may be given by --mini. All systems have the recipe's backbones and
+`mini.py` (recipe `best`), whose cache may be given by --mini. All systems have the recipe's backbones and
 sizes. A second call goes on where the first was stopped. Figures are percent, with 95 % intervals over videos.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from mini import FOLDS, Fold, answer, open_folds, other_sounds, together, train_and_answer
+from mini import FOLDS, Fold, answer, open_folds, together, train_and_answer
 
 from dsol.config import Config, load_recipe
 from dsol.corpora.toyband import make_toyband
@@ -58,8 +58,7 @@ def main() -> None:
     print(f"\ntoyband, recipe quick\n{table(rows, stores)}", flush=True)
     if os.environ.get("DSOL_DATA"):
         data, cache = Path(os.environ["DSOL_DATA"]), args.mini or args.out / "mini"
-        opened = open_folds(data, cache, stills=True, count=1 if args.small else FOLDS)
-        rows = real_videos(opened, data, cache, args.only)
+        rows = real_videos(open_folds(data, cache, count=1 if args.small else FOLDS), args.only)
         print(f"\nmusic_mini, five folds, recipe best\n{table(rows, REAL)}", flush=True)
 
 
@@ -71,16 +70,14 @@ def toyband(folder: Path, small: bool) -> dict[str, Store]:
     return {"solo": solo, "synthetic": scenes, "duet": prepare(folder / "corpus" / "duet", folder / "duet")}
 
 
-def real_videos(opened: list[Fold], data: Path, cache: Path, systems: Iterable[str]) -> dict[str, dict]:
+def real_videos(opened: list[Fold], systems: Iterable[str]) -> dict[str, dict]:
     """Every system and, beside ours, the floors, on the folds of real videos."""
-    rows, others = {}, str(other_sounds(data, cache / "other_sounds"))
+    rows = {}
     for name in systems:
-        if name == "dsol":
-            label, options = "best-stills-others", {"stage_two": {"other_sounds": others}}
-        else:
-            passes = scaled(name, len(training_clips(opened[0].store, load_recipe("best"))))
-            label, options = f"best-stills-{name}", {"system": name, "fit": {"epochs": passes}}
-        config = load_recipe("best", **options)
+        config = load_recipe("best", system=name)
+        if name in PASSES:
+            config = config.replace(fit={"epochs": scaled(name, len(training_clips(opened[0].store, config)))})
+        label = "best" if name == "dsol" else f"best-{name}"
         runs, told = zip(*(train_and_answer(fold, label, config, REAL) for fold in opened), strict=True)
         times = {
             "training_s": np.mean([facts["seconds"] for facts in told]),
