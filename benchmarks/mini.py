@@ -27,6 +27,7 @@ from dsol.boxes import Boxes
 from dsol.config import Config, load_recipe
 from dsol.corpora import CORPORA, Corpus, VideoEntry, folders, stills
 from dsol.evaluation.evaluate import evaluate
+from dsol.evaluation.naming import name_model
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
 from dsol.maps import read_maps
@@ -34,6 +35,7 @@ from dsol.media import find_sounds, read_seconds
 from dsol.prepare import prepare
 from dsol.scenes import compose
 from dsol.store import Store
+from dsol.systems.model_file import find_model, load_card
 from dsol.tables.paper import DATA
 from dsol.training.train import train
 
@@ -101,31 +103,31 @@ def fold_store(whole: Store, fold: int, of: dict[str, int], target: Path) -> Sto
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold: its folder, the clips with its splits, scenes of held-out videos, and the clips of videos alone, which
-    tell which cluster is what."""
+    """One fold: its folder, the clips with its splits, and scenes of held-out videos."""
 
     folder: Path
     store: Store
     scenes: Store
-    videos: Store
 
 
 def open_folds(data: Path, cache: Path, stills: bool = False, seed: int = 0, count: int = FOLDS) -> list[Fold]:
     """The first folds of the real videos, made where they are not there yet; with `stills` there are photos, too."""
     CORPORA["mini"] = "mini"  # this file
-    videos = prepare(data / "music_mini", cache / "store")
-    whole = prepare(data, cache / "store_with_stills", layout="mini") if stills else videos
+    if stills:
+        whole = prepare(data, cache / "store_with_stills", layout="mini")
+    else:
+        whole = prepare(data / "music_mini", cache / "store")
     of, found = folds(list(folders.read(data / "music_mini").videos), seed), []
     for fold in range(count):
         where = cache / f"{whole.path.name}-folds-{seed}" / str(fold)
         store = fold_store(whole, fold, of, where / "store")
         scenes = compose(store, where / "scenes", SCENES // FOLDS, seed=seed, split="test", boxed=True)
-        found.append(Fold(where, store, scenes, fold_store(videos, fold, of, where / "videos")))
+        found.append(Fold(where, store, scenes))
     return found
 
 
 def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str] = SHOWN) -> tuple[Path, dict]:
-    """Train one fold; its answers are in run/solo.npz and so on. The run, and NMI and seconds of the training."""
+    """Train one fold and name its clusters; its answers are in run/solo.npz and so on. The run, and NMI and seconds."""
     run = fold.folder / "runs" / label / str(config.seed)
     run.parent.mkdir(parents=True, exist_ok=True)
     done = run / "mini.json"
@@ -134,6 +136,8 @@ def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str
         start = time.monotonic()
         if not (run / "model.safetensors").is_file():
             train(fold.store.path, run, config, resume=(run / "config.yaml").is_file())
+        if load_card(find_model(run)).categories:
+            name_model(run, fold.store.path)
         facts["seconds"] = time.monotonic() - start
         done.write_text(json.dumps(facts))
     for answers in shown:
@@ -150,7 +154,7 @@ def answer(fold: Fold, run: Path, config: Config, answers: str, floor: str | Non
     store, protocol = (fold.store, "solo") if solo else (fold.scenes, "synthetic")
     file = run / f"{f'{floor}-' if floor else ''}{answers}.npz"
     sources = DATA[protocol].sources
-    return evaluate(run, store.path, protocol, fold.videos.path, size, maps=file, sources=sources, floor=floor)
+    return evaluate(run, store.path, protocol, size=size, maps=file, sources=sources, floor=floor)
 
 
 def joined(parts: list[Boxes]) -> Boxes:

@@ -1,5 +1,6 @@
 """Clusters are named by labelled training videos, never by the videos that are then scored."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,26 @@ def test_more_clusters_than_categories_share_names(shapes):
     names = name_clusters(Clusterer([2 * k + n % 2 for n, k in enumerate(of)], 8), clips)
     assert set(names) == set(clips.categories)
     assert all(names[2 * k] == names[2 * k + 1] == category for k, category in enumerate(clips.categories))
+
+
+@pytest.mark.parametrize("photos", [True, False])
+def test_photos_of_a_category_count_as_much_as_its_videos(shapes, monkeypatch, photos):
+    """The one video of category 0 lies in a cluster with two clips of category 1; the rest of 0 are photos, or not."""
+    clips = labelled_training_clips(shapes)
+    of = np.array([clips.categories.index(category) for category in clips.column("category")])
+    clusters, is_photo = of.copy(), np.zeros(len(clips), bool)
+    is_photo[np.flatnonzero(of == 0)[1:]] = photos
+    clusters[[np.flatnonzero(of == 0)[0], *np.flatnonzero(of == 1)[:2]]] = 4
+    monkeypatch.setattr(Store, "photos", is_photo)
+    monkeypatch.setattr(naming, "some_of_each", lambda clips: clips)
+    names = name_clusters(Clusterer(clusters.tolist(), 5), clips)
+    assert names == (*clips.categories, clips.categories[0 if photos else 1])
+
+
+def test_some_clips_of_each_category_name_clusters(shapes):
+    clips = labelled_training_clips(shapes)
+    some = naming.some_of_each(clips, most=2)
+    counts = Counter(some.column("category"))
+    assert counts == dict.fromkeys(clips.categories, 2)
+    assert set(some.column("clip")) <= set(clips.column("clip"))
+    assert naming.some_of_each(clips, most=10**6).column("clip") == clips.column("clip")

@@ -1,5 +1,7 @@
 """Our system answers what its options say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,18 @@ def test_the_edge_of_the_sounding_area_may_be_its_own(system, question):
     smooth = answering(system, **options, area_smooth=0.2).answer(*question).area
     steps = [abs(np.diff(area)).max() for area in (areas[0], smooth)]
     assert steps[1] < steps[0]
+
+
+def test_clusters_of_one_name_answer_as_one(system, question):
+    """One cluster may know how a category looks, another how it sounds; the second of them is then empty."""
+    options = {"answer": "objects", "faint": 0.0, "sharpness": 20.0, "audible": "each"}
+    apart, joined = answering(system, **options), answering(system, **options)
+    names = ("cluster 0", "drum", "cluster 2", "drum", *apart.categories[4:])
+    joined.card = replace(joined.card, categories=names, named=True)
+    one, other = apart.answer(*question), joined.answer(*question)
+    assert other.maps[:, [0, 2]] == pytest.approx(one.maps[:, [0, 2]], abs=1e-5)
+    assert (other.maps[:, 3] == 0).all()
+    assert (other.score[:, 3] == 0).all()
+    assert (other.score[:, 1] >= one.score[:, [1, 3]].max(axis=1) - 1e-6).all()
+    lit = one.maps[:, [1, 3]].max(axis=(2, 3))
+    assert other.maps[:, 1].max(axis=(1, 2)) == pytest.approx(lit.max(axis=1), abs=1e-3)

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -248,6 +249,10 @@ def test_a_last_clip_that_would_be_alone_joins_the_batch_before_it():
 
 class Counted(list):
     """A store as far as `Picks` looks at it: frames of each clip."""
+
+    @property
+    def photos(self) -> np.ndarray:
+        return np.array(self) == 1
 
     def frame_count(self, i: int) -> int:
         return self[i]

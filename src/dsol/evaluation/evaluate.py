@@ -277,7 +277,9 @@ def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] 
             "does not say which cluster of the model is which category",
             "give a labelled store with --match, or name the model first: dsol name",
         )
-    return name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, scored_videos(clips)))
+    names = name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, scored_videos(clips)))
+    system.card = replace(system.card, categories=names, named=True)
+    return names
 
 
 def _save_beside(boxes: Boxes, maps: Path) -> None:

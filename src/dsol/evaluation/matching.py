@@ -18,19 +18,22 @@ from dsol.errors import DsolError
 from dsol.maps import Maps
 
 
-def cluster_table(labels: np.ndarray, clusters: np.ndarray, categories: int, k: int) -> np.ndarray:
+def cluster_table(
+    labels: np.ndarray, clusters: np.ndarray, categories: int, k: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """How often each category fell into each cluster.
 
     Args:
         labels: (N,) index of the category.
         clusters: (N,) index of the cluster.
         categories, k: how many there are.
+        weights: (N,) how much each counts; 1 where None.
 
     Returns:
         (categories, k) counts.
     """
-    table = np.zeros((categories, k), dtype=int)
-    np.add.at(table, (np.asarray(labels), np.asarray(clusters)), 1)
+    table = np.zeros((categories, k))
+    np.add.at(table, (np.asarray(labels), np.asarray(clusters)), 1 if weights is None else weights)
     return table
 
 

@@ -15,6 +15,7 @@ from dsol.systems import ClusteringSystem, load_system
 from dsol.systems.model_file import SHIPPED, find_model, load_card, load_tensors, save_model
 
 BATCH = 16  # clips
+ASKED = 40  # clips of a category and kind, at most, that tell which cluster is what
 
 
 def name_model(model: Path, store: Path) -> tuple[str, ...]:
@@ -157,15 +158,19 @@ def labelled_training_clips(store: Store, tested: Collection[str] = ()) -> Store
 def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
     """The category of each cluster, by matching clusters with the labels of training clips.
 
+    Of each category some clips are asked; its photos together count as much as those of its videos.
+
     A cluster into which no clip fell keeps its own name, unless its category has no other: nothing tells what it is,
     and its map would only blur those of its category.
 
     With fewer clusters than categories some categories have none, which is said: their maps are empty.
     """
+    categories, clips = clips.categories, some_of_each(clips)
     clusters = assign_clips(system, clips)
-    categories = clips.categories
     labels = np.array([categories.index(category) for category in clips.column("category")])
-    table = cluster_table(labels, clusters, len(categories), len(system.categories))
+    kinds = 2 * labels + clips.photos
+    weights = 1 / np.bincount(kinds)[kinds]
+    table = cluster_table(labels, clusters, len(categories), len(system.categories), weights)
     matched, used = match_clusters(table), table.sum(axis=0) > 0
     idle = ~used & np.isin(matched, matched[used])
     names = tuple(own if idle[k] else categories[matched[k]] for k, own in enumerate(system.categories))
@@ -174,6 +179,15 @@ def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
         lacking = ", ".join(nameless)
         say(f"{len(names)} clusters for {len(categories)} categories: none for {lacking}, whose maps are empty")
     return names
+
+
+def some_of_each(clips: Store, most: int = ASKED) -> Store:
+    """At most so many photos and as many clips of videos of each category, spread evenly; in the order they had."""
+    kinds: dict[tuple[str, bool], list[int]] = {}
+    for i, kind in enumerate(zip(clips.column("category"), clips.photos.tolist(), strict=True)):
+        kinds.setdefault(kind, []).append(i)
+    chosen = (of[round(j)] for of in kinds.values() for j in np.linspace(0, len(of) - 1, min(most, len(of))))
+    return clips.take(sorted(chosen))
 
 
 def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:

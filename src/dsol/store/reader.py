@@ -122,6 +122,11 @@ class Store:
         """How many frames clip i has."""
         return int(self._places.first[i + 1] - self._places.first[i])
 
+    @cached_property
+    def photos(self) -> np.ndarray:
+        """(N,) bool: the clips that are photos, of one frame; the others are of videos."""
+        return np.array([self.frame_count(i) == 1 for i in range(len(self))])
+
     def frame(self, i: int, j: int) -> np.ndarray:
         """Frame j of clip i: (height, width, 3) uint8 RGB."""
         return decode_jpeg(self.frame_bytes(i, j))

@@ -92,9 +92,10 @@ class OurSystem(SavedSystem):
         """See `dsol.systems.System.answer`."""
         heard, views = self._hear(waveforms), self._views(frames)
         audible, options = self.audible(heard), self.network.config.stage_two
-        class_maps = [self.network.dictionary.class_maps(seen.features) for seen in views]
+        class_maps = self._class_maps(views)
         areas = [self.towers.area(seen, heard) for seen in views]
         if options.answer == "objects":
+            audible = self._joined(audible)
             peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
             score = audible * peaks.clamp(0, 1)
             shown = (audible * (audible >= options.faint))[:, :, None, None]
@@ -125,6 +126,23 @@ class OurSystem(SavedSystem):
             return [self._see(frames, self.size)]
         mirrors = (False, True) if options.mirror else (False,)
         return [self._see(frames, self.size, max(self.size, options.enlarge), mirror) for mirror in mirrors]
+
+    def _class_maps(self, views: list[Seen]) -> list[Tensor]:
+        """m (B, K, H, W) of each view; of "objects" those of one category joined."""
+        class_maps = [self.network.dictionary.class_maps(seen.features) for seen in views]
+        objects = self.network.config.stage_two.answer == "objects"
+        return [self._joined(maps) for maps in class_maps] if objects else class_maps
+
+    def _joined(self, values: Tensor) -> Tensor:
+        """The strongest value of each category's clusters (B, K, …) at the first of them, 0 at the others: one cluster
+        may know how a category looks and another how it sounds."""
+        first = [self.categories.index(name) for name in self.categories]
+        if first == list(range(len(first))):
+            return values
+        found = torch.zeros_like(values)
+        for k, place in enumerate(first):
+            found[:, place] = torch.maximum(found[:, place], values[:, k])
+        return found
 
     def _over_views(self, maps: list[Tensor], views: list[Seen]) -> Tensor:
         """The mean of maps (B, K, H, W) of several views, smoothed over cells that look alike if so configured."""
@@ -157,7 +175,7 @@ class OurSystem(SavedSystem):
     def objects_seen(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """The class maps (B, K, H, W) of pictures by the dictionary alone, whatever sounds."""
         options, views = self.network.config.stage_two, self._views(frames)
-        class_maps = [self.network.dictionary.class_maps(seen.features) for seen in views]
+        class_maps = self._class_maps(views)
         if options.answer == "objects":
             maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness)
         else:

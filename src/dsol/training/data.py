@@ -66,7 +66,7 @@ class Picks:
 
     def __init__(self, store: Store, batch: int, rank: int = 0, world: int = 1):
         self.counts = [store.frame_count(i) for i in range(len(store))]
-        self.photo = photos(store)
+        self.photo = store.photos
         self.batch, self.rank, self.world = max(1, batch // world), rank, world
 
     def shuffled(self, seed: int) -> list[list[Pick]]:
@@ -115,11 +115,6 @@ class Picks:
             single = batches.pop()
             batches[-1] = batches[-1] + single
         return batches
-
-
-def photos(store: Store) -> np.ndarray:
-    """(N,) bool: the clips that are photos, of one frame; the others are of videos."""
-    return np.array([store.frame_count(i) == 1 for i in range(len(store))])
 
 
 def video_numbers(store: Store) -> np.ndarray:

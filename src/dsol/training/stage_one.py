@@ -25,7 +25,7 @@ from dsol.store import Store
 from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
 from dsol.training.clustering import cluster, nmi_with
-from dsol.training.data import Batch, Feed, Picks, open_feed, photos, video_numbers
+from dsol.training.data import Batch, Feed, Picks, open_feed, video_numbers
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
 
 
@@ -90,7 +90,7 @@ def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
 
 def kind_weights(store: Store) -> Tensor | None:
     """(N,) how much each clip counts, photos together as much as videos; None where one kind is missing."""
-    photo = torch.from_numpy(photos(store))
+    photo = torch.from_numpy(store.photos)
     if photo.all() or not photo.any():
         return None
     return torch.where(photo, len(photo) / (2 * photo.sum()), len(photo) / (2 * (~photo).sum()))
