@@ -1,12 +1,13 @@
 """How well does a recipe do on real videos? The yardstick of all work on the method.
 
     DSOL_DATA=... python benchmarks/mini.py [--recipe quick] [--folds 5] [--seeds 1] [--stills] [--others]
-                                            [--set NAME=VALUE ...]
+                                            [--set NAME=VALUE ...] [--answer NAME=VALUE ...]
 
 Five folds over the videos of $DSOL_DATA/music_mini: trains on four fifths without labels, answers the rest, and scores
 the answers of all folds together: `solo` on the boxes of the videos, `synthetic` on scenes composed of held-out ones.
 --stills adds the photos and recordings of $DSOL_DATA/stills to the training (paired by category: a stand-in for
-co-occurrence); --others mixes recordings of what is in no video into the sounds of stage two. Everything is kept in
+co-occurrence); --others mixes recordings of what is in no video into the sounds of stage two; --answer trains nothing
+anew, but lets the same models answer with other options of stage two. Everything is kept in
 --cache and goes on where it was stopped. One table: mean over the seeds, 95 % intervals over videos of the first seed,
 floors. The folds, the pairs and the scenes depend on --fold-seed alone.
 """
@@ -35,7 +36,7 @@ from dsol.media import find_sounds, read_seconds
 from dsol.prepare import prepare
 from dsol.scenes import compose
 from dsol.store import Store
-from dsol.systems.model_file import find_model, load_card
+from dsol.systems.model_file import find_model, load_card, load_tensors, save_model
 from dsol.tables.paper import DATA
 from dsol.training.train import train
 
@@ -136,7 +137,7 @@ def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str
         start = time.monotonic()
         if not (run / "model.safetensors").is_file():
             train(fold.store.path, run, config, resume=(run / "config.yaml").is_file())
-        if load_card(find_model(run)).categories:
+        if (card := load_card(find_model(run))).categories and not card.named:
             name_model(run, fold.store.path)
         facts["seconds"] = time.monotonic() - start
         done.write_text(json.dumps(facts))
@@ -156,6 +157,38 @@ def answer(fold: Fold, run: Path, config: Config, answers: str, floor: str | Non
     file = run / f"{f'{floor}-' if floor else ''}{answers}.npz"
     sources = DATA[protocol].sources
     return evaluate(run, store.path, protocol, size=size, maps=file, sources=sources, floor=floor)
+
+
+def answered_otherwise(fold: Fold, label: str, config: Config, texts: list[str]) -> Path:
+    """The model of a run answers again with other options, in a folder of its own."""
+    trained = fold.folder / "runs" / label / str(config.seed)
+    other = "-".join([label, "answer", *texts])
+    run = fold.folder / "runs" / other / str(config.seed)
+    if not (run / "model.safetensors").is_file():
+        run.mkdir(parents=True, exist_ok=True)
+        card = load_card(trained / "model.safetensors")
+        changed = Config.from_dict(card.config).replace(stage_two=nested(texts))
+        save_model(run / "model.safetensors", load_tensors(trained / "model.safetensors"),
+                   replace(card, config=changed.to_dict()))  # fmt: skip
+    return train_and_answer(fold, other, config.replace(stage_two=nested(texts)))[0]
+
+
+def nested(texts: list[str]) -> dict:
+    """Options as a recipe has them.
+
+    Example:
+        >>> nested(["stage_one.epochs=2", "seed=1"])
+        {'stage_one': {'epochs': 2}, 'seed': 1}
+    """
+    options: dict = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        *sections, last = name.split(".")
+        place = options
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = yaml.safe_load(value)
+    return options
 
 
 def joined(parts: list[Boxes]) -> Boxes:
@@ -190,6 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="quick", help="a name or a YAML file")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="options: stage_one.epochs=2")
+    parser.add_argument("--answer", nargs="*", default=[], metavar="NAME=VALUE", help="of stage two: mirror=false")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds to run")
     parser.add_argument("--seeds", type=int, default=1, help="trainings a fold")
     parser.add_argument("--fold-seed", type=int, default=0, help="of folds and scenes")
@@ -200,14 +234,7 @@ def main() -> None:
     if "DSOL_DATA" not in os.environ:
         sys.exit("set DSOL_DATA to the folder that holds music_mini and stills")
     data, cache = Path(os.environ["DSOL_DATA"]), args.cache
-    options: dict = {}
-    for text in args.set:
-        name, _, value = text.partition("=")
-        *sections, last = name.split(".")
-        place = options
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[last] = yaml.safe_load(value)
+    options = nested(args.set)
     if args.others:
         options.setdefault("stage_two", {})["other_sounds"] = str(other_sounds(data, cache / "other_sounds"))
     extras = [name for name in ("stills", "others") if getattr(args, name)]
@@ -219,9 +246,11 @@ def main() -> None:
         config = load_recipe(args.recipe, seed=seed, **options)
         runs, told = zip(*(train_and_answer(fold, label, config) for fold in opened), strict=True)
         facts += told
+        if args.answer:
+            runs = [answered_otherwise(fold, label, config, args.answer) for fold in opened]
         for name, found in evaluations.items():
             found.append(together(runs, name))
-    print(f"{label}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
+    print(f"{' '.join([label, *args.answer])}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
           f"training took {np.mean([f['seconds'] for f in facts]):.0f} s a fold")  # fmt: skip
     for answers, found in evaluations.items():
         print(f"{answers}: {found[0].frames} frames of {found[0].videos} videos")
