@@ -8,8 +8,8 @@ the answers of all folds together: `solo` on the boxes of the videos, `synthetic
 --stills adds the photos and recordings of $DSOL_DATA/stills to the training (paired by category: a stand-in for
 co-occurrence); --others mixes recordings of what is in no video into the sounds of stage two; --answer trains nothing
 anew, but lets the same models answer with other options of stage two. Everything is kept in
---cache and goes on where it was stopped. One table: mean over the seeds, 95 % intervals over videos of the first seed,
-floors. The folds, the pairs and the scenes depend on --fold-seed alone.
+--cache and goes on where it was stopped. One table: mean over the seeds, its 95 % interval over videos (the mean of the
+seeds' edges), ± half of the seeds' range, floors. The folds, the pairs and the scenes depend on --fold-seed alone.
 """
 
 import argparse
@@ -259,7 +259,9 @@ def main() -> None:
                 print(line("NMI", [f["nmi"] for f in facts], None, {}))
                 continue
             floors = {k: figures[name] for k, figures in found[0].floors.items() if figures}
-            print(line(SPOKEN[name], [f.metrics[name] for f in found], found[0].ci95.get(name), floors))
+            edges = [f.ci95[name] for f in found if f.ci95.get(name)]
+            interval = np.mean(edges, axis=0).tolist() if edges else None
+            print(line(SPOKEN[name], [f.metrics[name] for f in found], interval, floors))
 
 
 if __name__ == "__main__":
