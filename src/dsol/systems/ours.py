@@ -90,27 +90,32 @@ class OurSystem(SavedSystem):
     @torch.inference_mode()
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.systems.System.answer`."""
-        heard, views = self._hear(waveforms), self._views(frames)
-        audible, options = self.audible(heard), self.network.config.stage_two
-        class_maps = self._class_maps(views)
-        areas = [self.towers.area(seen, heard) for seen in views]
-        if options.answer == "objects":
-            audible = self._joined(audible)
-            peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
-            score = audible * peaks.clamp(0, 1)
-            shown = (audible * (audible >= options.faint))[:, :, None, None]
-            maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness) * shown
-            if options.area == "correspondence":
-                area = self._over_views([stretched(area)[:, None] for area in areas], views)
-                edge = options.edge if options.area_edge is None else options.area_edge
-                area = object_shapes(smoothed(area, options.area_smooth), edge, options.sharpness)[:, 0] * shown.amax(1)
-            else:
-                area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
+        objects = self.network.config.stage_two.answer == "objects"
+        answer = (self._objects if objects else self._categories)(frames, self._hear(waveforms))
+        return Maps(tuple(keys), *(part.cpu().numpy() for part in answer), self.categories)
+
+    def _categories(self, frames: Sequence[np.ndarray], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
+        """Area, maps and scores as printed: a softmax over categories of the gated maps."""
+        options, seen = self.network.config.stage_two, self._see(frames, self.size)
+        class_maps, area = self.network.dictionary.class_maps(seen.features), self.towers.area(seen, heard)
+        score = self.audible(heard) * object_gate(class_maps, area)
+        return area, (options.sharpness * gate(class_maps, area, options.gate)).softmax(1), score
+
+    def _objects(self, frames: Sequence[np.ndarray], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
+        """Area, maps and scores of separate objects, each as bright as its category is audible."""
+        options, views = self.network.config.stage_two, self._views(frames)
+        audible, class_maps = self._joined(self.audible(heard)), self._class_maps(views)
+        peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
+        shown = (audible * (audible >= options.faint))[:, :, None, None]
+        maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness) * shown
+        if options.area == "correspondence":
+            areas = [stretched(self.towers.area(seen, heard))[:, None] for seen in views]
+            smooth = smoothed(self._over_views(areas, views), options.area_smooth)
+            edge = options.edge if options.area_edge is None else options.area_edge
+            area = object_shapes(smooth, edge, options.sharpness)[:, 0] * shown.amax(1)
         else:
-            area = areas[0]
-            score = audible * object_gate(class_maps[0], area)
-            maps = (options.sharpness * gate(class_maps[0], area, options.gate)).softmax(1)
-        return Maps(tuple(keys), area.cpu().numpy(), maps.cpu().numpy(), score.cpu().numpy(), self.categories)
+            area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
+        return area, maps, audible * peaks.clamp(0, 1)
 
     def audible(self, heard: Heard) -> Tensor:
         """How audible each category is, (B, K) in [0, 1]."""
@@ -120,18 +125,14 @@ class OurSystem(SavedSystem):
         return share / share.amax(1, keepdim=True)
 
     def _views(self, frames: Sequence[np.ndarray]) -> list[Seen]:
-        """What is seen of B pictures as answers need it: "objects" may be enlarged, and seen in a mirror, too."""
+        """What is seen of B pictures, enlarged and in a mirror, too, if so configured."""
         options = self.network.config.stage_two
-        if options.answer != "objects":
-            return [self._see(frames, self.size)]
         mirrors = (False, True) if options.mirror else (False,)
         return [self._see(frames, self.size, max(self.size, options.enlarge), mirror) for mirror in mirrors]
 
     def _class_maps(self, views: list[Seen]) -> list[Tensor]:
-        """m (B, K, H, W) of each view; of "objects" those of one category joined."""
-        class_maps = [self.network.dictionary.class_maps(seen.features) for seen in views]
-        objects = self.network.config.stage_two.answer == "objects"
-        return [self._joined(maps) for maps in class_maps] if objects else class_maps
+        """m (B, K, H, W) of each view, those of one category joined."""
+        return [self._joined(self.network.dictionary.class_maps(seen.features)) for seen in views]
 
     def _joined(self, values: Tensor) -> Tensor:
         """The strongest value of each category's clusters (B, K, …) at the first of them, 0 at the others: one cluster
@@ -174,12 +175,13 @@ class OurSystem(SavedSystem):
     @torch.inference_mode()
     def objects_seen(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """The class maps (B, K, H, W) of pictures by the dictionary alone, whatever sounds."""
-        options, views = self.network.config.stage_two, self._views(frames)
-        class_maps = self._class_maps(views)
+        options = self.network.config.stage_two
         if options.answer == "objects":
-            maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness)
+            views = self._views(frames)
+            maps = object_shapes(self._over_views(self._class_maps(views), views), options.edge, options.sharpness)
         else:
-            maps = (options.sharpness * class_maps[0]).softmax(1)
+            features = self._see(frames, self.size).features
+            maps = (options.sharpness * self.network.dictionary.class_maps(features)).softmax(1)
         return maps.cpu().numpy()
 
     def _see(self, frames: Sequence[np.ndarray], size: int, side: int = 0, mirror: bool = False) -> Seen:
