@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from dsol.localize.gallery import SHOWN, by_turns, make_gallery, name_by_looking
 from dsol.maps import Maps
 from dsol.prepare import prepare
 from dsol.store import Store
-from dsol.systems.model_file import load_card, load_tensors
+from dsol.systems.model_file import load_card, load_tensors, save_model
 from tests.shapes import CATEGORIES, SIZE, write_shape
 
 KEYS = [f"cluster {k}" for k in range(4)]
@@ -93,6 +94,18 @@ def test_a_cluster_without_clips_is_shown_as_empty(trained, flat, tmp_path, monk
     page = (tmp_path / "gallery.html").read_text()
     assert page.count("No clip fell into it") == 3
     assert f"{len(flat)} clips of {len(flat.videos)} videos" in page
+
+
+def test_clusters_that_share_a_name_are_still_shown_apart(mine, flat, tmp_path):
+    file = mine / "model.safetensors"
+    card = load_card(file)
+    config = {**card.config, "stage_two": {**card.config["stage_two"], "answer": "objects"}}
+    save_model(file, load_tensors(file), replace(card, config=config))
+    make_gallery(mine, flat.path, tmp_path / "before")
+    rename_model(mine, dict.fromkeys(KEYS, "disc"))
+    assert [cluster.name for cluster in make_gallery(mine, flat.path, tmp_path / "after")] == ["disc"] * 4
+    for picture in (tmp_path / "before").glob("*.png"):
+        assert (tmp_path / "after" / picture.name).read_bytes() == picture.read_bytes()
 
 
 def test_names_are_written_as_text_not_as_html(mine, flat, tmp_path):

@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -140,10 +140,11 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
     assigned, videos = assign_clips(system, clips), clips.column("video")
     folder.mkdir(parents=True, exist_ok=True)
     clusters = []
-    keys = cluster_keys(system.categories)
+    names, keys = system.categories, cluster_keys(system.categories)
+    system.card = replace(system.card, categories=keys, named=False)  # each answers for itself, whatever it is called
     for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
         rows = np.flatnonzero(assigned == k).tolist()
-        clusters.append(Cluster(key, system.categories[k], len(rows), len({videos[i] for i in rows})))
+        clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))
         if rows:
             shown = typical(system, clips, rows, k)
             sheet(shown, clips, COLOURS[k % len(COLOURS)]).save(folder / f"{_file(key)}.png")
