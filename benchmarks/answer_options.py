@@ -18,8 +18,7 @@ from dsol.config import Config
 from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.protocols import PROTOCOLS, protocol_named
 from dsol.evaluation.result import SPOKEN
-from dsol.systems.model_file import find_model
-from dsol.systems.ours import OurSystem
+from dsol.systems.model_file import find_model, load_card, load_tensors, save_model
 
 FIGURES = ("auc", "class_iou", "nsa", "silent_auroc")  # beside the protocol's own
 
@@ -40,13 +39,18 @@ def main() -> None:
         told(args, f"{name}={value}", {name: yaml.safe_load(value)})
 
 
+def answering(model: Path, options: dict, target: Path) -> None:
+    """A copy of a model file that answers with other options of stage two."""
+    card = load_card(model)
+    config = Config.from_dict(card.config).replace(stage_two=options)
+    save_model(target, load_tensors(model), replace(card, config=config.to_dict()))
+
+
 def told(args: argparse.Namespace, label: str, options: dict) -> None:
     """Evaluate a copy of the model with other options; print its figures, and its first one with swapped sound."""
-    system = OurSystem.load(find_model(args.model))
-    config = Config.from_dict(system.card.config).replace(stage_two=options)
     with TemporaryDirectory() as folder:
         file = Path(folder, "model.safetensors")
-        OurSystem(system.network, replace(system.card, config=config.to_dict())).save(file)
+        answering(find_model(args.model), options, file)
         found = evaluate(file, args.store, args.protocol, match=args.match)
     first = protocol_named(args.protocol).success
     shown = [f"{SPOKEN[name]} {100 * found.metrics[name]:.1f}" for name in (first, *FIGURES)

@@ -18,15 +18,12 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from mini import FOLDS, SCENES, fold_store, folds, joined
+from mini import joined, open_folds
 
 from dsol.boxes import Boxes
-from dsol.corpora import folders
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
 from dsol.maps import Maps
-from dsol.prepare import prepare
-from dsol.scenes import compose
 
 CELLS = 112  # of a map, a side
 SIDES = np.arange(0.1, 1.25, 0.1)  # of a picture
@@ -78,18 +75,13 @@ def main() -> None:
     args = parser.parse_args()
     if "DSOL_DATA" not in os.environ:
         sys.exit("set DSOL_DATA to the folder that holds music_mini")
-    corpus = Path(os.environ["DSOL_DATA"]) / "music_mini"
-    whole = prepare(corpus, args.cache / "store")
-    of, parts = folds(list(folders.read(corpus).videos), 0), []
-    for fold in range(FOLDS):
-        where = args.cache / f"{whole.path.name}-folds-0" / str(fold)
-        store = fold_store(whole, fold, of, where / "store")
-        parts.append(compose(store, where / "scenes", SCENES // FOLDS, seed=0, split="test", boxed=True).boxes)
-    solo = {name: (everywhere(whole.boxes, shape), shape) for name, shape in shapes()}
+    opened = open_folds(Path(os.environ["DSOL_DATA"]), args.cache)
+    boxes, parts = opened[0].store.boxes, [fold.scenes.boxes for fold in opened]
+    solo = {name: (everywhere(boxes, shape), shape) for name, shape in shapes()}
     for figure in ("iou@0.5", "auc"):
         best = max(solo, key=lambda name: solo[name][0].metrics[figure])
         print(told(f"solo, best of {len(solo)} by {SPOKEN[figure]}, {best}",
-                   everywhere(whole.boxes, solo[best][1], 1000), ("iou@0.5", "auc")))  # fmt: skip
+                   everywhere(boxes, solo[best][1], 1000), ("iou@0.5", "auc")))  # fmt: skip
     scenes = joined(parts)
     best_side = max(QUADRANT_SIDES, key=lambda side: quadrants(scenes, side).metrics["ciou@0.3"])
     print(told(f"scenes, squares of {best_side:.2f} in the right quadrants",

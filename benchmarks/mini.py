@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from answer_options import answering
 
 from dsol.boxes import Boxes
 from dsol.config import Config, load_recipe
@@ -36,7 +37,7 @@ from dsol.media import find_sounds, read_seconds
 from dsol.prepare import prepare
 from dsol.scenes import compose
 from dsol.store import Store
-from dsol.systems.model_file import find_model, load_card, load_tensors, save_model
+from dsol.systems.model_file import find_model, load_card
 from dsol.tables.paper import DATA
 from dsol.training.train import train
 
@@ -166,10 +167,7 @@ def answered_otherwise(fold: Fold, label: str, config: Config, texts: list[str])
     run = fold.folder / "runs" / other / str(config.seed)
     if not (run / "model.safetensors").is_file():
         run.mkdir(parents=True, exist_ok=True)
-        card = load_card(trained / "model.safetensors")
-        changed = Config.from_dict(card.config).replace(stage_two=nested(texts))
-        save_model(run / "model.safetensors", load_tensors(trained / "model.safetensors"),
-                   replace(card, config=changed.to_dict()))  # fmt: skip
+        answering(trained / "model.safetensors", nested(texts), run / "model.safetensors")
     return train_and_answer(fold, other, config.replace(stage_two=nested(texts)))[0]
 
 

@@ -58,8 +58,9 @@ def main() -> None:
     print(f"\ntoyband, recipe quick\n{table(rows, stores)}", flush=True)
     if os.environ.get("DSOL_DATA"):
         data, cache = Path(os.environ["DSOL_DATA"]), args.mini or args.out / "mini"
-        rows = real_videos(open_folds(data, cache, count=1 if args.small else FOLDS), args.only)
-        print(f"\nmusic_mini, five folds, recipe best\n{table(rows, REAL)}", flush=True)
+        opened = open_folds(data, cache, count=1 if args.small else FOLDS)
+        rows = real_videos(opened, args.only)
+        print(f"\nmusic_mini, {len(opened)} of {FOLDS} folds, recipe best\n{table(rows, REAL)}", flush=True)
 
 
 def toyband(folder: Path, small: bool) -> dict[str, Store]:

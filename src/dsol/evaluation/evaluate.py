@@ -267,6 +267,7 @@ def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
 
 
 def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:
+    """The category of each cluster; a system whose clusters are named only now is told, so that it can join them."""
     if not system.categories:
         return None
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
