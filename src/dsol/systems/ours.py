@@ -5,6 +5,9 @@ picture ─▶ f ─ dictionary ─▶ m_k ┐
 picture, sound ─▶ l ─────────────┘
 score_k = (how audible k is: its probability relative to the loudest class, or one of its own) × (how well the object
 is seen: mean of l over it, or for "objects" the best cell of its class map)
+
+"Objects" may be looked at enlarged and in a mirror, too. Their clusters of one name answer as one: in the place of the
+first of them, the others are empty.
 """
 
 from collections.abc import Sequence
