@@ -1,11 +1,12 @@
 """How do ours, the four compared systems and the floors compare, on one protocol, one backbone, one training set?
 
-    python benchmarks/systems.py OUT [--small --only NAME …]
+    python benchmarks/systems.py OUT [--small --only NAME … --stills]
 
 Makes toyband in OUT, trains each system on its single-source clips (recipe `quick`) and scores it on held-out solos, on
 composed scenes (two of four sound) and on bands with silent players. With DSOL_DATA the same on the five folds of
-`mini.py` (recipe `best`), whose cache may be given by --mini. All systems have the recipe's backbones and
-sizes. A second call goes on where the first was stopped. Figures are percent, with 95 % intervals over videos.
+`mini.py` (recipe `best`), whose cache may be given by --mini; with --stills all train on photos, too. All systems have
+the recipe's backbones and sizes. A second call goes on where the first was stopped. Figures are percent, with 95 %
+intervals over videos.
 """
 
 import argparse
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for data, runs and results")
     parser.add_argument("--small", action="store_true", help="little data: shows that it runs, not how well")
     parser.add_argument("--only", nargs="+", choices=tuple(SYSTEMS), default=tuple(SYSTEMS), help="these systems")
+    parser.add_argument("--stills", action="store_true", help="real videos: train on photos with recordings, too")
     parser.add_argument("--mini", type=Path, help="cache of mini.py; OUT/mini where not given")
     args = parser.parse_args()
     stores, config = toyband(args.out / "toyband", args.small), load_recipe("quick")
@@ -58,9 +60,10 @@ def main() -> None:
     print(f"\ntoyband, recipe quick\n{table(rows, stores)}", flush=True)
     if os.environ.get("DSOL_DATA"):
         data, cache = Path(os.environ["DSOL_DATA"]), args.mini or args.out / "mini"
-        opened = open_folds(data, cache, count=1 if args.small else FOLDS)
-        rows = real_videos(opened, args.only)
-        print(f"\nmusic_mini, {len(opened)} of {FOLDS} folds, recipe best\n{table(rows, REAL)}", flush=True)
+        opened = open_folds(data, cache, args.stills, count=1 if args.small else FOLDS)
+        rows = real_videos(opened, args.only, "-stills" if args.stills else "")
+        what = f"music_mini{' and stills' if args.stills else ''}, {len(opened)} of {FOLDS} folds, recipe best"
+        print(f"\n{what}\n{table(rows, REAL)}", flush=True)
 
 
 def toyband(folder: Path, small: bool) -> dict[str, Store]:
@@ -71,14 +74,14 @@ def toyband(folder: Path, small: bool) -> dict[str, Store]:
     return {"solo": solo, "synthetic": scenes, "duet": prepare(folder / "corpus" / "duet", folder / "duet")}
 
 
-def real_videos(opened: list[Fold], systems: Iterable[str]) -> dict[str, dict]:
-    """Every system and, beside ours, the floors, on the folds of real videos."""
+def real_videos(opened: list[Fold], systems: Iterable[str], suffix: str) -> dict[str, dict]:
+    """Every system and, beside ours, the floors, on the folds of real videos; `suffix` ends the names of the runs."""
     rows = {}
     for name in systems:
         config = load_recipe("best", system=name)
         if name in PASSES:
             config = config.replace(fit={"epochs": scaled(name, len(training_clips(opened[0].store, config)))})
-        label = "best" if name == "dsol" else f"best-{name}"
+        label = ("best" if name == "dsol" else f"best-{name}") + suffix
         runs, told = zip(*(train_and_answer(fold, label, config, REAL) for fold in opened), strict=True)
         times = {
             "training_s": np.mean([facts["seconds"] for facts in told]),
@@ -140,7 +143,7 @@ def scored(run: Path, protocol: str, stores: dict[str, Store], config: Config, f
 
 def figures(result: Evaluation) -> dict:
     """What is kept of an evaluation."""
-    return {"metrics": result.metrics, "ci95": result.ci95}
+    return {"metrics": result.metrics, "ci95": result.ci95, "ahead": result.ahead}
 
 
 def frame_ms(run: Path, store: Store) -> float:
@@ -170,12 +173,13 @@ def kept(file: Path, found: dict) -> dict:
 def table(rows: dict[str, dict], protocols: Iterable[str]) -> str:
     """Systems and floors below each other."""
     columns = [(protocol, figure) for protocol in protocols for figure in SHOWN[protocol]]
-    head = ["", *(f"{protocol} {SPOKEN[figure]}" for protocol, figure in columns), "training", "a frame"]
-    lines = [head]
+    said = (f"{protocol} {SPOKEN[figure]}" for protocol, figure in columns)
+    lines = [["", *said, "solo AUC: ahead of random by", "training", "a frame"]]
     for name, row in rows.items():
         cells = [cell(row[protocol], figure) for protocol, figure in columns]
+        ahead = edges_of(row["solo"]["ahead"]["random"]["auc"])
         times = [f"{row['training_s']:.0f} s", f"{row['frame_ms']:.1f} ms"] if "training_s" in row else ["", ""]
-        lines.append([name, *cells, *times])
+        lines.append([name, *cells, ahead, *times])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
@@ -185,7 +189,12 @@ def cell(found: dict, figure: str) -> str:
     value, edges = found["metrics"].get(figure), found["ci95"].get(figure)
     if value is None:
         return "–"
-    return f"{100 * value:.1f}" + (f" [{100 * edges[0]:.1f}, {100 * edges[1]:.1f}]" if edges else "")
+    return f"{100 * value:.1f}" + (f" {edges_of(edges)}" if edges else "")
+
+
+def edges_of(edges: list[float]) -> str:
+    """An interval, percent."""
+    return f"[{100 * edges[0]:.1f}, {100 * edges[1]:.1f}]"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dsol.evaluation.bootstrap import Mean, Ranking, draws_of, interval, value
+from dsol.evaluation.bootstrap import Difference, Mean, Ranking, draws_of, interval, value
 from dsol.evaluation.metrics import area_under_success, auroc, frame_means, iou, nmi, success
 from tests.oracles import evaluation as oracle
 
@@ -64,6 +64,20 @@ def test_intervals_enclose_the_figure_and_widen_when_videos_differ():
         low, high = interval(figure, draws)
         assert low <= value(figure, 20) <= high
     assert np.ptp(interval(apart, draws)) > 3 * np.ptp(interval(alike, draws))
+
+
+def test_a_difference_is_that_of_the_same_videos_drawn_one_by_one():
+    rng = np.random.default_rng(7)
+    video, one = np.repeat(np.arange(12), 3), rng.random(36)
+    other = one - 0.1 + 0.02 * rng.random(36)
+    draws = draws_of(12, 200, seed=1)
+    found = Difference(Mean.over(one, video, 12), Mean.over(other, video, 12)).of(draws)
+    for draw, difference in zip(draws, found, strict=True):
+        frames = np.concatenate([np.flatnonzero(video == v) for v in np.repeat(np.arange(12), draw.astype(int))])
+        assert difference == pytest.approx(one[frames].mean() - other[frames].mean())
+    apart = interval(Difference(Mean.over(one, video, 12), Mean.over(other, video, 12)), draws)
+    assert apart[0] > 0.07
+    assert np.ptp(apart) < np.ptp(interval(Mean.over(one, video, 12), draws)) / 5
 
 
 def test_one_video_or_no_draws_give_no_interval():

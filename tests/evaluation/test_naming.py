@@ -8,23 +8,29 @@ import pyarrow as pa
 import pytest
 
 from dsol.boxes import Boxes
+from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation import naming
-from dsol.evaluation.naming import labelled_training_clips, name_clusters, name_model, scored_videos
+from dsol.evaluation.naming import assign_clips, labelled_training_clips, name_clusters, name_model, scored_videos
 from dsol.scenes import compose
 from dsol.store import Store
+from dsol.systems.model_file import ModelCard
 
 
 class Clusterer:
     """Puts a clip into the cluster that its place says."""
 
-    def __init__(self, clusters: list[int], k: int):
+    def __init__(self, clusters: list[int], k: int, over: str = "clip"):
         self.clusters, self.categories = clusters, tuple(f"cluster {n}" for n in range(k))
-        self.card, self.answer, self.save = None, print, print  # never asked for here
+        self.card = ModelCard("dsol", Config().replace(stage_one={"cluster_over": over}).to_dict(), self.categories)
+        self.answer, self.save = print, print  # never asked for here
 
-    def assign(self, frames, waveforms) -> np.ndarray:
+    def points(self, frames, waveforms) -> np.ndarray:
         found, self.clusters = self.clusters[: len(frames)], self.clusters[len(frames) :]
-        return np.array(found)
+        return np.eye(len(self.categories))[found]
+
+    def nearest(self, points) -> np.ndarray:
+        return points.argmax(axis=1)
 
 
 def without_splits(store: Store, boxes: Boxes) -> Store:
@@ -71,6 +77,14 @@ def test_fewer_clusters_than_categories_are_named_and_the_rest_said(shapes, caps
     assert len(set(names)) == 3
     lacking = next(category for category in clips.categories if category not in names)
     assert f"3 clusters for 4 categories: none for {lacking}" in capsys.readouterr().err
+
+
+def test_where_clusters_are_of_videos_each_video_is_in_one(shapes):
+    videos = np.array(shapes.column("video"))
+    first = {video: n for n, video in reversed(list(enumerate(videos.tolist())))}
+    astray = [1 if first[video] == n else 0 for n, video in enumerate(videos.tolist())]  # one clip of each video
+    assert assign_clips(Clusterer(astray, 4), shapes).tolist() == astray
+    assert assign_clips(Clusterer(astray, 4, over="video"), shapes).tolist() == [0] * len(shapes)
 
 
 def test_more_clusters_than_categories_share_names(shapes):

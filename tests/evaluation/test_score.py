@@ -152,11 +152,13 @@ def test_json_has_the_same_keys_for_every_protocol():
     boxes = boxes_of(rng)
     for protocol in PROTOCOLS:
         found = json.loads(json.dumps(score([maps_of(rng, boxes)], boxes, protocol, size=SIZE).to_json()))
-        assert set(found) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "per_category"}
+        assert set(found) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "ahead", "per_category"}
         assert list(found["metrics"]) == list(found["ci95"])
         assert list(found["metrics"])[: len(METRICS)] == list(METRICS)
         assert set(found["floors"]) == set(FLOORS)
         assert set(found["floors"]["random"]) == set(found["metrics"])
+        assert set(found["ahead"]) == set(FLOORS)
+        assert set(found["ahead"]["random"]) == set(found["metrics"])
 
 
 def test_the_table_shows_the_figures_their_intervals_and_the_floors_beside_them():
@@ -181,6 +183,20 @@ def test_swapped_sound_is_scored_as_a_floor():
     found = score([maps], boxes, "duet", swapped=[other], size=SIZE)
     assert found.floors["swapped_sound"] == score([other], boxes, "duet", size=SIZE).metrics
     assert score([maps], boxes, "duet", size=SIZE).floors["swapped_sound"] is None
+
+
+def test_an_answer_is_ahead_of_a_floor_by_what_the_same_videos_say():
+    rng = np.random.default_rng(14)
+    boxes = boxes_of(rng, frames=60)
+    maps = maps_of(rng, boxes)
+    same = score([maps], boxes, "duet", swapped=[maps], size=SIZE)
+    assert all(edges in (None, [0.0, 0.0]) for edges in same.ahead["swapped_sound"].values())
+    assert same.ahead["swapped_sound"]["ciou@0.3"] == [0.0, 0.0]
+    for name in ("auc", "ciou@0.3", "silent_auroc"):
+        low, high = same.ahead["random"][name]
+        assert low <= same.metrics[name] - same.floors["random"][name] <= high
+    assert "ahead of" in same.table()
+    assert score([maps], boxes, "duet", size=SIZE, bootstrap=0).ahead["random"]["auc"] is None
 
 
 def test_files_score_as_their_content(tmp_path):

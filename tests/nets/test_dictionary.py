@@ -52,7 +52,7 @@ def test_class_maps_are_inner_products_with_the_keys(rng):
     assert torch.allclose(dictionary.class_maps(features)[0], expected, atol=1e-6)
 
 
-def test_keys_are_means_of_unnormalised_objects_and_assign_finds_their_members(rng):
+def test_keys_are_means_of_unnormalised_objects_and_the_nearest_centre_finds_their_members(rng):
     objects = torch.cat(
         [
             torch.rand(5, 4, generator=rng) + torch.tensor([9.0, 0, 0, 0]),
@@ -63,7 +63,7 @@ def test_keys_are_means_of_unnormalised_objects_and_assign_finds_their_members(r
     dictionary = ObjectDictionary(3, 4, StageTwoOptions())
     dictionary.learn(objects, dictionary.place(objects), labels)
     assert torch.allclose(dictionary.keys[0], objects[:5].mean(0))
-    assert dictionary.assign(objects).tolist() == labels.tolist()
+    assert dictionary.nearest(dictionary.place(objects)).tolist() == labels.tolist()
 
 
 def test_cosine_maps_do_not_change_with_the_brightness_of_a_cell(rng):
@@ -102,7 +102,7 @@ def test_sound_tells_objects_apart_that_look_alike():
     dictionary = ObjectDictionary(2, 3, StageTwoOptions(), sound=2, sound_weight=0.5)
     points, labels = torch.cat([look, sounds], dim=1), torch.tensor([0, 1, 0, 1])
     dictionary.learn(look, dictionary.place(points), labels)
-    assert dictionary.assign(points).tolist() == labels.tolist()
+    assert dictionary.nearest(dictionary.place(points)).tolist() == labels.tolist()
 
 
 def test_shapes_end_where_a_map_falls_below_the_share_of_its_maximum():

@@ -195,5 +195,16 @@ def interval(statistic: Statistic, draws: np.ndarray) -> list[float] | None:
     return [float(edge) for edge in np.quantile(found, [tail, 1 - tail])]
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One figure minus another, of the same videos in every draw."""
+
+    one: Statistic
+    other: Statistic
+
+    def of(self, draws: np.ndarray) -> np.ndarray:
+        return self.one.of(draws) - self.other.of(draws)
+
+
 def _number(figure: float) -> float | None:
     return None if np.isnan(figure) else float(figure)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation.matching import cluster_table, match_clusters
 from dsol.progress import say, track
@@ -191,11 +192,28 @@ def some_of_each(clips: Store, most: int = ASKED) -> Store:
 
 
 def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
-    """The cluster (N,) of each single-source clip, by its middle frame."""
+    """The cluster (N,) of each single-source clip, by its middle frame; as in stage one, of each video as a whole where
+    the model's clusters are of videos (`stage_one.cluster_over`)."""
     found = []
     starts = range(0, len(clips), BATCH)
     for start in track(starts, "Assigning clips to clusters", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
         frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
-        found.append(system.assign(frames, np.stack([clips.waveform(i) for i in rows])))
-    return np.concatenate(found)
+        found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
+    points = np.concatenate(found)
+    if Config.from_dict(system.card.config).stage_one.cluster_over == "video":
+        points = video_means(points, clips.column("video"))
+    return system.nearest(points)
+
+
+def video_means(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
+    """Each point (N, P) becomes the mean of those of its video.
+
+    Example:
+        >>> video_means(np.array([[0.0], [2.0], [5.0]]), ["a", "a", "b"]).tolist()
+        [[1.0], [1.0], [5.0]]
+    """
+    _, places, counts = np.unique(videos, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), points.shape[1]))
+    np.add.at(sums, places, points)
+    return (sums / counts[:, None])[places]

@@ -27,6 +27,8 @@ class Evaluation:
         metrics: the figures, always with the keys `METRICS`; a protocol's own figures follow them.
         ci95: [low, high] over videos of the same keys, None where there is none.
         floors: what blind answers score, always with the keys `FLOORS`; "swapped_sound" is None unless given.
+        ahead: of each floor, [low, high] of the same keys: the 95 % interval over videos of the figure minus the
+            floor's, both on the same videos in every draw. Above 0: clearly ahead.
         per_category: of every category that sounds: objects, mean class IoU, success rate, AUC, NSA.
         notes: what people must know to read the figures, a line each.
     """
@@ -38,6 +40,7 @@ class Evaluation:
     metrics: Figures
     ci95: dict[str, list[float] | None]
     floors: dict[str, Figures | None]
+    ahead: dict[str, dict[str, list[float] | None] | None] = field(default_factory=dict)
     per_category: dict[str, Figures] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -50,6 +53,7 @@ class Evaluation:
             "metrics": self.metrics,
             "ci95": self.ci95,
             "floors": self.floors,
+            "ahead": self.ahead,
             "per_category": self.per_category,
         }
 
@@ -66,6 +70,8 @@ class Evaluation:
         """
         counted = f"{self.frames:,} frames of {self.videos:,} videos; percent, [95 % interval over videos]"
         parts = [f"{self.protocol}: {self.says}", counted, "", *self._figures()]
+        if any(self.ahead.values()):
+            parts += ["", *self._ahead()]
         if self.notes:
             parts += ["", *self.notes]
         if len(self.per_category) > 1:
@@ -79,6 +85,15 @@ class Evaluation:
             if found is not None:
                 beside = [_percent(figures.get(name)) for _, figures in floors]
                 rows.append([SPOKEN.get(name, name), _percent(found), _interval(self.ci95.get(name)), *beside])
+        return _aligned(rows)
+
+    def _ahead(self) -> list[str]:
+        shown = [(name, edges) for name, edges in self.ahead.items() if edges]
+        rows = [["ahead of", *(SPOKEN[name] for name, _ in shown)]]
+        for name, found in self.metrics.items():
+            cells = [_interval(edges.get(name)) for _, edges in shown]
+            if found is not None and any(cells):
+                rows.append([SPOKEN.get(name, name), *cells])
         return _aligned(rows)
 
     def _categories(self) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from dsol.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import floors
-from dsol.evaluation.bootstrap import Mean, Ranking, Statistic, draws_of, interval, value
+from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import METRICS, NSA_NOTE, SPOKEN, Evaluation, Figures
@@ -84,6 +84,7 @@ def score(
         "random": floors.random_maps(truth, plan, seed),
         "swapped_sound": None if swapped is None else _tally(swapped, truth, plan, sources.swapped),
     }
+    beside = {name: None if floor is None else statistics_of(floor, truth, plan) for name, floor in blind.items()}
     return Evaluation(
         protocol=plan.name,
         says=plan.says,
@@ -91,7 +92,8 @@ def score(
         videos=truth.videos,
         metrics=_figures(statistics, truth) | {"nmi": nmi},
         ci95={name: interval(statistics[name], draws) if name in statistics else None for name in _names(statistics)},
-        floors={name: floor and _figures(statistics_of(floor, truth, plan), truth) for name, floor in blind.items()},
+        floors={name: floor and _figures(floor, truth) for name, floor in beside.items()},
+        ahead={name: floor and _ahead(statistics, floor, draws) for name, floor in beside.items()},
         per_category=_per_category(found, truth, plan),
         notes=tuple(_notes(statistics, truth, plan)),
     )
@@ -160,6 +162,17 @@ def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Stati
 
 def _figures(statistics: dict[str, Statistic], truth: Truth) -> Figures:
     return {name: value(statistics[name], truth.videos) if name in statistics else None for name in _names(statistics)}
+
+
+def _ahead(
+    statistics: dict[str, Statistic], floor: dict[str, Statistic], draws: np.ndarray
+) -> dict[str, list[float] | None]:
+    """The interval of each figure minus the floor's, over the same draws."""
+    names = statistics.keys() & floor.keys()
+    return {
+        name: interval(Difference(statistics[name], floor[name]), draws) if name in names else None
+        for name in _names(statistics)
+    }
 
 
 def _names(statistics: dict[str, Statistic]) -> list[str]:

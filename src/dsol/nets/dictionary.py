@@ -211,9 +211,9 @@ class ObjectDictionary(nn.Module):
         picture, sound = (points - self.origin).split(self.parts, dim=1)
         return torch.cat([F.normalize(picture, dim=1), self.sound_weight * F.normalize(sound, dim=1)], dim=1)
 
-    def assign(self, points: Tensor) -> Tensor:
-        """The cluster (N,) of points (N, C + D'): the nearest centre."""
-        return torch.cdist(self.place(points), self.centres).argmin(dim=1)
+    def nearest(self, placed: Tensor) -> Tensor:
+        """The cluster (N,) of points (N, C + D') from `place`: the nearest centre."""
+        return torch.cdist(placed, self.centres).argmin(dim=1)
 
     def class_maps(self, features: Tensor) -> Tensor:
         """m (B, K, H, W) of features f (B, C, H, W): equation 4, or the positive part of centred cosines."""

@@ -49,8 +49,12 @@ class ClusteringSystem(Protocol):
         """See `System.answer`."""
         ...
 
-    def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
-        """The cluster (B,) of single-source pictures with their sound."""
+    def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """What single-source pictures with their sound are clustered by, (B, P)."""
+        ...
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """The cluster (N,) of points (N, P), or of means of them."""
         ...
 
     def save(self, path: str | Path) -> None:

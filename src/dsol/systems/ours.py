@@ -157,10 +157,18 @@ class OurSystem(SavedSystem):
         return torch.stack(maps).mean(0)
 
     @torch.inference_mode()
-    def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
-        """The cluster (B,) of single-source pictures with their sound, as in stage one."""
+    def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """What K-means sees of B single-source pictures with their sound, (B, P), as in stage one."""
         seen, heard = self._see(frames, self.network.config.nets.size), self._hear(waveforms)
-        return self.network.dictionary.assign(self.network.objects(seen, heard)[1]).cpu().numpy()
+        return self.network.dictionary.place(self.network.objects(seen, heard)[1]).cpu().numpy()
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """The cluster (N,) of points (N, P), or of means of them."""
+        return (
+            self.network.dictionary.nearest(torch.as_tensor(points, dtype=torch.float32, device=self._device))
+            .cpu()
+            .numpy()
+        )
 
     @torch.inference_mode()
     def features(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -186,10 +186,13 @@ class SoundOfPixels(ComparedSystem):
         return Maps(tuple(keys), *values, self.categories)
 
     @torch.inference_mode()
-    def assign(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
-        """The channel (B,) of single-source pictures with their sound."""
-        maps = self.fast.channel_maps(*self._perceive(frames, waveforms))
-        return self._score(maps).argmax(1).cpu().numpy()
+    def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """How each channel answers single-source pictures with their sound, (B, K)."""
+        return self._score(self.fast.channel_maps(*self._perceive(frames, waveforms))).cpu().numpy()
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """The strongest channel (N,) of answers (N, K)."""
+        return points.argmax(axis=1)
 
     def _perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         pictures, _, sounds = self.perceive(frames, waveforms)
