@@ -92,8 +92,8 @@ def score(
         videos=truth.videos,
         metrics=_figures(statistics, truth) | {"nmi": nmi},
         ci95={name: interval(statistics[name], draws) if name in statistics else None for name in _names(statistics)},
-        floors={name: floor and _figures(floor, truth) for name, floor in beside.items()},
-        ahead={name: floor and _ahead(statistics, floor, draws) for name, floor in beside.items()},
+        floors={name: None if floor is None else _figures(floor, truth) for name, floor in beside.items()},
+        ahead={n: None if floor is None else _ahead(statistics, floor, draws) for n, floor in beside.items()},
         per_category=_per_category(found, truth, plan),
         notes=tuple(_notes(statistics, truth, plan)),
     )

@@ -22,6 +22,12 @@ from dsol.errors import DsolError
 DISTILLED = Path(__file__).parent / "deep.safetensors"  # deep.md says from what
 
 
+class Backbone(nn.Module):
+    """A convolutional network from pictures or log-mels to features (B, channels, H, W)."""
+
+    channels: int
+
+
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions around a shortcut: (B, C_in, H, W) -> (B, C_out, H/stride, W/stride)."""
 
@@ -43,7 +49,7 @@ class BasicBlock(nn.Module):
         return F.relu(self.bn2(self.conv2(x)) + shortcut, inplace=True)
 
 
-class ResNet18(nn.Module):
+class ResNet18(Backbone):
     """ResNet-18 without its classifier.
 
     Args:
@@ -113,7 +119,7 @@ LITE0_STAGES = (
 LITE0_DILATED_FROM = 5
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite0(Backbone):
     """EfficientNet-Lite0 without its classifier; 224 pixels give 14×14 cells.
 
     Example:
@@ -144,7 +150,7 @@ class EfficientNetLite0(nn.Module):
         return F.relu6(self._bn1(self._conv_head(x)), inplace=True)
 
 
-class Small(nn.Module):
+class Small(Backbone):
     """Four strided convolutions, C = 128: 224 pixels give 14×14 cells, a log-mel 13×4.
 
     Example:
@@ -168,7 +174,7 @@ class Small(nn.Module):
         return self.layers(x)
 
 
-class Deep(nn.Module):
+class Deep(Backbone):
     """Seven convolutions, four of them strided, C = 256: a log-mel of 101×64 gives 7×4.
 
     Example:
@@ -192,7 +198,7 @@ class Deep(nn.Module):
         return self.layers(x)
 
 
-def vision_backbone(name: str, weights: str | None) -> nn.Module:
+def vision_backbone(name: str, weights: str | None) -> Backbone:
     """A vision backbone with its starting weights.
 
     Args:
@@ -202,7 +208,7 @@ def vision_backbone(name: str, weights: str | None) -> nn.Module:
     Raises:
         DsolError: the weights are not there or belong to another network.
     """
-    net = {
+    net: Backbone = {
         "resnet18": ResNet18,
         "resnet18_dilated": partial(ResNet18, last_dilation=2),
         "efficientnet_lite0": EfficientNetLite0,
@@ -221,7 +227,7 @@ def vision_backbone(name: str, weights: str | None) -> nn.Module:
     return net
 
 
-def sound_backbone(name: str, weights: str | None = None) -> nn.Module:
+def sound_backbone(name: str, weights: str | None = None) -> Backbone:
     """A sound backbone (one channel in) with its starting weights.
 
     Args:

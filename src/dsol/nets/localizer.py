@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from dsol.config import NetOptions
 from dsol.errors import DsolError
 from dsol.image import IMAGENET_MEAN, IMAGENET_STD, LITE0_MEAN, LITE0_STD, normalise
-from dsol.nets.backbones import sound_backbone, vision_backbone
+from dsol.nets.backbones import Backbone, sound_backbone, vision_backbone
 from dsol.nets.folding import folded
 from dsol.nets.principal import Principal
 from dsol.sound import spectrogram
@@ -210,7 +210,7 @@ class TwoTower(SharedSpace):
             head.bias.data.zero_()
 
 
-def _sound_backbone(options: NetOptions, load_weights: bool) -> nn.Module:
+def _sound_backbone(options: NetOptions, load_weights: bool) -> Backbone:
     if options.sound_weights == "distilled" and options.spectrogram != "fine":
         what = f"distilled ones have learned from fine spectrograms, not from {options.spectrogram!r} ones"
         raise DsolError("--nets.sound_weights", what, "add --nets.spectrogram fine")

@@ -77,6 +77,8 @@ class OurSystem(SavedSystem):
         size: side of the picture that the network sees, pixels; where None the recipe's for scenes.
     """
 
+    network: Network
+
     def __init__(self, network: Network, card: ModelCard, size: int | None = None):
         super().__init__(network, card)
         self.towers = network.towers.for_answers()
