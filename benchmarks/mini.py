@@ -1,15 +1,16 @@
 """How well does a recipe do on real videos? The yardstick of all work on the method.
 
     DSOL_DATA=... python benchmarks/mini.py [--recipe quick] [--folds 5] [--seeds 1] [--stills] [--others]
-                                            [--set NAME=VALUE ...] [--answer NAME=VALUE ...]
+                                            [--set NAME=VALUE ...] [--answer NAME=VALUE ...] [--compare]
 
 Five folds over the videos of $DSOL_DATA/music_mini: trains on four fifths without labels, answers the rest, and scores
 the answers of all folds together: `solo` on the boxes of the videos, `synthetic` on scenes composed of held-out ones.
 --stills adds the photos and recordings of $DSOL_DATA/stills to the training (paired by category: a stand-in for
 co-occurrence); --others mixes recordings of what is in no video into the sounds of stage two; --answer trains nothing
-anew, but lets the same models answer with other options of stage two. Everything is kept in
---cache and goes on where it was stopped. One table: mean over the seeds, its 95 % interval over videos (the mean of the
-seeds' edges), ± half of the seeds' range, floors. The folds, the pairs and the scenes depend on --fold-seed alone.
+anew, but lets the same models answer with other options of stage two; --compare sets both beside the recipe as it is,
+trained on the same. Everything is kept in --cache and goes on where it was stopped. One table: mean over the seeds, its
+95 % interval over videos (the mean of the seeds' edges), ± half of the seeds' range, floors, and with --compare the
+interval of the difference, over the same videos. The folds, the pairs and the scenes depend on --fold-seed alone.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.naming import name_model
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
-from dsol.maps import read_maps
+from dsol.maps import Maps, read_maps
 from dsol.media import find_sounds, read_seconds
 from dsol.prepare import prepare
 from dsol.scenes import compose
@@ -199,22 +200,49 @@ def joined(parts: list[Boxes]) -> Boxes:
     return Boxes(parts[0].categories, tuple(frames))
 
 
-def together(runs: Sequence[Path], answers: str) -> Evaluation:
-    """The answers of all folds, of one file each, scored as one set."""
+def together(runs: Sequence[Path], answers: str, other: Sequence[Path] = (), protocol: str = "") -> Evaluation:
+    """The answers of all folds, of one file each, scored as one set, by a protocol or that of their name; `ahead` of
+    "swapped_sound" is ahead of `other`."""
     boxes = joined([Boxes.load(run / f"{answers}.boxes.json") for run in runs])
-    maps = (
-        replace(maps, keys=tuple(f"{i}/{key}" for key in maps.keys))
-        for i, run in enumerate(runs)
-        for maps in read_maps(run / f"{answers}.npz")
-    )
-    return score(maps, boxes, "solo" if answers.endswith("solo") else "synthetic")
+    protocol = protocol or ("solo" if answers.endswith("solo") else "synthetic")
+    return score(all_maps(runs, answers), boxes, protocol, swapped=all_maps(other, answers) if other else None)
 
 
-def line(name: str, values: list[float], interval: list[float] | None, floors: dict[str, float | None]) -> str:
+def all_maps(runs: Sequence[Path], answers: str) -> Iterator[Maps]:
+    """The maps of all folds, with the keys of `joined`."""
+    for i, run in enumerate(runs):
+        for maps in read_maps(run / f"{answers}.npz"):
+            yield replace(maps, keys=tuple(f"{i}/{key}" for key in maps.keys))
+
+
+def line(name: str, values: list[float], interval: list[float] | None, beside: str) -> str:
     mean, spread = 100 * np.mean(values), 100 * (max(values) - min(values))
-    between = f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
-    blind = "  ".join(f"{SPOKEN[k]} {100 * v:.1f}" for k, v in floors.items() if v is not None)
-    return f"  {name:<14} {mean:5.1f} {between:<14} " + (f"±{spread / 2:.1f}  " if len(values) > 1 else "") + blind
+    return (
+        f"  {name:<14} {mean:5.1f} {edges(interval):<14} "
+        + (f"±{spread / 2:.1f}  " if len(values) > 1 else "")
+        + beside
+    )
+
+
+def edges(interval: list[float] | None) -> str:
+    return f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
+
+
+def mean_edges(intervals: list[list[float] | None]) -> list[float] | None:
+    """The mean of the seeds' intervals."""
+    known = [interval for interval in intervals if interval]
+    return np.mean(known, axis=0).tolist() if known else None
+
+
+def said(found: list[Evaluation], name: str, compared: bool) -> str:
+    """One figure of all seeds, with what is beside it."""
+    blind = {k: figures[name] for k, figures in found[0].floors.items() if figures and k != "swapped_sound"}
+    beside = "  ".join(f"{SPOKEN[k]} {100 * v:.1f}" for k, v in blind.items() if v is not None)
+    if compared:
+        differences = mean_edges([f.ahead["swapped_sound"][name] for f in found])
+        by = np.mean([f.metrics[name] - f.floors["swapped_sound"][name] for f in found])
+        beside = f"{100 * by:+.1f} {edges(differences)} on the recipe as it is  {beside}"
+    return line(SPOKEN[name], [f.metrics[name] for f in found], mean_edges([f.ci95[name] for f in found]), beside)
 
 
 def main() -> None:
@@ -227,39 +255,41 @@ def main() -> None:
     parser.add_argument("--fold-seed", type=int, default=0, help="of folds and scenes")
     parser.add_argument("--stills", action="store_true", help="train on photos with recordings, too")
     parser.add_argument("--others", action="store_true", help="listen to sounds of other things, too, in stage two")
+    parser.add_argument("--compare", action="store_true", help="with the recipe without --set and --answer, too")
     parser.add_argument("--cache", type=Path, default=Path("mini"), help="folder for all that it makes")
     args = parser.parse_args()
     if "DSOL_DATA" not in os.environ:
         sys.exit("set DSOL_DATA to the folder that holds music_mini and stills")
     data, cache = Path(os.environ["DSOL_DATA"]), args.cache
     options = nested(args.set)
+    as_it_is: dict = {}
     if args.others:
-        options.setdefault("stage_two", {})["other_sounds"] = str(other_sounds(data, cache / "other_sounds"))
+        as_it_is = {"stage_two": {"other_sounds": str(other_sounds(data, cache / "other_sounds"))}}
+        options["stage_two"] = as_it_is["stage_two"] | options.get("stage_two", {})
     extras = [name for name in ("stills", "others") if getattr(args, name)]
+    plain_label = "-".join([Path(args.recipe).stem, *extras])
     label = "-".join([Path(args.recipe).stem, *args.set, *extras])
     evaluations: dict[str, list[Evaluation]] = {name: [] for name in SHOWN}
     facts = []
     opened = open_folds(data, cache, args.stills, args.fold_seed, args.folds)
     for seed in range(args.seeds):
-        config = load_recipe(args.recipe, seed=seed, **options)
+        config, plain = (load_recipe(args.recipe, seed=seed, **chosen) for chosen in (options, as_it_is))
+        other = [train_and_answer(fold, plain_label, plain)[0] for fold in opened] if args.compare else ()
         runs, told = zip(*(train_and_answer(fold, label, config) for fold in opened), strict=True)
         facts += told
         if args.answer:
             runs = [answered_otherwise(fold, label, config, args.answer) for fold in opened]
         for name, found in evaluations.items():
-            found.append(together(runs, name))
+            found.append(together(runs, name, other))
     print(f"{' '.join([label, *args.answer])}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
           f"training took {np.mean([f['seconds'] for f in facts]):.0f} s a fold")  # fmt: skip
     for answers, found in evaluations.items():
         print(f"{answers}: {found[0].frames} frames of {found[0].videos} videos")
         for name in SHOWN[answers]:
             if name == "nmi":
-                print(line("NMI", [f["nmi"] for f in facts], None, {}))
-                continue
-            floors = {k: figures[name] for k, figures in found[0].floors.items() if figures}
-            edges = [f.ci95[name] for f in found if f.ci95.get(name)]
-            interval = np.mean(edges, axis=0).tolist() if edges else None
-            print(line(SPOKEN[name], [f.metrics[name] for f in found], interval, floors))
+                print(line("NMI", [f["nmi"] for f in facts], None, ""))
+            else:
+                print(said(found, name, args.compare))
 
 
 if __name__ == "__main__":

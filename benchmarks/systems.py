@@ -5,8 +5,9 @@
 Makes toyband in OUT, trains each system on its single-source clips (recipe `quick`) and scores it on held-out solos, on
 composed scenes (two of four sound) and on bands with silent players. With DSOL_DATA the same on the five folds of
 `mini.py` (recipe `best`), whose cache may be given by --mini; with --stills all train on photos, too. All systems have
-the recipe's backbones and sizes. A second call goes on where the first was stopped. Figures are percent, with 95 %
-intervals over videos.
+the recipe's backbones and sizes. CAP, the average precision of a map's pixels, needs no threshold; how far it is ahead
+of random maps says whether a system works at all. A second call goes on where the first was stopped. Figures are
+percent, with 95 % intervals over videos.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from dsol.config import Config, load_recipe
 from dsol.corpora.toyband import make_toyband
 from dsol.evaluation.evaluate import annotated_frames, evaluate
 from dsol.evaluation.result import SPOKEN, Evaluation
+from dsol.evaluation.score import score_files
 from dsol.prepare import prepare
 from dsol.progress import say
 from dsol.scenes import compose
@@ -40,6 +43,7 @@ SHOWN = {
     "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
     "duet": ("ciou@0.3", "nsa", "silent_auroc"),
 }
+PIXELS = "mix-and-localize"  # CAP of solo frames: how well pixels of the box are ranked above the others
 REAL = ("solo", "synthetic")
 TIMED = 32  # frames
 
@@ -87,19 +91,20 @@ def real_videos(opened: list[Fold], systems: Iterable[str], suffix: str) -> dict
             "training_s": np.mean([facts["seconds"] for facts in told]),
             "frame_ms": frame_ms(runs[0], opened[0].store),
         }
-        rows[name] = {p: figures(together(runs, p)) for p in REAL} | times
+        rows[name] = together_in(runs, REAL) | times
         if name == "dsol":
             for floor in FLOORS:
-                rows[floor] = {p: figures(floor_together(floor, p, opened, runs, config)) for p in REAL}
+                for protocol, (fold, run) in product(REAL, zip(opened, runs, strict=True)):
+                    if not (run / f"{floor}-{protocol}.npz").is_file():
+                        answer(fold, run, config, protocol, floor)
+                rows[floor] = together_in(runs, REAL, f"{floor}-")
     return rows
 
 
-def floor_together(floor: str, protocol: str, opened: list[Fold], runs: Sequence[Path], config: Config) -> Evaluation:
-    """What stands in for our model, over all folds."""
-    for fold, run in zip(opened, runs, strict=True):
-        if not (run / f"{floor}-{protocol}.npz").is_file():
-            answer(fold, run, config, protocol, floor)
-    return together(runs, f"{floor}-{protocol}")
+def together_in(runs: Sequence[Path], protocols: Iterable[str], floor: str = "") -> dict:
+    """The answers in these run folders scored as one set by each protocol, and solo ones by `PIXELS`, too."""
+    found = {p: figures(together(runs, floor + p)) for p in protocols}
+    return found | {PIXELS: figures(together(runs, f"{floor}solo", protocol=PIXELS))}
 
 
 def scaled(name: str, clips: int) -> int:
@@ -117,7 +122,7 @@ def run_system(name: str, config: Config, stores: dict[str, Store], folder: Path
     config = config.replace(system=name, fit={"epochs": scaled(name, len(clips))} if name in PASSES else {})
     train(stores["solo"].path, run, config, resume=(run / "config.yaml").is_file())
     seconds = time.monotonic() - seconds
-    found = {p: scored(run, p, stores, config) for p in stores}
+    found = scored(run, stores, config)
     return kept(file, {**found, "training_s": seconds, "frame_ms": frame_ms(run, stores["solo"])})
 
 
@@ -126,19 +131,19 @@ def run_floor(floor: str, stores: dict[str, Store], folder: Path) -> dict:
     run, file = folder / "runs" / "dsol", folder / "results" / f"{floor}.json"
     if file.is_file():
         return json.loads(file.read_text())
-    config = Run.resume(run)[1]
-    return kept(file, {p: scored(run, p, stores, config, floor=floor) for p in stores})
+    return kept(file, scored(run, stores, Run.resume(run)[1], floor))
 
 
-def scored(run: Path, protocol: str, stores: dict[str, Store], config: Config, floor: str | None = None) -> dict:
-    """Figures and intervals; all systems see pictures of the size that ours sees."""
-    size = config.nets.size if protocol == "solo" else config.stage_two.size or config.nets.size
-    say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
-    match = stores["solo"].path
-    result = evaluate(
-        run, stores[protocol].path, protocol, match=match, size=size, sources=DATA[protocol].sources, floor=floor
-    )
-    return figures(result)
+def scored(run: Path, stores: dict[str, Store], config: Config, floor: str | None = None) -> dict:
+    """Figures and intervals by each protocol; all systems see pictures of the size that ours sees."""
+    found, prefix = {}, f"{floor}-" if floor else ""
+    for protocol, store in stores.items():
+        say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
+        size = config.nets.size if protocol == "solo" else config.stage_two.size or config.nets.size
+        rest = {"sources": DATA[protocol].sources, "floor": floor, "maps": run / f"{prefix}{protocol}.npz"}
+        found[protocol] = figures(evaluate(run, store.path, protocol, match=stores["solo"].path, size=size, **rest))
+    answers = run / f"{prefix}solo.npz"
+    return found | {PIXELS: figures(score_files(answers, answers.with_suffix(".boxes.json"), PIXELS))}
 
 
 def figures(result: Evaluation) -> dict:
@@ -174,12 +179,12 @@ def table(rows: dict[str, dict], protocols: Iterable[str]) -> str:
     """Systems and floors below each other."""
     columns = [(protocol, figure) for protocol in protocols for figure in SHOWN[protocol]]
     said = (f"{protocol} {SPOKEN[figure]}" for protocol, figure in columns)
-    lines = [["", *said, "solo AUC: ahead of random by", "training", "a frame"]]
+    lines = [["", *said, "solo CAP", "ahead of random by", "training", "a frame"]]
     for name, row in rows.items():
         cells = [cell(row[protocol], figure) for protocol, figure in columns]
-        ahead = edges_of(row["solo"]["ahead"]["random"]["auc"])
+        cells += [cell(row[PIXELS], "cap"), edges_of(row[PIXELS]["ahead"]["random"]["cap"])]
         times = [f"{row['training_s']:.0f} s", f"{row['frame_ms']:.1f} ms"] if "training_s" in row else ["", ""]
-        lines.append([name, *cells, ahead, *times])
+        lines.append([name, *cells, *times])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 

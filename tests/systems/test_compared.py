@@ -20,6 +20,7 @@ from dsol.maps import Maps
 from dsol.nets.unet import UNet
 from dsol.store import Store
 from dsol.systems import SYSTEMS, ClusteringSystem, load_system, system_type
+from dsol.systems.floors import VisionOnly
 from dsol.systems.model_file import load_card, load_tensors
 from dsol.training.checkpoints import Run
 from dsol.training.train import train
@@ -106,9 +107,17 @@ def test_floors_are_scored_in_a_models_place(runs, trained, shapes):
     sight, oracle = (evaluate(trained, shapes.path, "duet", floor=f) for f in ("vision_only", "oracle_sound"))
     assert oracle.metrics["class_iou"] == pytest.approx(sight.metrics["class_iou"])  # of what sounds: the same maps
     assert oracle.metrics["nsa"] == 1 > sight.metrics["nsa"]
-    assert sight.metrics["auc"] == sight.floors["swapped_sound"]["auc"]
+    assert sight.floors["swapped_sound"] is None
     with pytest.raises(DsolError, match="oracle_sound needs an object dictionary"):
         evaluate(runs["attention"], shapes.path, "duet", floor="oracle_sound")
+
+
+def test_who_only_looks_does_not_care_what_sounds(trained, shapes):
+    model = load_system(trained)
+    sight, frames = VisionOnly(model, model.categories), [shapes.frame(0, 0)]
+    own, other = (sight.answer(frames, shapes.waveform(row)[None], ["a"]) for row in (0, len(shapes) - 1))
+    assert np.array_equal(own.maps, other.maps)
+    assert own.maps.any()
 
 
 def test_pictures_bear_the_name_of_what_is_scored(runs, shapes, tmp_path, monkeypatch):

@@ -59,7 +59,7 @@ def evaluate(
         strict: see `dsol.evaluation.score`.
         sources: how many objects sound, for a system that cannot find it out (DMC).
         floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
-            maps with "vision_only" or with "oracle_sound".
+            maps with "vision_only" or with "oracle_sound". Another sound would change none of them and is not tried.
 
     Raises:
         DsolError: no annotated frames, or nothing to name the clusters by.
@@ -72,8 +72,8 @@ def evaluate(
         system = stand_in(floor, system, clips, match, boxes, plan)
         names = None if plan.united else _names(system, clips, match)
     with ExitStack() as stack:
-        sounds = (places, swapped_places(boxes, places))
-        swapped: list[Maps] = []
+        sounds = (places,) if floor else (places, swapped_places(boxes, places))
+        swapped: list[Maps] | None = None if floor else []
         answers = _apart(answer_frames(system, clips, boxes, places, sounds, names, f"Localising, {protocol}"), swapped)
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
@@ -289,10 +289,11 @@ def _save_beside(boxes: Boxes, maps: Path) -> None:
     say(f"{maps}: the maps; {file}: the annotations that they were scored against")
 
 
-def _apart(answers: Iterable[list[Maps]], swapped: list[Maps]) -> Iterator[Maps]:
-    """The answers with their own sound; those with swapped sound are kept for later."""
-    for own, other in answers:
-        swapped.append(other)
+def _apart(answers: Iterable[list[Maps]], swapped: list[Maps] | None) -> Iterator[Maps]:
+    """The answers with their own sound; those with swapped sound, if there are any, are kept for later."""
+    for own, *others in answers:
+        if swapped is not None:
+            swapped += others
         yield own
 
 
