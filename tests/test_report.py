@@ -20,7 +20,12 @@ EVALUATION = {
     "videos": 40,
     "metrics": {"ciou@0.3": 0.513, "auc": 0.342, "nmi": float("nan"), "nsa": None},
     "ci95": {"ciou@0.3": [0.441, 0.587]},
-    "floors": {"centred box": {"ciou@0.3": 0.214, "auc": 0.229}, "whole image": {"ciou@0.3": 0.081}},
+    "floors": {
+        "centred box": {"ciou@0.3": 0.214, "auc": 0.229},
+        "whole image": {"ciou@0.3": 0.081},
+        "other sound": None,
+    },
+    "ahead": {"centred box": {"ciou@0.3": [-0.02, 0.6]}, "whole image": {"ciou@0.3": [0.2, 0.7]}, "other sound": None},
 }
 VOID = {"meta", "img", "br"}
 
@@ -82,6 +87,11 @@ def test_results_stand_beside_their_intervals_and_floors(full):
     row = [word for word in words[start : start + 12] if word and word != "best floor"]
     assert row[:5] == ["CIoU@0.3", "51.3", "44.1 – 58.7", "21.4", "8.1"]
     assert "1,234 frames of 40 videos" in full
+
+
+def test_a_floor_that_is_not_clearly_beaten_stands_out(full):
+    assert re.findall(r'floor close">([^<]+)<', full) == ["21.4"]
+    assert "not clearly beaten" in full
 
 
 def test_what_could_not_be_measured_has_no_row(full):

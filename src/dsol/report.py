@@ -127,31 +127,46 @@ def _base64(content: bytes) -> str:
 
 def _evaluation(evaluation: Mapping) -> str:
     """One table: a row a metric; its figure, its interval as a number and as a bar, and every floor."""
-    metrics, floors = evaluation["metrics"], evaluation.get("floors", {})
-    intervals = evaluation.get("ci95", {})
+    metrics, intervals = evaluation["metrics"], evaluation.get("ci95", {})
+    floors = {name: floor for name, floor in evaluation.get("floors", {}).items() if floor}
+    ahead = {name: edges or {} for name, edges in evaluation.get("ahead", {}).items()}
     head = "".join(f'<th class="number">{_words(name)}</th>' for name in floors)
-    rows = "".join(_row(name, value, intervals.get(name), floors) for name, value in metrics.items() if _known(value))
+    known = {name: value for name, value in metrics.items() if _known(value)}
+    rows = "".join(_row(name, value, intervals.get(name), floors, ahead) for name, value in known.items())
     table = (
         '<table><thead><tr><th>Percent</th><th class="number">Result</th><th class="number">95 % interval</th>'
         f"{head}<th></th></tr></thead><tbody>{rows}</tbody></table>"
     )
     note = f"{evaluation['frames']:,} frames of {evaluation['videos']:,} videos. "
     note += "Intervals: bootstrap over videos. " if intervals else ""
-    note += "Floors: what is reached without listening or without a model; the tick marks the best." if floors else ""
+    note += "Floors: what is reached without listening or without a model; the tick marks the best. " if floors else ""
+    note += "Floors in bold are not clearly beaten (95 % over the same videos)." if "floor close" in rows else ""
     title = str(evaluation.get("title") or f"Result, protocol “{evaluation['protocol']}”")
     return _section(title, f'<div class="wide">{table}</div><p class="note">{note}</p>')
 
 
-def _row(name: str, value: float, interval: Sequence[float] | None, floors: Mapping[str, Mapping]) -> str:
+def _row(
+    name: str,
+    value: float,
+    interval: Sequence[float] | None,
+    floors: Mapping[str, Mapping],
+    ahead: Mapping[str, Mapping],
+) -> str:
     low, high = interval if interval is not None and all(map(_known, interval)) else (value, value)
     best_floor = max((f[name] for f in floors.values() if _known(f.get(name))), default=None)
     between = f"{_percent(low)} – {_percent(high)}" if high > low else "–"
-    cells = "".join(f'<td class="number floor">{_percent(floor.get(name))}</td>' for floor in floors.values())
+    cells = "".join(_floor(floor.get(name), ahead.get(of, {}).get(name)) for of, floor in floors.items())
     return (
         f"<tr><th>{html.escape(METRICS.get(name, name))}</th>"
         f'<td class="number result">{_percent(value)}</td><td class="number">{between}</td>'
         f"{cells}<td>{_bar(value, low, high, best_floor)}</td></tr>"
     )
+
+
+def _floor(value: float | None, ahead: Sequence[float] | None) -> str:
+    """A floor; marked where the result is not clearly ahead of it."""
+    close = ahead is not None and ahead[0] <= 0
+    return f'<td class="number floor{" close" if close else ""}">{_percent(value)}</td>'
 
 
 def _known(value: object) -> bool:
@@ -287,7 +302,7 @@ th:first-child{padding-left:0}
 td:last-child{padding:0 0 0 20px}
 .number{text-align:right}
 .result{font-weight:700;font-size:1.1rem;color:var(--accent)}
-.floor{color:var(--quiet)}
+.floor{color:var(--quiet)}.close{font-weight:600;color:inherit}
 .note{color:var(--quiet);font-size:.85rem;margin:12px 0 0}
 .bar{width:160px;height:14px;display:block}
 .track{fill:var(--line)}.fill{fill:var(--accent);opacity:.55}
