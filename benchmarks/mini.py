@@ -217,14 +217,12 @@ def all_maps(runs: Sequence[Path], answers: str) -> Iterator[Maps]:
 
 def line(name: str, values: list[float], interval: list[float] | None, beside: str) -> str:
     mean, spread = 100 * np.mean(values), 100 * (max(values) - min(values))
-    return (
-        f"  {name:<14} {mean:5.1f} {edges(interval):<14} "
-        + (f"±{spread / 2:.1f}  " if len(values) > 1 else "")
-        + beside
-    )
+    seeds = f"±{spread / 2:.1f}  " if len(values) > 1 else ""
+    return f"  {name:<14} {mean:5.1f} {edges(interval):<14} {seeds}{beside}"
 
 
 def edges(interval: list[float] | None) -> str:
+    """An interval, percent; nothing where there is none."""
     return f"[{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
 
 

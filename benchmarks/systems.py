@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from mini import FOLDS, Fold, answer, open_folds, together, train_and_answer
+from mini import FOLDS, Fold, answer, edges, open_folds, together, train_and_answer
 
 from dsol.config import Config, load_recipe
 from dsol.corpora.toyband import make_toyband
@@ -182,7 +182,7 @@ def table(rows: dict[str, dict], protocols: Iterable[str]) -> str:
     lines = [["", *said, "solo CAP", "ahead of random by", "training", "a frame"]]
     for name, row in rows.items():
         cells = [cell(row[protocol], figure) for protocol, figure in columns]
-        cells += [cell(row[PIXELS], "cap"), edges_of(row[PIXELS]["ahead"]["random"]["cap"])]
+        cells += [cell(row[PIXELS], "cap"), edges(row[PIXELS]["ahead"]["random"]["cap"])]
         times = [f"{row['training_s']:.0f} s", f"{row['frame_ms']:.1f} ms"] if "training_s" in row else ["", ""]
         lines.append([name, *cells, *times])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -191,15 +191,8 @@ def table(rows: dict[str, dict], protocols: Iterable[str]) -> str:
 
 def cell(found: dict, figure: str) -> str:
     """A figure with its interval."""
-    value, edges = found["metrics"].get(figure), found["ci95"].get(figure)
-    if value is None:
-        return "–"
-    return f"{100 * value:.1f}" + (f" {edges_of(edges)}" if edges else "")
-
-
-def edges_of(edges: list[float]) -> str:
-    """An interval, percent."""
-    return f"[{100 * edges[0]:.1f}, {100 * edges[1]:.1f}]"
+    value = found["metrics"].get(figure)
+    return "–" if value is None else f"{100 * value:.1f} {edges(found['ci95'].get(figure))}".rstrip()
 
 
 if __name__ == "__main__":
