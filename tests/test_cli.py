@@ -456,7 +456,7 @@ def scenes(shapes, tmp_path_factory) -> Path:
 def check_json(file: Path, protocol: str) -> dict:
     """The keys that evaluate and score promise."""
     said = json.loads(file.read_text())
-    assert set(said) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "per_category"}
+    assert set(said) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "ahead", "per_category"}
     assert said["protocol"] == protocol
     assert set(said["metrics"]) == set(said["ci95"]) == set(METRICS)
     assert set(said["floors"]) == set(FLOORS)
