@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation.matching import cluster_table, match_clusters
+from dsol.nets.dictionary import group_means
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, load_system
@@ -202,18 +204,6 @@ def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
         found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
     points = np.concatenate(found)
     if Config.from_dict(system.card.config).stage_one.cluster_over == "video":
-        points = video_means(points, clips.column("video"))
+        videos = torch.from_numpy(np.unique(clips.column("video"), return_inverse=True)[1])
+        points = group_means(torch.from_numpy(points).float(), videos)[videos].numpy()
     return system.nearest(points)
-
-
-def video_means(points: np.ndarray, videos: Sequence[str]) -> np.ndarray:
-    """Each point (N, P) becomes the mean of those of its video.
-
-    Example:
-        >>> video_means(np.array([[0.0], [2.0], [5.0]]), ["a", "a", "b"]).tolist()
-        [[1.0], [1.0], [5.0]]
-    """
-    _, places, counts = np.unique(videos, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(counts), points.shape[1]))
-    np.add.at(sums, places, points)
-    return (sums / counts[:, None])[places]

@@ -78,13 +78,14 @@ def score(
     found = _tally(batches, truth, plan, sources.maps)
     statistics = statistics_of(found, truth, plan)
     draws = draws_of(truth.videos, bootstrap, seed)
-    blind = {
+    tallies = {
         "whole_image": floors.whole_image(truth, plan),
         "best_centred_box": floors.best_centred_box(truth, plan),
         "random": floors.random_maps(truth, plan, seed),
-        "swapped_sound": None if swapped is None else _tally(swapped, truth, plan, sources.swapped),
     }
-    beside = {name: None if floor is None else statistics_of(floor, truth, plan) for name, floor in blind.items()}
+    blind = {name: statistics_of(floor, truth, plan) for name, floor in tallies.items()}
+    other = None if swapped is None else statistics_of(_tally(swapped, truth, plan, sources.swapped), truth, plan)
+    beside = blind | {"swapped_sound": other}
     return Evaluation(
         protocol=plan.name,
         says=plan.says,

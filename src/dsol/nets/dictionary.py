@@ -156,6 +156,17 @@ def mean_of(values: Tensor, weights: Tensor | None = None) -> Tensor:
     return values.mean(0) if weights is None else (values * weights[:, None]).sum(0) / weights.sum()
 
 
+def group_means(values: Tensor, groups: Tensor) -> Tensor:
+    """Mean (G, C) of the values (N, C) of each group; groups (N,) are numbers 0 … G−1.
+
+    Example:
+        >>> group_means(torch.tensor([[0.0], [2.0], [5.0]]), torch.tensor([0, 0, 1])).tolist()
+        [[1.0], [5.0]]
+    """
+    sums = torch.zeros(int(groups.max()) + 1, values.shape[1]).index_add_(0, groups, values)
+    return sums / torch.bincount(groups)[:, None]
+
+
 class ObjectDictionary(nn.Module):
     """K keys of C channels, learned by clustering in stage one; the affine map on top is learned in stage two.
 

@@ -166,11 +166,8 @@ class OurSystem(SavedSystem):
 
     def nearest(self, points: np.ndarray) -> np.ndarray:
         """The cluster (N,) of points (N, P), or of means of them."""
-        return (
-            self.network.dictionary.nearest(torch.as_tensor(points, dtype=torch.float32, device=self._device))
-            .cpu()
-            .numpy()
-        )
+        placed = torch.as_tensor(points, dtype=torch.float32, device=self._device)
+        return self.network.dictionary.nearest(placed).cpu().numpy()
 
     @torch.inference_mode()
     def features(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageOneOptions
-from dsol.nets.dictionary import mean_of
+from dsol.nets.dictionary import group_means, mean_of
 from dsol.nets.pooling import pooled
 from dsol.progress import say
 from dsol.store import Store
@@ -201,8 +201,7 @@ class StageOne:
     def _group(self, points: Tensor, seed: int) -> None:
         o = self.options
         groups = torch.from_numpy(self.videos) if o.cluster_over == "video" else torch.arange(len(points))
-        means = torch.zeros(int(groups.max()) + 1, points.shape[1]).index_add_(0, groups, points.cpu())
-        means /= torch.bincount(groups)[:, None]
+        means = group_means(points.cpu(), groups)
         weights = None
         if self.weights is not None:
             weights = torch.zeros(len(means)).index_add_(0, groups, self.weights)
