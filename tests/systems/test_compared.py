@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,18 @@ def test_a_stopped_run_resumes_to_the_weights_of_one_never_stopped(name, shapes,
     one, other = load_tensors(whole), load_tensors(resumed)
     assert all(torch.equal(one[key], other[key]) for key in one)
     assert len(Run(tmp_path / "stopped").metrics()) == 2
+
+
+def test_a_finished_run_is_not_trained_again_and_keeps_its_names(runs, shapes, tmp_path, capfd):
+    run = shutil.copytree(runs["sound_of_pixels"], tmp_path / "run")
+    name_model(run, shapes.path)
+    before = (run / "model.safetensors").read_bytes()
+    assert train(shapes.path, run, load_recipe("paper"), resume=True) == run / "model.safetensors"
+    assert "finished, nothing to do" in capfd.readouterr().err
+    assert (run / "model.safetensors").read_bytes() == before
+    (run / "model.safetensors").unlink()
+    train(shapes.path, run, load_recipe("paper"), resume=True)
+    assert not load_card(run / "model.safetensors").named
 
 
 @pytest.mark.parametrize("name", COMPARED)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from dsol.config import load_recipe
 from dsol.errors import DsolError
@@ -153,6 +155,18 @@ def test_a_used_run_folder_is_refused_and_kept(trained, shapes):
 def test_resuming_nothing_is_refused(shapes, tmp_path):
     with pytest.raises(DsolError, match="holds no run to go on with"):
         train(shapes.path, tmp_path / "none", load_recipe("tiny"), resume=True)
+
+
+def test_resuming_a_finished_run_leaves_its_model_as_it_is(trained, shapes, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    before = (run / "model.safetensors").stat().st_mtime_ns
+    train(shapes.path, run, load_recipe("tiny"), resume=True)
+    assert (run / "model.safetensors").stat().st_mtime_ns == before
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["stage_two"]["epochs"] += 1  # goes on with other options: its model is not the one that is there
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    train(shapes.path, run, load_recipe("tiny"), resume=True)
+    assert (run / "model.safetensors").stat().st_mtime_ns > before
 
 
 def test_a_damaged_resume_point_is_named(shapes, tmp_path):

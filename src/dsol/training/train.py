@@ -44,7 +44,7 @@ def train(
         config: every option; ignored with `resume`, which takes the run's own.
         scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None.
         stage: "one", "two" or "both".
-        resume: go on with what the folder holds.
+        resume: go on with what the folder holds; where its model is there already, nothing is done.
 
     Returns:
         The model file: RUN/model.safetensors, or RUN/stage_one.safetensors where `stage` is "one".
@@ -54,6 +54,9 @@ def train(
     """
     if resume:
         config = Run.resume(Path(run))[1]
+        if stage != "one" and (done := _finished(Path(run), config)):
+            say(f"{done} is finished, nothing to do")
+            return done
     if config.system != "dsol" and (stage != "both" or scenes is not None):
         what = "is trained in one stage, on single-source clips alone"
         raise DsolError(config.system, what, "leave --stage and --scenes out")
@@ -102,6 +105,12 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
     if len(videos) < 2:
         raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
     return clips
+
+
+def _finished(run: Path, config: Config) -> Path | None:
+    """The model file, where it is there already and of these options."""
+    target = run / "model.safetensors"
+    return target if target.is_file() and load_card(target).config == config.to_dict() else None
 
 
 def _fabric(config: Config) -> Fabric:
