@@ -169,6 +169,8 @@ class StageTwoOptions:
     """Where that area ends, share of its maximum; null: as `edge`."""
     area_smooth: float = 0.0
     """Standard deviation of a Gaussian that smooths that area before its edge is found, share of the picture's side."""
+    area_objectness: float = 0.0
+    """What looks unlike the edge of its picture counts this much in that area, what answers the sound the rest."""
     enlarge: int = 0
     """Answers ("objects") look at pictures of at least this many pixels a side: smaller ones are enlarged, so that maps
     are finer and small objects as large as those that stage one saw; 0: as they come."""

@@ -11,6 +11,7 @@ from dsol.nets.dictionary import (
     object_gate,
     object_mask,
     object_shapes,
+    objectness,
     refined,
     stretched,
 )
@@ -117,6 +118,14 @@ def test_refined_maps_equal_their_twin(rng):
     found = refined(maps, features, 3.0)
     for b in range(2):
         assert torch.allclose(found[b], torch.tensor(slow.refined(maps[b], features[b], 3.0), dtype=torch.float64))
+
+
+def test_objectness_equals_its_twin_and_is_dark_at_the_edge_of_the_picture(rng):
+    features = torch.rand(2, 3, 5, 4, generator=rng, dtype=torch.float64)
+    found = objectness(features)
+    for b in range(2):
+        assert torch.allclose(found[b], torch.tensor(slow.objectness(features[b]), dtype=torch.float64), atol=1e-6)
+    assert found[:, [0, -1]].max() == found[:, :, [0, -1]].max() == 0
 
 
 def test_a_map_is_stretched_over_its_own_range_and_a_flat_one_is_dark():

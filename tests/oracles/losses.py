@@ -50,6 +50,20 @@ def refined(maps, features, power) -> list:
     return found
 
 
+def objectness(features) -> list:
+    """features (C, H, W) of one picture."""
+    channels, height, width = features.shape
+    places = [(y, x) for y in range(height) for x in range(width)]
+    edge = [(y, x) for y, x in places if y in (0, height - 1) or x in (0, width - 1)]
+
+    def apart(a, b) -> float:
+        return math.sqrt(sum((float(features[c][a]) - float(features[c][b])) ** 2 for c in range(channels)))
+
+    found = {place: min(apart(place, other) for other in edge) for place in places}
+    low, high = min(found.values()), max(found.values())
+    return [[(found[y, x] - low) / (high - low) for x in range(width)] for y in range(height)]
+
+
 def contrastive(cosine, groups, temperature) -> float:
     n = len(groups)
 

@@ -115,6 +115,16 @@ def test_the_edge_of_the_sounding_area_may_be_its_own(system, question):
     assert steps[1] < steps[0]
 
 
+def test_what_stands_out_from_the_picture_may_count_in_the_sounding_area(system, question):
+    options = {"answer": "objects", "area": "correspondence", "faint": 0.0, "sharpness": 20.0, "mirror": True}
+    heard, mixed, seen = (answering(system, **options, area_objectness=share) for share in (0.0, 0.5, 1.0))
+    frames, waveforms, keys = question
+    other = frames, waveforms[::-1].copy(), keys
+    assert seen.answer(*question).area == pytest.approx(seen.answer(*other).area, abs=1e-5)
+    assert abs(mixed.answer(*question).area - mixed.answer(*other).area).max() > 0.1
+    assert abs(mixed.answer(*question).area - heard.answer(*question).area).max() > 0.1
+
+
 def test_clusters_of_one_name_answer_as_one(system, question):
     """One cluster may know how a category looks, another how it sounds; the second of them is then empty."""
     options = {"answer": "objects", "faint": 0.0, "sharpness": 20.0, "audible": "each"}

@@ -118,6 +118,31 @@ def refined(maps: Tensor, features: Tensor, power: float) -> Tensor:
     return torch.einsum("bnm,bkm->bkn", walk, maps.flatten(2)).view_as(maps)
 
 
+def objectness(features: Tensor) -> Tensor:
+    """How little each cell looks like the edge of its picture, where objects are rare: whatever sounds.
+
+    Args:
+        features: (B, C, H, W).
+
+    Returns:
+        (B, H, W): the distance to the most similar cell of the picture's edge, stretched.
+
+    Source:
+        A map of objects beside that of the sound: Mo and Morgado, "Localizing Visual Sounds the Easy Way", ECCV 2022,
+        there the strength of a classifier's features. The edge as background: Wei et al., "Geodesic Saliency Using
+        Background Priors", ECCV 2012.
+
+    Example:
+        >>> objectness(F.pad(torch.tensor([[[[4.0, 2.0]]]]), (1, 1, 1, 1)))[0, 1].tolist()
+        [0.0, 1.0, 0.5, 0.0]
+    """
+    height, width = features.shape[2:]
+    inner = F.pad(torch.ones(height - 2, width - 2, dtype=torch.bool, device=features.device), (1, 1, 1, 1))
+    cells = features.flatten(2).transpose(1, 2)
+    nearest = torch.cdist(cells, cells[:, ~inner.flatten()]).amin(dim=2)
+    return stretched(nearest.unflatten(1, (height, width)))
+
+
 def smoothed(maps: Tensor, share: float) -> Tensor:
     """Maps (..., H, W) after a Gaussian whose standard deviation is this share of their sides; edges are repeated.
 

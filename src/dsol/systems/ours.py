@@ -29,6 +29,7 @@ from dsol.nets.dictionary import (
     object_mask,
     object_peaks,
     object_shapes,
+    objectness,
     refined,
     smoothed,
     stretched,
@@ -113,14 +114,21 @@ class OurSystem(SavedSystem):
         peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
         shown = (audible * (audible >= options.faint))[:, :, None, None]
         maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness) * shown
+        area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
         if options.area == "correspondence":
-            areas = [stretched(self.towers.area(seen, heard))[:, None] for seen in views]
-            smooth = smoothed(self._over_views(areas, views), options.area_smooth)
-            edge = options.edge if options.area_edge is None else options.area_edge
-            area = object_shapes(smooth, edge, options.sharpness)[:, 0] * shown.amax(1)
-        else:
-            area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
+            area = self._area(views, heard) * shown.amax(1)
         return area, maps, audible * peaks.clamp(0, 1)
+
+    def _area(self, views: list[Seen], heard: Heard) -> Tensor:
+        """Where the picture answers the sound, (B, H, W): near 1 inside the object."""
+        options = self.network.config.stage_two
+        answers = [stretched(self.towers.area(seen, heard))[:, None] for seen in views]
+        area, share = self._over_views(answers, views), options.area_objectness
+        if share:
+            objects = torch.stack([objectness(seen.features) for seen in views]).mean(0)
+            area = (1 - share) * area + share * objects[:, None]
+        edge = options.edge if options.area_edge is None else options.area_edge
+        return object_shapes(smoothed(area, options.area_smooth), edge, options.sharpness)[:, 0]
 
     def audible(self, heard: Heard) -> Tensor:
         """How audible each category is, (B, K) in [0, 1]."""
