@@ -55,3 +55,16 @@ def test_localize_needs_no_model_of_ones_own(tmp_path):
     words = [sys.executable, "-m", "dsol", "localize", str(tmp_path / "tone.mp4"), "--out", str(tmp_path / "out")]
     subprocess.run(words, check=True, capture_output=True)
     assert (tmp_path / "out" / "tone" / "localized.mp4").stat().st_size > 0
+
+
+def test_a_model_file_is_as_readable_as_any_other_and_none_is_left_half_written(trained, tmp_path):
+    model, plain = tmp_path / "model.safetensors", tmp_path / "plain"
+    halve(trained / "model.safetensors", model)
+    plain.touch()
+    assert model.stat().st_mode == plain.stat().st_mode
+    with pytest.raises(DsolError, match=r"model\.safetensors: cannot be written: No such file"):
+        halve(model, tmp_path / "none" / "model.safetensors")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DsolError, match="cannot be written"):
+        halve(model, tmp_path / "folder")
+    assert not (tmp_path / "folder.partial").exists()

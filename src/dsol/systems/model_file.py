@@ -82,16 +82,17 @@ def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) ->
     Raises:
         DsolError: the folder cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save  # save_file lets nobody but its owner read the file
 
     partial = Path(f"{path}.partial")
     text = json.dumps({"version": VERSION, **asdict(card)})
     try:
-        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, partial, {"dsol": text})
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        partial.write_bytes(save(kept, {"dsol": text}))
         os.replace(partial, path)
-    except Exception as error:  # safetensors has an error of its own for a full disk
+    except OSError as error:
         partial.unlink(missing_ok=True)
-        raise DsolError(path, f"cannot be written: {error}", "check its folder and the free space") from error
+        raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and the free space") from error
 
 
 def load_card(path: str | Path) -> ModelCard:
