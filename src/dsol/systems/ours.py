@@ -114,13 +114,12 @@ class OurSystem(SavedSystem):
         peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
         shown = (audible * (audible >= options.faint))[:, :, None, None]
         maps = object_shapes(self._over_views(class_maps, views), options.edge, options.sharpness) * shown
-        area = (maps * shown).amax(1)  # squared: where one thing sounds, the second guess is dark
-        if options.area == "correspondence":
-            area = self._area(views, heard) * shown.amax(1)
+        by_maps = options.area == "objects"  # squared: where one thing sounds, the second guess is dark
+        area = (maps * shown).amax(1) if by_maps else self._area(views, heard) * shown.amax(1)
         return area, maps, audible * peaks.clamp(0, 1)
 
     def _area(self, views: list[Seen], heard: Heard) -> Tensor:
-        """Where the picture answers the sound, (B, H, W): near 1 inside the object."""
+        """Where the picture answers the sound and, to a share, looks like an object, (B, H, W): near 1 inside it."""
         options = self.network.config.stage_two
         answers = [stretched(self.towers.area(seen, heard))[:, None] for seen in views]
         area, share = self._over_views(answers, views), options.area_objectness
