@@ -1,18 +1,20 @@
 """Does a model stay dark when nothing that it knows sounds?
 
-    DSOL_DATA=... python benchmarks/unknown.py MODEL STORE
+    DSOL_DATA=... python benchmarks/unknown.py MODEL STORE [MODEL STORE ...]
 
-Shows the annotated frames of a store with their own sound and with sounds that nothing in them makes: silence, noise,
-the sound of another category's clip, and sounds outside the vocabulary ($DSOL_DATA/videos: drums, engines, dogs, babies
-and tools; those with a known instrument are left out). A frame's score is that of its most certain category. For
-each kind of sound: how well the score tells the frame's own sound from it (AUROC, 95 % interval over the videos whose
-pictures are shown) and the share of frames in which anything passes the model's threshold. Last, the threshold that
-would tell the frames' own sounds from those outside the vocabulary best (balanced accuracy), and what passes it.
+Shows the annotated frames of a store, or those of several folds together, with their own sound and with sounds that
+nothing in them makes: silence, noise, the sound of another category's clip, and sounds outside the vocabulary
+($DSOL_DATA/videos: drums, engines, dogs, babies and tools; those with a known instrument are left out). A frame's
+score is that of its most certain category. For each kind of sound: how well the score tells the frame's own sound from
+it (AUROC, 95 % interval over the videos whose pictures are shown) and the share of frames in which anything passes the
+threshold of their model. Last, the threshold that would tell the frames' own sounds from those outside the vocabulary
+best (balanced accuracy), and what passes it.
 """
 
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,43 +30,67 @@ from dsol.systems import load_system
 from dsol.training.teachers import noise
 
 KNOWN = ("guitar", "pipa")  # in the names of videos that hold an instrument of the vocabulary, or one like it
+OWN, OUTSIDE = "its own", "outside the vocabulary"
 DRAWS = 1000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="model file or run folder")
-    parser.add_argument("store", type=Path, help="store with boxes; its split test where it has splits")
+    parser.add_argument("folds", nargs="+", type=Path, metavar="MODEL_AND_STORE",
+                        help="model or run folder, and a store with boxes (of its split test, if any)")  # fmt: skip
     parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
     args = parser.parse_args()
+    if len(args.folds) % 2:
+        parser.error("give each model its store")
     if "DSOL_DATA" not in os.environ:
         sys.exit("set DSOL_DATA to the folder that holds videos")
-    clips, system = Store.open(args.store), load_system(args.model, args.size, sources=1)
-    boxes, places = annotated_frames(clips)
-    rng = np.random.default_rng(0)
     strange = unknown_sounds(Path(os.environ["DSOL_DATA"]) / "videos")
-    sounds = {
-        "its own": np.stack([clips.waveform(row) for row, _ in places]),
-        "silence": np.zeros((len(places), SAMPLE_RATE), np.float32),
-        "noise": np.stack([noise(rng) for _ in places]),
-        "another category": np.stack([clips.waveform(row) for row, _ in swapped_places(boxes, places)]),
-        "outside the vocabulary": strange[rng.integers(0, len(strange), len(places))],
-    }
-    frames = [clips.frame(*place) for place in places]
-    videos = [frame.video for frame in boxes]
-    own = certainty(system, frames, sounds.pop("its own"))
-    threshold = system.threshold  # type: ignore[attr-defined]
-    print(f"{len(frames)} frames of {len(set(videos))} videos, threshold {threshold:.3f}; its own sound: "
-          f"something passes in {100 * np.mean(own >= threshold):.1f} %")  # fmt: skip
-    certain = {name: certainty(system, frames, waveforms) for name, waveforms in sounds.items()}
-    for name, other in certain.items():
+    pairs = zip(args.folds[::2], args.folds[1::2], strict=True)
+    parts = [ask(model, store, strange, args.size) for model, store in pairs]
+    videos = [f"{i}/{video}" for i, part in enumerate(parts) for video in part.videos]
+    certain = {kind: np.concatenate([part.certain[kind] for part in parts]) for kind in parts[0].certain}
+    passing = {kind: 100 * np.mean(np.concatenate([part.certain[kind] >= part.threshold for part in parts]))
+               for kind in certain}  # fmt: skip
+    own = certain.pop(OWN)
+    thresholds = ", ".join(f"{part.threshold:.3f}" for part in parts)
+    print(f"{len(own)} frames of {len(set(videos))} videos, threshold {thresholds}; its own sound: "
+          f"something passes in {passing[OWN]:.1f} %")  # fmt: skip
+    for kind, other in certain.items():
         low, high = interval(own, other, videos)
-        print(f"{name:<24} AUROC {100 * auroc(own, other):5.1f} [{100 * low:.1f}, {100 * high:.1f}]   "
-              f"something passes in {100 * np.mean(other >= threshold):5.1f} %")  # fmt: skip
-    unknown_passes, own_passes, thresholds = roc_curve(*labelled(own, certain["outside the vocabulary"]))
+        print(f"{kind:<24} AUROC {100 * auroc(own, other):5.1f} [{100 * low:.1f}, {100 * high:.1f}]   "
+              f"something passes in {passing[kind]:5.1f} %")  # fmt: skip
+    unknown_passes, own_passes, thresholds = roc_curve(*labelled(own, certain[OUTSIDE]))
     best = int(np.argmax(own_passes - unknown_passes))
     print(f"best threshold {thresholds[best]:.3f}: its own sound passes in {100 * own_passes[best]:.1f} %, "
           f"outside the vocabulary in {100 * unknown_passes[best]:.1f} %")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one model says to the frames of one store."""
+
+    threshold: float
+    videos: list[str]
+    """Of each frame."""
+    certain: dict[str, np.ndarray]
+    """Kind of sound -> score (N,) of each frame's most certain category."""
+
+
+def ask(model: Path, store: Path, strange: np.ndarray, size: int | None) -> Asked:
+    """Show each annotated frame of a store with each kind of sound."""
+    clips, system = Store.open(store), load_system(model, size, sources=1)
+    boxes, places = annotated_frames(clips)
+    rng = np.random.default_rng(0)
+    sounds = {
+        OWN: np.stack([clips.waveform(row) for row, _ in places]),
+        "silence": np.zeros((len(places), SAMPLE_RATE), np.float32),
+        "noise": np.stack([noise(rng) for _ in places]),
+        "another category": np.stack([clips.waveform(row) for row, _ in swapped_places(boxes, places)]),
+        OUTSIDE: strange[rng.integers(0, len(strange), len(places))],
+    }
+    frames = [clips.frame(*place) for place in places]
+    certain = {kind: certainty(system, frames, waveforms) for kind, waveforms in sounds.items()}
+    return Asked(system.threshold, [frame.video for frame in boxes], certain)  # type: ignore[attr-defined]
 
 
 def unknown_sounds(folder: Path) -> np.ndarray:
@@ -80,11 +106,12 @@ def unknown_sounds(folder: Path) -> np.ndarray:
 
 def certainty(system, frames: list[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
     """The score (N,) of each frame's most certain category; 0 in silence, as `dsol localize` has it."""
-    scores = []
-    for start in range(0, len(frames), 16):
-        part = slice(start, start + 16)
-        scores.append(system.answer(frames[part], waveforms[part], [""] * len(frames[part])).score.max(1))
-    return np.where(is_silent(waveforms), 0, np.concatenate(scores))
+    found, heard = np.zeros(len(frames)), np.flatnonzero(~is_silent(waveforms))
+    for start in range(0, len(heard), 16):
+        part = heard[start : start + 16]
+        shown = [frames[i] for i in part]
+        found[part] = system.answer(shown, waveforms[part], [""] * len(part)).score.max(1)
+    return found
 
 
 def auroc(own: np.ndarray, other: np.ndarray) -> float:
