@@ -16,11 +16,11 @@ from pathlib import Path
 
 from mini import fold_store, other_sounds
 
-from dsol.config import load_recipe
+from dsol.config import SHIPPED, load_recipe
 from dsol.corpora import CORPORA
 from dsol.evaluation.naming import name_model
 from dsol.prepare import prepare
-from dsol.systems.model_file import SHIPPED, halve
+from dsol.systems.model_file import halve
 from dsol.training.train import train
 
 THRESHOLD = (

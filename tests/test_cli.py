@@ -206,6 +206,42 @@ def test_a_wrong_recipe_is_refused_before_anything_is_made(call, shapes, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--stage_one.cluster_starts", "0"], "cluster_starts cannot be 0"),
+        (["--stage_two.sounding", "7"], "--stage_two.sounding: cannot be 7"),
+        (["--nets.principal", "8"], "--nets.principal: needs a backbone that stays"),
+        (["--nets.principal", "2000", "--nets.freeze_vision", "true"], "--nets.principal: cannot be 2000"),
+        (["--nets.vision_weights", "imagenet"], "weights"),
+        (["--scenes", "nowhere"], "nowhere: is not a store"),
+    ],
+)
+def test_options_that_cannot_work_leave_no_run_behind(call, shapes, tmp_path, words, says):
+    assert says in call.bad("train", shapes.path, tmp_path / "run", "--recipe", "tiny", *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_figures_that_cannot_be_written_are_refused_before_the_work(call, shapes, trained, tmp_path):
+    (tmp_path / "file").write_text("kept")
+    words = ["evaluate", trained, shapes.path, "--json", tmp_path / "figures.json", "--figures", tmp_path / "file"]
+    assert "file" in call.bad(*words)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_help_calls_types_by_words(call):
+    said = " ".join(" ".join(call.good("train", "--help")).split())
+    assert "type: whole number" in said
+    assert "type: path" in said
+    assert "<" not in said
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(shapes):
+    words = f"{sys.executable} -m dsol inspect {shapes.path} --json | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True)
+    assert (done.stdout, done.stderr.splitlines()[1:]) == ("{", [])  # one line of progress
+
+
 # Bad videos.
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from dsol.config import RECIPES, SECTIONS, Config, load_recipe
+from dsol.config import LEAST, RECIPES, SECTIONS, Config, load_recipe
 from dsol.errors import DsolError
 
 
@@ -38,6 +38,14 @@ def test_a_file_overrides_and_the_caller_overrides_the_file(tmp_path):
         ("stage_one: {epoch: 3}", "unknown option 'epoch'"),
         ("- 1", "is not a set of options"),
         ("a: [", "is not YAML"),
+        ("stage_one: {batch: 1}", r"stage_one\.batch cannot be 1 .choose 2 or more"),
+        ("stage_one: {epochs: -1}", r"epochs cannot be -1 .choose 0 or more"),
+        ("stage_one: {learning_rate: 1e-3}", "learning_rate cannot be '1e-3' .choose a number, 1.0e-3 not 1e-3"),
+        ("stage_one: {learning_rate: .nan}", "learning_rate cannot be nan"),
+        ("stage_one: {vary: 1}", "vary cannot be 1 .choose true or false"),
+        ("stage_two: {area_edge: wide}", "area_edge cannot be 'wide' .choose a number, .* or null"),
+        ("stage_two: {gate: [min]}", r"gate cannot be \['min'\] .choose product, min"),
+        ("nets: {size: true}", "size cannot be True .choose a whole number"),
     ],
 )
 def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
@@ -49,6 +57,13 @@ def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
 def test_an_unknown_recipe_lists_the_known_ones():
     with pytest.raises(DsolError, match=r"is no recipe .give one of .*paper, quick, .*tiny"):
         load_recipe("papr")
+
+
+def test_what_has_a_least_value_is_an_option():
+    options = Config().to_dict()
+    for name in LEAST:
+        section, _, option = name.rpartition(".")
+        assert option in (options[section] if section else options)
 
 
 @pytest.mark.parametrize("kind", [*SECTIONS.values(), Config])

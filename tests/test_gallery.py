@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import shlex
 import shutil
+import subprocess
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -223,6 +225,14 @@ def test_the_shipped_model_keeps_its_names(shapes):
     ):
         with pytest.raises(DsolError, match="shipped model"):
             rename()
+
+
+def test_the_gallery_of_the_shipped_model_tells_how_to_name_a_copy(shapes, tmp_path, capsys):
+    make_gallery("small", shapes.path, tmp_path / "gallery")
+    copy, name = capsys.readouterr().err.strip().splitlines()[-1].split("then: ")[1].split(" && ")
+    subprocess.run(shlex.split(copy), check=True)
+    _, _, model, _, names = shlex.split(name)
+    assert rename_model(model, read_names(Path(names)) | {"cluster 0": "disc"})[0] == "disc"
 
 
 # Names asked for.

@@ -151,6 +151,18 @@ def test_a_model_is_described_by_what_it_carries(tmp_path, capsys):
         inspect(path)
 
 
+def test_a_shipped_model_is_known_by_its_name():
+    assert inspect("small")["metadata"]["dsol"]["system"] == "dsol"
+
+
+def test_a_run_without_a_model_is_one_to_go_on_with(tmp_path):
+    (tmp_path / "config.yaml").write_text("seed: 1")
+    with pytest.raises(DsolError, match="is a run without a model yet"):
+        inspect(tmp_path)
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "stage_one.safetensors")
+    assert inspect(tmp_path)["parameters"] == 3
+
+
 def test_what_is_none_of_these_is_refused(tmp_path):
     with pytest.raises(DsolError, match="does not exist"):
         inspect(tmp_path / "nothing")

@@ -279,6 +279,25 @@ def test_a_failure_leaves_no_folder_that_was_not_there(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.mp4", "here"]
 
 
+def test_what_a_killed_run_left_is_thrown_away(tmp_path):
+    video = write_video(tmp_path / "party.mp4", seconds=1.0)
+    left = tmp_path / "out" / ".party.partial"
+    left.mkdir(parents=True)
+    (left / "maps").write_bytes(bytes(9))
+    localize_videos([video], Localizer(TwoTones()), tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["party"]
+
+
+def test_a_result_that_cannot_be_written_is_named_by_its_place(tmp_path, monkeypatch):
+    def full(timeline, maps, video, out):
+        raise DsolError(out, "cannot be written", "free some space")
+
+    monkeypatch.setattr("dsol.localize.files.film", full)
+    video = write_video(tmp_path / "party.mp4", seconds=1.0)
+    with pytest.raises(DsolError, match=r"out/party/localized\.mp4: cannot be written"):
+        localize_videos([video], Localizer(TwoTones()), tmp_path / "out")
+
+
 def test_a_result_never_replaces_the_video_it_is_made_of(tmp_path):
     video = tmp_path / "localized" / "localized.mp4"
     video.parent.mkdir()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from dsol import Localizer
+from dsol.config import SHIPPED
 from dsol.errors import DsolError
-from dsol.systems.model_file import SHIPPED, find_model, halve, load_card, load_tensors
+from dsol.systems.model_file import find_model, halve, load_card, load_tensors
 from tests.videos import write_video
 
 

@@ -244,6 +244,17 @@ def test_a_missing_shard_is_the_fault_of_its_store(tmp_path, store):
         Store.open(copy).waveform(0)
 
 
+def test_a_damaged_picture_is_named_with_its_clip(tmp_path, store):
+    copy = Path(shutil.copytree(store.path, tmp_path / "copy"))
+    shard, size = copy / "shard-00000.tar", len(store.frame_bytes(0, 0))
+    data = bytearray(shard.read_bytes())
+    at = data.index(store.frame_bytes(0, 0))
+    data[at : at + size] = bytes(size)
+    shard.write_bytes(data)
+    with pytest.raises(DsolError, match=f"copy: frame 0 of clip {store.row(0).clip} is damaged"):
+        Store.open(copy).frame(0, 0)
+
+
 def test_two_processes_do_not_make_the_same_store(tmp_path):
     with building._workspace(tmp_path / "store"), pytest.raises(DsolError, match="another process"):
         make_store(tmp_path / "store", workers=1)

@@ -154,7 +154,6 @@ def train(parser, words: Words) -> Work:
     recipe = _recipe_in(words)
     _add_training_options(parser)
     defaults = {**load_recipe(recipe).to_dict(), "recipe": recipe}
-    parser.parse_object({"store": ".", "run": ".", **defaults})  # defaults are not checked by themselves
     parser.set_defaults(defaults)
 
     def run(args):
@@ -175,6 +174,7 @@ def whole_number(text: str) -> int:
     return value
 
 
+TYPES = {Path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
     "system": (("dsol", *COMPARED), "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
@@ -249,7 +249,7 @@ def evaluate(parser, words: Words) -> Work:
     def run(args):
         from dsol.evaluation.evaluate import evaluate
 
-        _make_room_for(args.json, args.maps)
+        _make_room_for(args.json, args.maps, args.figures and args.figures / "any")
         if args.size is not None and not 32 <= args.size <= 2048:
             raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
         result = evaluate(
@@ -304,6 +304,7 @@ def table(parser, words: Words) -> Work:
     parser.add_argument("--figures", type=Path, default=None, help="draw the paper's figures 3 and 4 into this folder")
 
     def run(args):
+        from dsol.config import load_recipe
         from dsol.tables import Experiment, make_table, write_table
         from dsol.tables.writing import SUFFIXES, WRITERS
 
@@ -311,7 +312,7 @@ def table(parser, words: Words) -> Work:
         stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
         experiment = Experiment.open(
             args.runs,
-            recipe=args.recipe and _checked_recipe(args.recipe),
+            recipe=args.recipe and load_recipe(args.recipe),
             stores={name: path for name, path in stores.items() if path is not None},
             seeds=args.seeds,
         )
@@ -336,23 +337,6 @@ TABLE_STORES = {  # help
     "audioset-multi": "AudioSet's scenes of several sources, to train stage two and to score on",
 }
 TABLE_FORMATS = ("text", "markdown", "csv", "latex")
-
-
-def _checked_recipe(name: str) -> Any:
-    """A recipe, the types of its values checked."""
-    import jsonargparse
-
-    from dsol.config import load_recipe
-
-    config = load_recipe(name)
-    parser = jsonargparse.ArgumentParser(exit_on_error=False)
-    parser.add_argument("--recipe")
-    _add_training_options(parser)
-    try:
-        parser.parse_object(config.to_dict())
-    except jsonargparse.ArgumentError as error:
-        raise DsolError(name, " ".join(str(error).split()), "compare it with src/dsol/recipes/paper.yaml") from None
-    return config
 
 
 def _make_room_for(*files: Path | None) -> None:
@@ -411,6 +395,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if words[0] not in VERBS:
             raise DsolError(words[0], "is no verb of dsol", f"give one of {', '.join(VERBS)}")
         _run(words[0], words[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read what was printed has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except DsolError as error:
         _stop(str(error))
     except OSError as error:
@@ -425,11 +413,15 @@ def _run(verb: str, words: list[str]) -> None:
     import jsonargparse
 
     jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
+
+    class Help(jsonargparse.DefaultHelpFormatter):
+        """Calls types by their names; the library shows what Python calls them."""
+
+        def _get_type_str(self, action):
+            return TYPES.get(getattr(action, "_typehint", action.type)) or super()._get_type_str(action)
+
     parser = jsonargparse.ArgumentParser(
-        prog=f"dsol {verb}",
-        description=VERBS[verb].__doc__,
-        exit_on_error=False,
-        formatter_class=jsonargparse.DefaultHelpFormatter,
+        prog=f"dsol {verb}", description=VERBS[verb].__doc__, exit_on_error=False, formatter_class=Help
     )
     try:
         work = VERBS[verb](parser, words)

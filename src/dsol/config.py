@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dsol.errors import DsolError
 
 RECIPES = Path(__file__).parent / "recipes"
+SHIPPED = Path(__file__).parent / "models"  # NAME.safetensors each, with a card NAME.md beside it
 
 
 @dataclass(frozen=True)
@@ -309,13 +312,13 @@ class Config:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Config:
-        """The inverse of `to_dict`.
+    def from_dict(cls, values: dict[str, Any], where: str = "configuration") -> Config:
+        """The inverse of `to_dict`; errors name `where` the values are from.
 
         Raises:
-            DsolError: an option of that name does not exist.
+            DsolError: an option of that name does not exist, or not with that value.
         """
-        return _build(cls, values, "configuration")
+        return _build(cls, values, where)
 
     def replace(self, **sections: dict[str, Any] | Any) -> Config:
         """A copy with some fields changed.
@@ -339,6 +342,31 @@ SECTIONS = {
     "sound_of_pixels": SoundOfPixelsOptions,
     "attention": AttentionOptions,
     "dmc": DmcOptions,
+}
+
+
+LEAST = {  # where 0 is not possible; no number is negative
+    "devices": 1,
+    "nets.size": 32,
+    "nets.embedding": 1,
+    "stage_one.batch": 2,
+    "stage_one.video_passes": 1,
+    "stage_one.clusters": 1,
+    "stage_one.cluster_starts": 1,
+    "stage_two.scenes": 1,
+    "stage_two.video_weight": 1,
+    "stage_two.objects": 1,
+    "stage_two.sounding": 1,
+    "stage_two.batch": 1,
+    "fit.batch": 2,
+    "sound_of_pixels.channels": 1,
+    "sound_of_pixels.levels": 1,
+    "sound_of_pixels.width": 1,
+    "sound_of_pixels.bands": 1,
+    "sound_of_pixels.steps": 1,
+    "sound_of_pixels.window": 2,
+    "dmc.sources": 1,
+    "dmc.rounds": 1,
 }
 
 
@@ -384,16 +412,54 @@ def _merge(base: dict, changes: dict) -> dict:
     return merged
 
 
-def _build(kind: type, values: Any, where: str) -> Any:
+def _build(kind: type, values: Any, where: str, section: str = "") -> Any:
+    place = f"{where}, {section}" if section else where
     if not isinstance(values, dict):
-        raise DsolError(where, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
+        raise DsolError(place, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise DsolError(where, f"has an unknown option '{unknown[0]}'", f"known here: {', '.join(sorted(known))}")
-    return kind(
-        **{
-            name: _build(SECTIONS[name], value, f"{where}, {name}") if name in SECTIONS else value
-            for name, value in values.items()
-        }
-    )
+        raise DsolError(place, f"has an unknown option '{unknown[0]}'", f"known here: {', '.join(sorted(known))}")
+    hints, built = get_type_hints(kind), {}
+    for name, value in values.items():
+        if name in SECTIONS:
+            built[name] = _build(SECTIONS[name], value, where, name)
+        else:
+            built[name] = _checked(value, hints[name], f"{section}.{name}" if section else name, where)
+    return kind(**built)
+
+
+def _checked(value: Any, hint: Any, option: str, where: str) -> Any:
+    """The value of an option, where its type and `LEAST` allow it."""
+    least = LEAST.get(option, 0)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not _fits(value, hint):
+        raise DsolError(where, f"{option} cannot be {value!r}", f"choose {_spoken(hint)}")
+    if number and not (math.isfinite(value) and value >= least):
+        raise DsolError(where, f"{option} cannot be {value}", f"choose {least} or more")
+    return value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if isinstance(hint, UnionType):
+        return any(_fits(value, each) for each in get_args(hint))
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, int | float if hint is float else hint)
+
+
+def _spoken(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return ", ".join(map(str, get_args(hint)))
+    if isinstance(hint, UnionType):
+        return " or ".join(map(_spoken, get_args(hint)))
+    words = {
+        int: "a whole number",
+        float: "a number, 1.0e-3 not 1e-3",
+        bool: "true or false",
+        str: "a text",
+        type(None): "null",
+    }
+    return words[hint]

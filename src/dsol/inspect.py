@@ -10,15 +10,16 @@ import numpy as np
 
 from dsol.boxes import Boxes
 from dsol.clip import SAMPLE_RATE
+from dsol.config import SHIPPED
 from dsol.errors import DsolError
 from dsol.progress import track
 from dsol.sound import rms
 from dsol.store import Store
 from dsol.store.shards import checksum, decode_jpeg, shard_name
 
-MODEL = "model.safetensors"
+MODEL, FIRST = "model.safetensors", "stage_one.safetensors"  # of a run
 TOP = 12  # entries of a long list that are printed
-KINDS = "a store, a video, a boxes.json, a .safetensors model or a run folder"
+KINDS = "a store, a video, a boxes.json, a .safetensors model, a run folder or a shipped model"
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
@@ -39,12 +40,17 @@ def inspect(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if path.is_dir():
-        return inspect_model(path / MODEL) if (path / MODEL).exists() else inspect_store(path)
+        model = next((path / name for name in (MODEL, FIRST) if (path / name).exists()), None)
+        if model is None and (path / "config.yaml").exists():
+            raise DsolError(path, "is a run without a model yet", "go on with it: dsol train --resume")
+        return inspect_model(model) if model else inspect_store(path)
     if path.name.endswith(".json"):
         return inspect_boxes(path)
     if path.suffix == ".safetensors":
         return inspect_model(path)
     if not path.exists() and not Path(f"{path}.partial").exists():
+        if (shipped := SHIPPED / f"{path}.safetensors").is_file():
+            return inspect_model(shipped)
         raise DsolError(path, "does not exist", f"give {KINDS}")
     return inspect_video(path) if path.is_file() else inspect_store(path)
 

@@ -22,7 +22,7 @@ import numpy as np
 from dsol.errors import DsolError
 
 CATEGORIES = "categories"  # the one array of a maps file that is no frame
-REMEDY = "write it with dsol.MapsWriter or numpy.savez, see docs/evaluation.md"
+REMEDY = "write it with dsol.maps.MapsWriter or numpy.savez, see docs/evaluation.md"
 
 
 @dataclass(frozen=True)

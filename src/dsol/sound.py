@@ -27,7 +27,6 @@ BANDS = 64  # F, Slaney mel bands, 0 to 8 kHz
 FLOOR = 1e-10  # smallest magnitude told apart from zero: -100 dB
 RANGE_DB = 80.0  # kept below each clip's own maximum
 FINE_WINDOW, FINE_FFT, FINE_HOP = 400, 512, 160  # samples: 25 ms in an FFT of 32 ms, every 10 ms
-FINE_STEPS = SAMPLE_RATE // FINE_HOP + 1  # 101
 FINE_HZ = (60.0, 7800.0)  # range of the bands
 FINE_RMS = 0.1  # loudness that every sound is brought to
 FINE_FLOOR, FINE_SHIFT, FINE_SCALE = 1e-7, 5.0, 4.0  # smallest power; (log + shift) / scale lies around 0

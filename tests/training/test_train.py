@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ import pytest
 import torch
 import yaml
 
-from dsol.config import load_recipe
+from dsol.config import Config, load_recipe
 from dsol.errors import DsolError
+from dsol.evaluation.naming import rename_model
+from dsol.scenes import compose
 from dsol.store import Store
 from dsol.systems import load_system
-from dsol.systems.model_file import load_card, load_tensors
+from dsol.systems.model_file import load_card, load_tensors, save_model
 from dsol.training.checkpoints import Run
 from dsol.training.data import Picks
 from dsol.training.stage_one import kind_weights
@@ -150,6 +153,59 @@ def test_a_used_run_folder_is_refused_and_kept(trained, shapes):
     with pytest.raises(DsolError, match=r"exists already \(add --resume"):
         train(shapes.path, trained, load_recipe("tiny"))
     assert (trained / "model.safetensors").read_bytes() == before
+
+
+def test_a_finished_stage_two_is_not_done_again_and_keeps_its_names(trained, shapes, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    rename_model(run, {"cluster 0": "disc"})
+    train(shapes.path, run, load_recipe("tiny"), stage="two")
+    assert load_card(run / "model.safetensors").categories[0] == "disc"
+
+
+def test_a_resumed_run_goes_on_with_its_scenes(shapes, tmp_path):
+    run, config = tmp_path / "run", load_recipe("tiny")
+    first, second = (compose(shapes, tmp_path / str(n), scenes=n, objects=3, sounding=1, split="train") for n in (6, 7))
+    train(shapes.path, run, config, scenes=first.path)
+    whole = (run / "model.safetensors").read_bytes()
+    (run / "model.safetensors").unlink()
+    with pytest.raises(DsolError, match="has a stage two with other scenes"):
+        train(shapes.path, run, config, scenes=second.path, resume=True)
+    with pytest.raises(DsolError, match="has a stage two with other scenes"):
+        train(shapes.path, run, config, stage="two")
+    train(shapes.path, run, config, resume=True)
+    assert (run / "model.safetensors").read_bytes() == whole
+    assert not (run / "scenes").exists()
+
+
+def test_a_run_goes_on_with_its_own_clips_alone(trained, shapes, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "model.safetensors").unlink()
+    other = compose(shapes, tmp_path / "other", scenes=3, objects=3, sounding=1)
+    with pytest.raises(DsolError, match=r"is not the store that .*run was trained on"):
+        train(other.path, run, load_recipe("tiny"), resume=True)
+
+
+def test_a_run_folder_that_was_damaged_is_named(trained, shapes, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "model.safetensors").unlink()
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"stage": "tw')  # it was stopped while it wrote
+    train(shapes.path, run, load_recipe("tiny"), resume=True)
+    assert (run / "model.safetensors").is_file()
+    for text, says in (("seed: [", "is damaged"), ("nets: {vision: 3}", r"config\.yaml: nets\.vision cannot be 3")):
+        (run / "config.yaml").write_text(text)
+        with pytest.raises(DsolError, match=says):
+            train(shapes.path, run, load_recipe("tiny"), resume=True)
+
+
+def test_weights_of_another_network_are_named(trained, tmp_path):
+    card = load_card(trained / "model.safetensors")
+    config = Config.from_dict(card.config).replace(nets={"embedding": 16}).to_dict()
+    save_model(
+        tmp_path / "other.safetensors", load_tensors(trained / "model.safetensors"), replace(card, config=config)
+    )
+    with pytest.raises(DsolError, match=r"other\.safetensors: holds other weights than its options tell of"):
+        load_system(tmp_path / "other.safetensors")
 
 
 def test_resuming_nothing_is_refused(shapes, tmp_path):

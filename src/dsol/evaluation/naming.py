@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dsol.config import Config
+from dsol.config import SHIPPED, Config
 from dsol.errors import DsolError
 from dsol.evaluation.matching import cluster_table, match_clusters
 from dsol.nets.dictionary import group_means
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, load_system
-from dsol.systems.model_file import SHIPPED, find_model, load_card, load_tensors, save_model
+from dsol.systems.model_file import find_model, load_card, load_tensors, save_model
 
 BATCH = 16  # clips
 ASKED = 40  # clips of a category and kind, at most, that tell which cluster is what

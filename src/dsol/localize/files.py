@@ -10,11 +10,11 @@ Two passes: what is drawn at one moment (colours, lanes, fades) depends on the w
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -82,12 +82,17 @@ def _localize_video(video: Path, localizer: Localizer, folder: Path) -> None:
         raise DsolError(video, "is not a file", "give the path of a video")
     for name in FILES:
         refuse_to_replace(video, folder / name)
+    aside = folder.parent / f".{folder.name}.partial"
     try:
-        with _kept_if_used(folder.parent), TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
-            _write_files(video, localizer, Path(aside))
+        with _kept_if_used(folder.parent), _made_anew(aside):
+            _write_files(video, localizer, aside)
             folder.mkdir(exist_ok=True)
             for name in FILES:
-                os.replace(Path(aside, name), folder / name)
+                os.replace(aside / name, folder / name)
+    except DsolError as error:
+        if Path(error.where).is_relative_to(aside):
+            raise DsolError(folder / Path(error.where).name, error.what, error.remedy) from None
+        raise
     except OSError as error:
         raise DsolError(folder, f"cannot be written: {error.strerror or error}", "choose another --out") from error
 
@@ -103,6 +108,17 @@ def _kept_if_used(folder: Path) -> Iterator[None]:
         with suppress(OSError):  # the first that is not empty ends it
             for place in made:
                 place.rmdir()
+
+
+@contextmanager
+def _made_anew(folder: Path) -> Iterator[None]:
+    """An empty folder for a while; what a run that was killed has left there is thrown away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_files(video: Path, localizer: Localizer, folder: Path) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from dsol.clip import SAMPLE_RATE
+from dsol.config import SHIPPED
 from dsol.errors import DsolError
 from dsol.evaluation.naming import (
     BATCH,
@@ -35,6 +36,7 @@ from dsol.report import write_page
 from dsol.store import Store
 from dsol.store.shards import encode_wav
 from dsol.systems import ClusteringSystem
+from dsol.systems.model_file import find_model
 
 PAGE, NAMES = "gallery.html", "names.json"
 SHOWN, ACROSS = 8, 4  # clips in a cluster's picture, side by side
@@ -272,7 +274,12 @@ def _file(key: str) -> str:
 
 
 def _command(model: str | Path, folder: Path) -> str:
-    return shlex.join(["dsol", "name", str(model), "--names", str(folder / NAMES)])
+    """What names the model; of a shipped one, which keeps its names, a copy."""
+    file, copy = find_model(model), []
+    if file.parent == SHIPPED:
+        model = folder / "model.safetensors"
+        copy = [shlex.join(["cp", str(file), str(model)])]
+    return " && ".join([*copy, shlex.join(["dsol", "name", str(model), "--names", str(folder / NAMES)])])
 
 
 def _body(clusters: Sequence[Cluster], model: str | Path, folder: Path) -> str:

@@ -57,7 +57,7 @@ class Localizer:
         return cls(load_system(model, sources=sources), threshold)
 
     def __call__(self, video: str | Path) -> Localization:
-        """The whole video at once; its maps stay in memory, 8 kB a category for a second.
+        """The whole video at once; its maps stay in memory: of `small` 200 kB a second.
 
         Raises:
             DsolError: the video cannot be read or holds no picture or no sound.

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.error import FFmpegError
+from av.error import ExternalError, FFmpegError
 from av.video.stream import VideoStream
 
 from dsol.errors import DsolError
@@ -134,6 +134,10 @@ class VideoWriter:
     def _reported(self) -> Iterator[None]:
         try:
             yield
+        except ExternalError:  # of the encoder, before it writes anything
+            height, width, _ = self._shape
+            what = f"pictures of {width}×{height} pixels cannot be encoded as H.264"
+            raise DsolError(self.path, what, "convert the video to a usual size first") from None
         except (FFmpegError, OSError) as error:
             remedy = "free some space there, or write to another folder"
             raise DsolError(self.path, f"cannot be written: {reason(error)}", remedy) from None

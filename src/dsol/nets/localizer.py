@@ -65,6 +65,12 @@ class VisionTower(nn.Module):
         self.options = options
         self.vision = vision_backbone(options.vision, options.vision_weights if load_weights else None)
         size = options.principal or self.vision.channels
+        if options.principal and not options.freeze_vision:
+            what = "needs a backbone that stays as it is"
+            raise DsolError("--nets.principal", what, "add --nets.freeze_vision true")
+        if size > self.vision.channels:
+            what = f"cannot be {size}, {options.vision} has {self.vision.channels} channels"
+            raise DsolError("--nets.principal", what, "choose fewer, or 0")
         self.principal = Principal(self.vision.channels, size) if options.principal else nn.Identity()
         self.channels = options.adapter or size
         self.adapter = nn.Conv2d(size, options.adapter, 1) if options.adapter else nn.Identity()

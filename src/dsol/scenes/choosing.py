@@ -71,7 +71,7 @@ class Sources:
         )
         wanted = {s: pool for s, pool in pools.items() if split in (None, s)}
         self.pools = {s: pool for s, pool in wanted.items() if len(pool) >= objects}
-        self._check(wanted, split)
+        self._check(wanted, split, labels is not None)
         sizes = [sum(len(found) for videos in pool.values() for found in videos.values())
                  for pool in self.pools.values()]  # fmt: skip
         self.shares = np.array(sizes) / sum(sizes)
@@ -91,7 +91,7 @@ class Sources:
                 pools[split][label][video] += [(i, j) for j in frames[i]] if self.boxed else [(i, -1)]
         return dict(pools)
 
-    def _check(self, wanted: dict[str | None, Pool], split: str | None) -> None:
+    def _check(self, wanted: dict[str | None, Pool], split: str | None, labelled: bool) -> None:
         if self.pools:
             return
         found = sorted({label for pool in wanted.values() for label in pool})
@@ -104,6 +104,9 @@ class Sources:
             )
         if self.boxed and not self.boxes:
             raise DsolError(self.store.path, "has no annotated frames", "prepare it with --boxes FILE")
+        if labelled:
+            raise DsolError(self.store.path, "holds none of the clips that the labels are of",
+                            "give the store that the run was trained on")  # fmt: skip
         raise DsolError(self.store.path, "says of no clip what sounds in it",
                         "train stage one first: its clusters stand for the categories")  # fmt: skip
 

@@ -129,7 +129,12 @@ class Store:
 
     def frame(self, i: int, j: int) -> np.ndarray:
         """Frame j of clip i: (height, width, 3) uint8 RGB."""
-        return decode_jpeg(self.frame_bytes(i, j))
+        data = self.frame_bytes(i, j)
+        try:
+            return decode_jpeg(data)
+        except (OSError, SyntaxError) as error:  # Pillow's, of a broken picture
+            what = f"frame {j} of clip {self.row(i).clip} is damaged: {error}"
+            raise DsolError(self.path, what, "copy the store again, or make it again") from None
 
     def frame_bytes(self, i: int, j: int) -> bytes:
         """Frame j of clip i as it is stored, a JPEG."""

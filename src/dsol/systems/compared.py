@@ -18,7 +18,7 @@ from dsol.config import Config
 from dsol.image import stack
 from dsol.maps import Maps
 from dsol.nets.localizer import VisionTower
-from dsol.systems.model_file import ModelCard, SavedSystem, load_card, load_tensors
+from dsol.systems.model_file import ModelCard, SavedSystem, fill, load_card
 from dsol.training.data import Batch
 
 Pairs = tuple[Tensor, Tensor]  # (M,) sounds and (M,) pictures of a batch that belong to different videos
@@ -80,7 +80,7 @@ class ComparedSystem(SavedSystem):
         """From a model file."""
         card = load_card(path)
         network = cls.network_type(Config.from_dict(card.config), load_weights=False)  # type: ignore[call-arg]
-        network.load_state_dict(load_tensors(path))
+        fill(network, path)
         return cls(network, card, size, sources)
 
     @torch.inference_mode()

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from dsol.config import SHIPPED
 from dsol.errors import DsolError
 
 VERSION = 1
-SHIPPED = Path(__file__).parents[1] / "models"  # NAME.safetensors each, with a card NAME.md beside it
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,19 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+
+
+def fill(network: nn.Module, path: str | Path) -> None:
+    """Give a network the tensors of a model file.
+
+    Raises:
+        DsolError: they are not those of such a network.
+    """
+    try:
+        network.load_state_dict(load_tensors(path))
+    except RuntimeError as error:
+        what = f"holds other weights than its options tell of: {str(error).splitlines()[-1].strip()}"
+        raise DsolError(path, what, "copy it again, or train it again") from None
 
 
 def find_model(path: str | Path) -> Path:

@@ -35,7 +35,7 @@ from dsol.nets.dictionary import (
     stretched,
 )
 from dsol.nets.localizer import Heard, Seen, TwoTower
-from dsol.systems.model_file import ModelCard, SavedSystem, load_card, load_tensors
+from dsol.systems.model_file import ModelCard, SavedSystem, fill, load_card
 
 
 class Network(nn.Module):
@@ -78,6 +78,7 @@ class OurSystem(SavedSystem):
         size: side of the picture that the network sees, pixels; where None the recipe's for scenes.
     """
 
+    network_type = Network
     network: Network
 
     def __init__(self, network: Network, card: ModelCard, size: int | None = None):
@@ -90,7 +91,7 @@ class OurSystem(SavedSystem):
         """From a model file; how many objects sound it finds out itself."""
         card = load_card(path)
         network = Network(Config.from_dict(card.config), load_weights=False)
-        network.load_state_dict(load_tensors(path))
+        fill(network, path)
         return cls(network, card, size)
 
     @torch.inference_mode()

@@ -49,17 +49,35 @@ class Run:
         """A run that was started before, with its configuration.
 
         Raises:
-            DsolError: no run there.
+            DsolError: no run there, or its options are damaged.
         """
         file = Path(path) / "config.yaml"
         if not file.is_file():
             raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
-        return cls(path, writes), Config.from_dict(yaml.safe_load(file.read_text()))
+        try:
+            values = yaml.safe_load(file.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DsolError(file, f"is damaged: {error}", "put it right, or start a new run") from None
+        return cls(path, writes), Config.from_dict(values, str(file))
 
     def save_config(self, config: Config) -> None:
         """Keep the options: `config.yaml`."""
         if self.writes:
             self._write_text("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+
+    def save_data(self, data: dict[str, Any]) -> None:
+        """Keep what the run is trained on: `resume/data.json`."""
+        if self.writes:
+            self._write_text("resume/data.json", json.dumps(data))
+
+    def data(self) -> dict[str, Any]:
+        """What `save_data` kept; empty where nothing was."""
+        file = self.path / "resume" / "data.json"
+        return json.loads(file.read_text()) if file.is_file() else {}
+
+    def began(self, stage: str) -> bool:
+        """Whether there is something of a stage to go on from."""
+        return (self.path / "resume" / f"{stage}.pt").is_file()
 
     def log(self, **values: Any) -> None:
         """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""
@@ -81,9 +99,13 @@ class Run:
         return self._events
 
     def metrics(self) -> list[dict[str, Any]]:
-        """All lines of metrics.jsonl."""
+        """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
         file = self.path / "metrics.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+        lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise DsolError(file, f"is damaged: {error}", "delete the line, or the file") from None
 
     def save_state(self, stage: str, state: dict[str, Any]) -> None:
         """Keep what is needed to go on from here, whole or not at all."""

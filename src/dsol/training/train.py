@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric import Fabric, seed_everything
+from torch import nn
 
 import dsol
 from dsol.config import Config
@@ -52,8 +53,12 @@ def train(
     Raises:
         DsolError: the store, the run folder or the options do not fit.
     """
-    if resume:
-        config = Run.resume(Path(run))[1]
+    found, first = Store.open(store), Path(run) / "stage_one.safetensors"
+    continues = resume or (stage == "two" and first.is_file())
+    if continues:
+        begun, saved = Run.resume(Path(run))
+        config = saved if resume else saved.replace(stage_two=dataclasses.asdict(config.stage_two))
+        scenes = _same_data(begun, found, scenes, resume)
         if stage != "one" and (done := _finished(Path(run), config)):
             say(f"{done} is finished, nothing to do")
             return done
@@ -62,21 +67,22 @@ def train(
         raise DsolError(config.system, what, "leave --stage and --scenes out")
     if config.system == "dsol" and stage != "one":
         check(config.stage_two)
-    clips = training_clips(Store.open(store), config, composes=stage != "one" and scenes is None)
+    clips = training_clips(found, config, composes=stage != "one" and scenes is None)
+    given = None if scenes is None else training_scenes(Store.open(scenes))
+    if stage == "two" and not first.is_file():
+        raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, or --stage both")
     fabric = _fabric(config)
-    folder = _open_run(fabric, Path(run), config, stage, resume)
-    config = folder[1]
+    network = None if first.is_file() else system_type(config.system).network_type(config)  # before there is a folder
+    folder = _open_run(fabric, Path(run), config, continues)
+    folder.save_data({"store": found.fingerprint, **_told(given)})
     if config.system != "dsol":
-        return _train_compared(fabric, clips, store, folder[0], config)
-    first = Path(run) / "stage_one.safetensors"
-    if stage in ("one", "both") and not first.is_file():
-        _train_one(fabric, clips, store, folder[0], config, first)
+        return _train_compared(fabric, network, clips, found, folder, config)
+    if network is not None:
+        _train_one(fabric, network, clips, found, folder, config, first)
     if stage == "one":
         return first
-    if not first.is_file():
-        raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, or --stage both")
-    scene_store = _scenes(fabric, clips, scenes, folder[0], config)
-    return _train_two(fabric, clips, scene_store, folder[0], config, first)
+    scene_store = given or _compose(fabric, clips, folder, config)
+    return _train_two(fabric, clips, scene_store, folder, config, first)
 
 
 def training_clips(store: Store, config: Config, composes: bool = False) -> Store:
@@ -107,6 +113,43 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
     return clips
 
 
+def training_scenes(scenes: Store) -> Store:
+    """The scenes to train on: the split "train" where the store has splits, else all.
+
+    Raises:
+        DsolError: there are none.
+    """
+    chosen = scenes.select(split="train") if scenes.splits else scenes
+    if not len(chosen):
+        raise DsolError(scenes.path, "has no scenes of the split train", "compose some from training clips")
+    return chosen
+
+
+def _same_data(run: Run, clips: Store, scenes: Path | None, resume: bool) -> Path | None:
+    """The scenes to go on with: those given, or with `resume` those of before.
+
+    Raises:
+        DsolError: the run was trained on other clips, or its stage two on other scenes.
+    """
+    before = run.data()
+    if before.get("store", clips.fingerprint) != clips.fingerprint:
+        raise DsolError(clips.path, f"is not the store that {run.path} was trained on", "give that, or another folder")
+    if resume and scenes is None and before.get("scenes"):
+        scenes = Path(before["scenes"])
+    now = _told(None if scenes is None else Store.open(scenes))
+    if before and run.began("stage_two") and before["scenes_fingerprint"] != now["scenes_fingerprint"]:
+        what = "has a stage two with other scenes"
+        raise DsolError(run.path, what, "go on with it with --resume, or copy its stage one to another folder")
+    return scenes
+
+
+def _told(scenes: Store | None) -> dict[str, str | None]:
+    """What a run remembers of scenes that it was given."""
+    if scenes is None:
+        return {"scenes": None, "scenes_fingerprint": None}
+    return {"scenes": str(scenes.path.resolve()), "scenes_fingerprint": scenes.fingerprint}
+
+
 def _finished(run: Path, config: Config) -> Path | None:
     """The model file, where it is there already and of these options."""
     target = run / "model.safetensors"
@@ -122,26 +165,23 @@ def _fabric(config: Config) -> Fabric:
     return fabric
 
 
-def _open_run(fabric: Fabric, path: Path, config: Config, stage: str, resume: bool) -> tuple[Run, Config]:
-    continues = resume or (stage == "two" and (path / "stage_one.safetensors").is_file())
+def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Run:
     if fabric.is_global_zero and not continues:
         Run.start(path, config)
     fabric.barrier()
     run, saved = Run.resume(path, writes=fabric.is_global_zero)
-    if resume or not continues:
-        return run, saved
-    config = saved.replace(stage_two=dataclasses.asdict(config.stage_two))  # stage one is what it was
-    if config != saved and (path / "resume" / "stage_two.pt").is_file():
+    if config != saved and run.began("stage_two"):
         what = "has a stage two with other options"
         raise DsolError(path, what, "go on with it with --resume, or copy its stage one to another folder")
     run.save_config(config)
-    return run, config
+    return run
 
 
-def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Config, target: Path) -> None:
+def _train_one(
+    fabric: Fabric, network: nn.Module, clips: Store, store: Store, run: Run, config: Config, target: Path
+) -> None:
     if fabric.is_global_zero:
         say(f"Stage one: {len(clips)} clips of {len(set(clips.videos))} videos")
-    network = Network(config)
     StageOne(fabric, network, clips, run).train()
     if fabric.is_global_zero:
         card = _card(run, clips, store, config, config.stage_one.clusters, "nmi")
@@ -149,36 +189,28 @@ def _train_one(fabric: Fabric, clips: Store, store: Path, run: Run, config: Conf
     fabric.barrier()
 
 
-def _train_compared(fabric: Fabric, clips: Store, store: Path, run: Run, config: Config) -> Path:
+def _train_compared(fabric: Fabric, network: nn.Module, clips: Store, store: Store, run: Run, config: Config) -> Path:
     if fabric.is_global_zero:
         say(f"{config.system}: {len(clips)} clips of {len(set(clips.videos))} videos")
-    kind = system_type(config.system)
-    network = kind.network_type(config)
     Fit(fabric, network, clips, run).train()
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
-        kind(network, _card(run, clips, store, config, network.clusters, "loss")).save(target)
+        system_type(config.system)(network, _card(run, clips, store, config, network.clusters, "loss")).save(target)
         run.close()
         say(f"Wrote {target}")
     fabric.barrier()
     return target
 
 
-def _card(run: Run, clips: Store, store: Path, config: Config, clusters: int, figure: str) -> ModelCard:
+def _card(run: Run, clips: Store, store: Store, config: Config, clusters: int, figure: str) -> ModelCard:
     """What a model file says of a model that is trained now; `figure` is the last one of its name in the metrics."""
     names = tuple(f"cluster {k}" for k in range(clusters))
     last = [{figure: line[figure]} for line in run.metrics() if figure in line][-1:]
-    made = provenance(store, clips, config)
+    made = provenance(store.path, clips, config)
     return ModelCard(config.system, config.to_dict(), names, provenance=made, metrics=last[0] if last else {})
 
 
-def _scenes(fabric: Fabric, clips: Store, scenes: Path | None, run: Run, config: Config) -> Store:
-    if scenes is not None:
-        found = Store.open(scenes)
-        chosen = found.select(split="train") if found.splits else found
-        if not len(chosen):
-            raise DsolError(scenes, "has no scenes of the split train", "compose some from training clips")
-        return chosen
+def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
     o = config.stage_two
     labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
     target = run.path / "scenes"
