@@ -5,7 +5,7 @@
 Trains the recipe `best` on all real videos of $DSOL_DATA/music_mini and the photos with recordings of
 $DSOL_DATA/stills, without labels; names the clusters by the folders; writes src/dsol/models/small.safetensors in half
 precision. Its figures come from models of the same recipe that never saw the test videos: `benchmarks/mini.py --recipe
-best --stills`. About eight minutes on two cores.
+best --stills --others --seeds 3`. About eight minutes on two cores.
 """
 
 import argparse

@@ -164,7 +164,7 @@ def test_a_finished_stage_two_is_not_done_again_and_keeps_its_names(trained, sha
 
 def test_a_resumed_run_goes_on_with_its_scenes(shapes, tmp_path):
     run, config = tmp_path / "run", load_recipe("tiny")
-    first, second = (compose(shapes, tmp_path / str(n), scenes=n, objects=3, sounding=1, split="train") for n in (6, 7))
+    first, second = (compose(shapes, tmp_path / str(n), scenes=n, objects=3, sounding=1) for n in (9, 12))
     train(shapes.path, run, config, scenes=first.path)
     whole = (run / "model.safetensors").read_bytes()
     (run / "model.safetensors").unlink()

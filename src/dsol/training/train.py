@@ -68,13 +68,14 @@ def train(
     if config.system == "dsol" and stage != "one":
         check(config.stage_two)
     clips = training_clips(found, config, composes=stage != "one" and scenes is None)
-    given = None if scenes is None else training_scenes(Store.open(scenes))
+    whole = None if scenes is None else Store.open(scenes)
+    given = None if whole is None else training_scenes(whole)
     if stage == "two" and not first.is_file():
         raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, or --stage both")
     fabric = _fabric(config)
     network = None if first.is_file() else system_type(config.system).network_type(config)  # before there is a folder
     folder = _open_run(fabric, Path(run), config, continues)
-    folder.save_data({"store": found.fingerprint, **_told(given)})
+    folder.save_data({"store": found.fingerprint, **_told(whole)})
     if config.system != "dsol":
         return _train_compared(fabric, network, clips, found, folder, config)
     if network is not None:
