@@ -268,7 +268,7 @@ def test_what_cannot_be_composed_is_explained(solo, tmp_path):
         compose(solo, tmp_path / "store", objects=6)
     with pytest.raises(DsolError, match="no split 'val'"):
         compose(solo, tmp_path / "store", split="val")
-    with pytest.raises(DsolError, match="train stage one first"):
+    with pytest.raises(DsolError, match="holds none of the clips that the labels are of"):
         compose(solo, tmp_path / "store", labels={"elsewhere@0": "cluster 1"})
     with pytest.raises(DsolError, match="no annotated frames"):
         compose(solo.select(split="train"), tmp_path / "store", boxed=True)

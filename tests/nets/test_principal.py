@@ -8,7 +8,6 @@ from dsol.config import NetOptions
 from dsol.errors import DsolError
 from dsol.nets.localizer import VisionTower
 from dsol.nets.principal import Principal
-from dsol.training.data import open_feed
 
 
 def test_the_projection_is_that_of_pca_up_to_sign_and_one_scale():
@@ -26,7 +25,10 @@ def test_the_projection_is_that_of_pca_up_to_sign_and_one_scale():
     assert found.square().mean().item() == pytest.approx(1, abs=0.05)
 
 
-def test_a_backbone_that_learns_has_no_principal_directions(shapes):
-    towers = VisionTower(NetOptions(vision="small", vision_weights=None, size=64, principal=8))
-    with pytest.raises(DsolError, match="freeze_vision"):
-        open_feed(shapes, towers, torch.device("cpu"), 0)
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"principal": 8}, "freeze_vision"), ({"principal": 999, "freeze_vision": True}, "999, small")],
+)
+def test_a_backbone_that_learns_or_has_fewer_channels_has_no_such_directions(options, says):
+    with pytest.raises(DsolError, match=says):
+        VisionTower(NetOptions(vision="small", vision_weights=None, size=64, **options))
