@@ -210,7 +210,8 @@ def test_a_wrong_recipe_is_refused_before_anything_is_made(call, shapes, tmp_pat
     ("words", "says"),
     [
         (["--stage_one.cluster_starts", "0"], "cluster_starts cannot be 0"),
-        (["--stage_two.sounding", "7"], "--stage_two.sounding: cannot be 7"),
+        (["--stage_two.sounding", "7"], "--stage_two.sounding: 7 is not possible here (choose 0 to 3)"),
+        (["--stage_two.objects", "99", "--stage_one.clusters", "99"], "99"),
         (["--nets.principal", "8"], "--nets.principal: needs a backbone that stays"),
         (["--nets.principal", "2000", "--nets.freeze_vision", "true"], "--nets.principal: cannot be 2000"),
         (["--nets.vision_weights", "imagenet"], "weights"),

@@ -249,7 +249,7 @@ def evaluate(parser, words: Words) -> Work:
     def run(args):
         from dsol.evaluation.evaluate import evaluate
 
-        _make_room_for(args.json, args.maps, args.figures and args.figures / "any")
+        _make_room_for(args.json, args.maps, folder=args.figures)
         if args.size is not None and not 32 <= args.size <= 2048:
             raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
         result = evaluate(
@@ -308,7 +308,7 @@ def table(parser, words: Words) -> Work:
         from dsol.tables import Experiment, make_table, write_table
         from dsol.tables.writing import SUFFIXES, WRITERS
 
-        _make_room_for(args.out)
+        _make_room_for(args.out, folder=args.figures)
         stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
         experiment = Experiment.open(
             args.runs,
@@ -339,16 +339,22 @@ TABLE_STORES = {  # help
 TABLE_FORMATS = ("text", "markdown", "csv", "latex")
 
 
-def _make_room_for(*files: Path | None) -> None:
-    """Fails before the work, not after it, where a file cannot be."""
+def _make_room_for(*files: Path | None, folder: Path | None = None) -> None:
+    """Fails before the work, not after it, where a file or a folder cannot be."""
     for file in filter(None, files):
         if file.is_dir():
             raise DsolError(file, "is a folder", "give the name of a file")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            what = f"cannot be written, {file.parent} is no folder: {error.strerror}"
-            raise DsolError(file, what, "choose another place") from None
+        _make_folder(file.parent, file)
+    if folder:
+        _make_folder(folder, folder)
+
+
+def _make_folder(folder: Path, wanted: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot be written, {folder} is no folder: {error.strerror}"
+        raise DsolError(wanted, what, "choose another place") from None
 
 
 def _show(result: Any, json_file: Path | None) -> None:

@@ -4,6 +4,6 @@ clips of different categories ──choosing──▶ sources, some of which sou
     frames ──layouts──▶ one picture            sounds of those that sound ──mix──▶ one second
 """
 
-from dsol.scenes.composing import compose
+from dsol.scenes.composing import check_numbers, compose
 
-__all__ = ["compose"]
+__all__ = ["check_numbers", "compose"]

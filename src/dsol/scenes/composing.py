@@ -69,7 +69,11 @@ def compose(
         >>> compose(Store.open("solo"), "scenes", scenes=100).row(0).sounding
         ('cello', 'flute')
     """
-    _check(scenes, objects, sounding, layout, seed, tile, video_weight)
+    if layout not in LAYOUTS:
+        raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")
+    check_numbers("--", scenes, objects, sounding, video_weight)
+    for name, value, least, most in (("seed", seed, 0, 2**32 - 1), ("tile", tile, SMALLEST, LARGEST)):
+        _check_range(f"--{name}", value, least, most)
     made = {
         "by": "compose",
         "store": store.fingerprint,
@@ -95,19 +99,27 @@ def compose(
     return composed
 
 
-def _check(scenes: int, objects: int, sounding: int, layout: str, seed: int, tile: int, video_weight: int) -> None:
-    if layout not in LAYOUTS:
-        raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")
+def check_numbers(options: str, scenes: int, objects: int, sounding: int, video_weight: int) -> None:
+    """Refuse numbers that no scenes can be composed by.
+
+    Args:
+        options: what the names of these numbers begin with where the user gave them: "--", "--stage_two.".
+
+    Raises:
+        DsolError: which of them, and what is possible.
+    """
     for name, value, least, most in [
         ("scenes", scenes, 1, 10**6),
         ("objects", objects, 1, MOST_OBJECTS),
         ("sounding", sounding, 0, objects),
-        ("seed", seed, 0, 2**32 - 1),
-        ("tile", tile, SMALLEST, LARGEST),
         ("video_weight", video_weight, 1, 10**6),
     ]:
-        if not least <= value <= most:
-            raise DsolError(f"--{name}", f"{value} is not possible here", f"choose {least} to {most}")
+        _check_range(f"{options}{name}", value, least, most)
+
+
+def _check_range(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise DsolError(option, f"{value} is not possible here", f"choose {least} to {most}")
 
 
 class SceneMaker:

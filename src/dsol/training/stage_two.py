@@ -102,12 +102,8 @@ def check(options: StageTwoOptions) -> None:
     """Refuse options that do not go together, before anything is trained.
 
     Raises:
-        DsolError: more sounding objects than objects; what needs scenes that are mixed anew without them; or no
-            recordings where they should be.
+        DsolError: what needs scenes that are mixed anew without them; or no recordings where they should be.
     """
-    if options.sounding > options.objects:
-        what = f"cannot be {options.sounding} where scenes have {options.objects} objects"
-        raise DsolError("--stage_two.sounding", what, f"choose 1 to {options.objects}")
     mixes = options.teacher == "sources" and options.remix
     for name in ("listen_passes", "other_sounds"):
         if getattr(options, name) and not mixes:

@@ -20,7 +20,7 @@ import dsol
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.progress import say
-from dsol.scenes import compose
+from dsol.scenes import check_numbers, compose
 from dsol.store import Store
 from dsol.systems import system_type
 from dsol.systems.model_file import ModelCard, load_card
@@ -40,10 +40,11 @@ def train(
     """Train a model without labels.
 
     Args:
-        store: single-source clips; of a store with splits, those of the split "train".
+        store: single-source clips; of a store with splits, those of the split "train". A run goes on with its own only.
         run: folder of the run.
         config: every option; ignored with `resume`, which takes the run's own.
-        scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None.
+        scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None; with
+            `resume` those of before.
         stage: "one", "two" or "both".
         resume: go on with what the folder holds; where its model is there already, nothing is done.
 
@@ -95,7 +96,8 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
         composes: scenes will be composed of the clusters.
 
     Raises:
-        DsolError: too few of them for the clusters asked for, too few clusters for a scene, or all of one video.
+        DsolError: too few of them for the clusters asked for, scenes that cannot be composed of the clusters, or clips
+            all of one video.
     """
     clips = store.select(split="train") if store.splits else store
     videos = set(clips.videos)
@@ -109,6 +111,9 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
         if composes and clusters < objects:
             what = f"{clusters} are too few for scenes of {objects} different objects"
             raise DsolError("--stage_one.clusters", what, "give more, or fewer --stage_two.objects")
+        if composes:
+            o = config.stage_two
+            check_numbers("--stage_two.", o.scenes, o.objects, o.sounding, o.video_weight)
     if len(videos) < 2:
         raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
     return clips
