@@ -5,7 +5,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "dsol"
 LAYERS = [
-    {"errors", "clip", "boxes", "maps", "config", "progress"},
+    {"errors", "clip", "boxes", "maps", "config", "progress", "onnx_file"},
     {"media", "sound", "image"},
     {"corpora", "store", "prepare", "scenes", "engines", "inspect"},
     {"nets"},

@@ -382,9 +382,22 @@ def localize(parser, words: Words) -> Work:
     return run
 
 
+def export(parser, words: Words) -> Work:
+    """Write a model as an ONNX file, for machines without torch."""
+    parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
+    parser.add_argument("out", type=Path, help="file to write, .onnx")
+
+    def run(args):
+        from dsol.export import export
+
+        export(args.model, args.out)
+
+    return run
+
+
 VERBS = {
     verb.__name__: verb
-    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize)
+    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, export)
 }
 
 

@@ -329,6 +329,11 @@ class Config:
         """
         return _build(type(self), _merge(self.to_dict(), sections), "configuration")
 
+    @property
+    def seen_size(self) -> int:
+        """Side of the pictures that a trained model is shown, pixels."""
+        return self.stage_two.size or self.nets.size
+
     def dump(self) -> str:
         """One line of JSON, for the metadata of a model file."""
         return json.dumps(self.to_dict())

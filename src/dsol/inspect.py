@@ -12,6 +12,7 @@ from dsol.boxes import Boxes
 from dsol.clip import SAMPLE_RATE
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
+from dsol.onnx_file import EXPORTED, open_onnx
 from dsol.progress import track
 from dsol.sound import rms
 from dsol.store import Store
@@ -19,7 +20,7 @@ from dsol.store.shards import checksum, decode_jpeg, shard_name
 
 MODEL, FIRST = "model.safetensors", "stage_one.safetensors"  # of a run
 TOP = 12  # entries of a long list that are printed
-KINDS = "a store, a video, a boxes.json, a .safetensors model, a run folder or a shipped model"
+KINDS = "a store, a video, a boxes.json, a .safetensors or .onnx model, a run folder or a shipped model"
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
@@ -48,6 +49,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
         return inspect_boxes(path)
     if path.suffix == ".safetensors":
         return inspect_model(path)
+    if path.suffix == EXPORTED:
+        return inspect_exported(path)
     if not path.exists() and not Path(f"{path}.partial").exists():
         if (shipped := SHIPPED / f"{path}.safetensors").is_file():
             return inspect_model(shipped)
@@ -197,6 +200,19 @@ def inspect_model(path: Path) -> dict[str, Any]:
         "tensors": len(shapes),
         "parameters": sum(int(np.prod(shape)) for shape in shapes.values()),
         "metadata": metadata,
+    }
+
+
+def inspect_exported(path: Path) -> dict[str, Any]:
+    """What an exported model takes, answers and says of itself."""
+    file = open_onnx(path)
+    return {
+        "kind": "exported model",
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "inputs": {name: "×".join(map(str, shape)) for name, shape in file.inputs.items()},
+        "outputs": {name: "×".join(map(str, shape)) for name, shape in file.outputs.items()},
+        "metadata": {key: _parsed(value) for key, value in file.metadata.items()},
     }
 
 

@@ -26,6 +26,7 @@ from dsol.maps import Maps, MapsWriter
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, System, load_system
+from dsol.systems.exported import ExportedSystem
 from dsol.systems.floors import OracleSound, VisionOnly
 from dsol.systems.model_file import find_model, load_card
 from dsol.systems.ours import OurSystem
@@ -270,6 +271,8 @@ def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] 
     """The category of each cluster; a system whose clusters are named only now is told, so that it can join them."""
     if not system.categories:
         return None
+    if isinstance(system, ExportedSystem) and not system.card.named:
+        raise DsolError("the exported model", "has clusters without names", "name the model, and export it again")
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system.categories
     if match is None and not clips.categories:

@@ -4,6 +4,7 @@ f (B, C, H, W), l (B, H, W) ─ mask ─▶ o (B, C) ─ K-means ─▶ d (K, C)
 m_k = d_k · f  (B, K, H, W) ─ gate with l ─▶ s_k ─ mean over cells, softmax ─▶ p_v     equations 4, 5, 6
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -136,11 +137,10 @@ def objectness(features: Tensor) -> Tensor:
         >>> objectness(F.pad(torch.tensor([[[[4.0, 2.0]]]]), (1, 1, 1, 1)))[0, 1].tolist()
         [0.0, 1.0, 0.5, 0.0]
     """
-    height, width = features.shape[2:]
-    inner = F.pad(torch.ones(height - 2, width - 2, dtype=torch.bool, device=features.device), (1, 1, 1, 1))
-    cells = features.flatten(2).transpose(1, 2)
-    nearest = torch.cdist(cells, cells[:, ~inner.flatten()]).amin(dim=2)
-    return stretched(nearest.unflatten(1, (height, width)))
+    rows, columns = features[:, :, [0, -1]].flatten(2), features[:, :, 1:-1, [0, -1]].flatten(2)
+    edge = torch.cat([rows, columns], dim=2)
+    nearest = torch.cdist(features.flatten(2).transpose(1, 2), edge.transpose(1, 2)).amin(dim=2)
+    return stretched(nearest.unflatten(1, features.shape[2:]))
 
 
 def smoothed(maps: Tensor, share: float) -> Tensor:
@@ -153,11 +153,15 @@ def smoothed(maps: Tensor, share: float) -> Tensor:
     """
     if not share:
         return maps
-    from scipy.ndimage import gaussian_filter
+    down, across = (_gaussian(size, share * size).to(maps) for size in maps.shape[-2:])
+    return down @ maps @ across.T
 
-    height, width = maps.shape[-2:]
-    found = gaussian_filter(maps.cpu().numpy(), (share * height, share * width), mode="nearest", axes=(-2, -1))
-    return torch.from_numpy(found).to(maps.device)
+
+def _gaussian(size: int, sigma: float) -> Tensor:
+    """What each of `size` cells in a row gets from each: (size, size), rows add up to 1."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return torch.from_numpy(gaussian_filter1d(np.eye(size), sigma, axis=0, mode="nearest"))
 
 
 def object_shapes(class_maps: Tensor, edge: float, sharpness: float) -> Tensor:

@@ -180,7 +180,7 @@ class TwoTower(SharedSpace):
     def hear(self, log_mel: Tensor, classes: bool = True) -> Heard:
         """The sound tower: log-mel (B, 201, 64) to `Heard`; without `classes` a second ear has nothing to do."""
         pooled = self.sound_maps(log_mel).amax(dim=(2, 3))
-        logits = pooled.new_zeros(len(pooled), 0)
+        logits = pooled[:, :0]
         if classes:
             logits = self.sound_classes(pooled) if self.ear is None else self.sound_logits(log_mel)
         return Heard(F.normalize(self.sound_head(pooled), dim=1), logits)

@@ -9,6 +9,7 @@ import numpy as np
 
 from dsol.errors import DsolError
 from dsol.maps import Maps
+from dsol.onnx_file import EXPORTED
 from dsol.systems.model_file import ModelCard, find_model, load_card
 
 SYSTEMS = {  # name in a model file and on the command line -> where it is
@@ -72,7 +73,7 @@ def load_system(path: str | Path, size: int | None = None, sources: int | None =
     """The system in a model file or run folder.
 
     Args:
-        path: a model file, or a run folder that holds one.
+        path: a model file, an exported one, or a run folder that holds one.
         size: side of the picture that the network sees, pixels; as trained where None.
         sources: how many objects sound, for a system that cannot find it out (DMC); others pass over it.
 
@@ -80,6 +81,10 @@ def load_system(path: str | Path, size: int | None = None, sources: int | None =
         DsolError: no model there, one of a system that this version does not know, or one that needs `sources`.
     """
     file = find_model(path)
+    if file.suffix == EXPORTED:
+        from dsol.systems.exported import ExportedSystem
+
+        return ExportedSystem.load(file, size)
     name = load_card(file).system
     if name not in SYSTEMS:
         raise DsolError(file, f"holds the unknown system '{name}'", f"known here: {', '.join(SYSTEMS)}")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
+from dsol.onnx_file import EXPORTED, open_onnx
 
 VERSION = 1
 
@@ -85,29 +86,28 @@ def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) ->
     from safetensors.torch import save  # save_file lets nobody but its owner read the file
 
     partial = Path(f"{path}.partial")
-    text = json.dumps({"version": VERSION, **asdict(card)})
     try:
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        partial.write_bytes(save(kept, {"dsol": text}))
+        partial.write_bytes(save(kept, {"dsol": card_text(card)}))
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and the free space") from error
 
 
+def card_text(card: ModelCard) -> str:
+    """What a file's metadata holds under "dsol": JSON that `load_card` reads."""
+    return json.dumps({"version": VERSION, **asdict(card)})
+
+
 def load_card(path: str | Path) -> ModelCard:
-    """The metadata of a model file, without its tensors.
+    """The metadata of a model file, exported or not, without its tensors.
 
     Raises:
         DsolError: no file, no model, or a model of another version.
     """
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get("dsol")
-    except Exception as error:  # safetensors raises its own kind for a broken header
-        raise DsolError(path, f"is no model: {error}", "give one of `dsol train`, or a run folder") from None
+    exported = Path(path).suffix == EXPORTED
+    text = (open_onnx(path, fast=False).metadata if exported else _metadata(path)).get("dsol")
     if text is None:
         raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", "give one of `dsol train`")
     try:
@@ -118,6 +118,16 @@ def load_card(path: str | Path) -> ModelCard:
         return ModelCard(**{**values, "categories": tuple(values["categories"])})
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise DsolError(path, f"has broken metadata: {error!r}", "copy it again, or train it again") from None
+
+
+def _metadata(path: str | Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return file.metadata() or {}
+    except Exception as error:  # safetensors raises its own kind for a broken header
+        raise DsolError(path, f"is no model: {error}", "give one of `dsol train`, or a run folder") from None
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:

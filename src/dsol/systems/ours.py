@@ -84,7 +84,7 @@ class OurSystem(SavedSystem):
     def __init__(self, network: Network, card: ModelCard, size: int | None = None):
         super().__init__(network, card)
         self.towers = network.towers.for_answers()
-        self.size = size or network.config.stage_two.size or network.config.nets.size
+        self.size = size or network.config.seen_size
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "OurSystem":
@@ -97,20 +97,25 @@ class OurSystem(SavedSystem):
     @torch.inference_mode()
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.systems.System.answer`."""
-        objects = self.network.config.stage_two.answer == "objects"
-        answer = (self._objects if objects else self._categories)(frames, self._hear(waveforms))
+        answer = self.answers(self._views(frames), self._hear(waveforms))
         return Maps(tuple(keys), *(part.cpu().numpy() for part in answer), self.categories)
 
-    def _categories(self, frames: Sequence[np.ndarray], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
+    def answers(self, views: list[Seen], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
+        """Area (B, H, W), maps (B, K, H, W) and scores (B, K) of what is seen (see `views`) and heard."""
+        if self.network.config.stage_two.answer == "objects":
+            return self._objects(views, heard)
+        return self._categories(views[0], heard)
+
+    def _categories(self, seen: Seen, heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
         """Area, maps and scores as printed: a softmax over categories of the gated maps."""
-        options, seen = self.network.config.stage_two, self._see(frames, self.size)
+        options = self.network.config.stage_two
         class_maps, area = self.network.dictionary.class_maps(seen.features), self.towers.area(seen, heard)
         score = self.audible(heard) * object_gate(class_maps, area)
         return area, (options.sharpness * gate(class_maps, area, options.gate)).softmax(1), score
 
-    def _objects(self, frames: Sequence[np.ndarray], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
+    def _objects(self, views: list[Seen], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
         """Area, maps and scores of separate objects, each as bright as its category is audible."""
-        options, views = self.network.config.stage_two, self._views(frames)
+        options = self.network.config.stage_two
         audible, class_maps = self._joined(self.audible(heard)), self._class_maps(views)
         peaks = torch.stack([maps.amax((2, 3)) for maps in class_maps]).mean(0)
         shown = (audible * (audible >= options.faint))[:, :, None, None]
@@ -137,11 +142,25 @@ class OurSystem(SavedSystem):
         share = heard.logits.softmax(1)
         return share / share.amax(1, keepdim=True)
 
+    def views(self, pictures: Tensor) -> list[Seen]:
+        """What is seen of pictures (B, 3, S, S) in [0, 1], S = `size`: where answers are "objects", enlarged and in a
+        mirror, too, if so configured."""
+        options, see = self.network.config.stage_two, self.towers.see
+        if options.answer != "objects":
+            return [see(pictures)]
+        pictures = resize(pictures, max(self.size, options.enlarge))
+        mirrored = [see(pictures.flip(3)).mirrored()] if options.mirror else []
+        return [see(pictures), *mirrored]
+
     def _views(self, frames: Sequence[np.ndarray]) -> list[Seen]:
-        """What is seen of B pictures, enlarged and in a mirror, too, if so configured."""
-        options = self.network.config.stage_two
-        mirrors = (False, True) if options.mirror else (False,)
-        return [self._see(frames, self.size, max(self.size, options.enlarge), mirror) for mirror in mirrors]
+        """`views` of B frames; one that comes several times is looked at once."""
+        different = {id(frame): frame for frame in frames}
+        views = self.views(self._pictures(list(different.values()), self.size))
+        if len(different) == len(frames):
+            return views
+        place = {of: n for n, of in enumerate(different)}
+        rows = torch.tensor([place[id(frame)] for frame in frames], device=self._device)
+        return [seen.take(rows) for seen in views]
 
     def _class_maps(self, views: list[Seen]) -> list[Tensor]:
         """m (B, K, H, W) of each view, those of one category joined."""
@@ -169,7 +188,7 @@ class OurSystem(SavedSystem):
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
         """What K-means sees of B single-source pictures with their sound, (B, P), as in stage one."""
-        seen, heard = self._see(frames, self.network.config.nets.size), self._hear(waveforms)
+        seen, heard = self._stage_one(frames, waveforms)
         return self.network.dictionary.place(self.network.objects(seen, heard)[1]).cpu().numpy()
 
     def nearest(self, points: np.ndarray) -> np.ndarray:
@@ -184,7 +203,7 @@ class OurSystem(SavedSystem):
         Returns:
             The mean of f over the picture, and the object under the mask as K-means sees it, its sound left out.
         """
-        seen, heard = self._see(frames, self.network.config.nets.size), self._hear(waveforms)
+        seen, heard = self._stage_one(frames, waveforms)
         whole, points = seen.features.mean(dim=(2, 3)), self.network.objects(seen, heard)[1]
         channels = whole.shape[1]
         objects = points[:, :channels] - self.network.dictionary.origin[:channels]
@@ -194,30 +213,20 @@ class OurSystem(SavedSystem):
     def objects_seen(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """The class maps (B, K, H, W) of pictures by the dictionary alone, whatever sounds."""
         options = self.network.config.stage_two
+        views = self._views(frames)
         if options.answer == "objects":
-            views = self._views(frames)
             maps = object_shapes(self._over_views(self._class_maps(views), views), options.edge, options.sharpness)
         else:
-            features = self._see(frames, self.size).features
-            maps = (options.sharpness * self.network.dictionary.class_maps(features)).softmax(1)
+            maps = (options.sharpness * self.network.dictionary.class_maps(views[0].features)).softmax(1)
         return maps.cpu().numpy()
 
-    def _see(self, frames: Sequence[np.ndarray], size: int, side: int = 0, mirror: bool = False) -> Seen:
-        """What is seen in B pictures of `size` pixels; one that comes several times is looked at once.
+    def _stage_one(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Seen, Heard]:
+        """What is seen and heard of B single-source clips, at the size of stage one."""
+        return self.towers.see(self._pictures(frames, self.network.config.nets.size)), self._hear(waveforms)
 
-        Args:
-            frames: of any sizes.
-            size: side of the square that they are brought to first, pixels.
-            side: side that they are looked at with; `size` where 0.
-            mirror: look at the mirror image and turn back what is seen.
-        """
-        different = {id(frame): frame for frame in frames}
-        pictures = resize(stack(list(different.values()), size), side or size).to(self._device)
-        seen = self.towers.see(pictures.flip(3)).mirrored() if mirror else self.towers.see(pictures)
-        if len(different) == len(frames):
-            return seen
-        place = {of: n for n, of in enumerate(different)}
-        return seen.take(torch.tensor([place[id(frame)] for frame in frames], device=self._device))
+    def _pictures(self, frames: Sequence[np.ndarray], size: int) -> Tensor:
+        """Frames of any sizes to (B, 3, size, size) in [0, 1]."""
+        return stack(frames, size).to(self._device)
 
     def _hear(self, waveforms: np.ndarray) -> Heard:
         sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(self._device)
