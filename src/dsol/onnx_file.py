@@ -31,8 +31,11 @@ def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
         import onnxruntime
     except ImportError:
         raise DsolError(path, "needs onnxruntime, which is not installed", "pip install 'dsol[export]'") from None
+    import torch
+
     options, levels = onnxruntime.SessionOptions(), onnxruntime.GraphOptimizationLevel
     options.log_severity_level = 3  # errors
+    options.intra_op_num_threads = torch.get_num_threads()
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if fast else levels.ORT_DISABLE_ALL
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in wanted if name in onnxruntime.get_available_providers()]

@@ -16,6 +16,7 @@ from dsol.errors import DsolError
 from dsol.evaluation import score
 from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.naming import name_model
+from dsol.export import export
 from dsol.localize import Localizer
 from dsol.maps import Maps
 from dsol.nets.unet import UNet
@@ -46,6 +47,12 @@ def frames_of(shapes: Store) -> tuple[Boxes, list[np.ndarray], np.ndarray]:
     """Every annotated frame, its picture and its sound."""
     places = [shapes.find(frame.video, frame.time_s) for frame in shapes.boxes]
     return shapes.boxes, [shapes.frame(*p) for p in places], np.stack([shapes.waveform(i) for i, _ in places])
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_it_is_not_exported(name, runs, tmp_path):
+    with pytest.raises(DsolError, match="cannot be exported"):
+        export(runs[name], tmp_path / "model.onnx")
 
 
 def test_the_command_line_knows_every_system():
