@@ -8,6 +8,14 @@ Example:
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` imports, for editors
+    from dsol.boxes import Boxes
+    from dsol.errors import DsolError
+    from dsol.localize import Localization, Localizer, render
+    from dsol.maps import Maps
+    from dsol.store import Store
 
 __version__ = "0.1.0"
 

@@ -180,6 +180,8 @@ def merge_names(answer: Maps, names: tuple[str, ...], categories: tuple[str, ...
     """One map a category of the annotations; clusters of other categories are left out."""
     wide = (*categories, *sorted(set(names) - set(categories)))
     merged = merge_clusters(answer, np.array([wide.index(name) for name in names]), wide)
+    assert merged.maps is not None, "a system with categories answers with maps"
+    assert merged.score is not None, "and with scores"
     k = len(categories)
     return replace(merged, maps=merged.maps[:, :k], score=merged.score[:, :k], categories=categories)
 

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from dsol.evaluation.metrics import nmi
 from dsol.evaluation.naming import BATCH
 from dsol.progress import track
 from dsol.store import Store
 from dsol.systems.ours import OurSystem
+from dsol.training.clustering import cluster
 
 MOST_CLIPS, FEWEST_CLIPS = 2000, 8  # drawn; fewer have no shape
 # Okabe and Ito's colours without black, told apart by colour-blind eyes too; marks tell further categories apart.
@@ -48,10 +50,8 @@ def features_of(system: OurSystem, clips: Store) -> tuple[np.ndarray, np.ndarray
 
 def clustering_nmi(features: np.ndarray, categories: Sequence[str], seed: int = 0) -> float:
     """NMI of categories with K-means clusters of features (N, C), K the number of categories; best of ten starts."""
-    from sklearn.cluster import KMeans
-
-    means = KMeans(len(set(categories)), n_init=10, random_state=seed)
-    return nmi(categories, means.fit_predict(np.asarray(features, dtype=np.float64)))
+    clusters = cluster(torch.as_tensor(features), len(set(categories)), starts=10, seed=seed)
+    return nmi(categories, clusters.numpy())
 
 
 def on_a_plane(features: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -54,7 +54,7 @@ def scene_figure(
     bands = _bands(scenes)
     width = LEFT + max(sum(len(_categories(f)) * SIDE + GAP for _, f in band) for band in bands)
     height = LEGEND + len(bands) * (TITLE + len(maps) * SIDE)
-    axes = _canvas(width, height)
+    figure, axes = _canvas(width, height)
     top = LEGEND
     for band in bands:
         top += TITLE
@@ -66,15 +66,16 @@ def scene_figure(
                 left += len(_categories(frame)) * SIDE + GAP
             top += SIDE
     _draw_legend(axes, width - GAP)
-    save_figure(axes.figure, Path(path), dpi)
+    save_figure(figure, Path(path), dpi)
 
 
 def _canvas(width: float, height: float):
-    """Axes of a whole figure whose units are inches, from its top left corner."""
-    axes = Figure(figsize=(width, height), facecolor="white").add_axes((0, 0, 1, 1))
+    """A figure, and axes of all of it whose units are inches, from its top left corner."""
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False)
-    return axes
+    return figure, axes
 
 
 def _bands(scenes: Sequence[tuple[np.ndarray, Frame]]) -> list[list[tuple[np.ndarray, Frame]]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsol.media.opening import decoded, opened, packet_span, stream_of
+from dsol.media.opening import decoded, opened, packet_span, picture_rate, stream_of
 from dsol.media.pixels import Screen
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov")
@@ -67,12 +67,13 @@ def probe(path: str | Path) -> VideoInfo:
     with opened(path) as container:
         first_s, last_s = packet_span(path) if container.duration is None else (0, container.duration / 1e6)
         picture, sound = stream_of(container, "video"), stream_of(container, "audio")
+        assert picture is not None, "one frame of it has been decoded"
         return VideoInfo(
             path=Path(path),
             duration_s=last_s - first_s,
             width=width,
             height=height,
-            fps=float(picture.average_rate or picture.guessed_rate or 0),
+            fps=picture_rate(picture),
             sample_rate=sound.codec_context.sample_rate if sound else 0,
             channels=sound.codec_context.layout.nb_channels if sound else 0,
         )

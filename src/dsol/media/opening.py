@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
+from typing import Literal, overload
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
 from dsol.errors import DsolError
 
+Kind = Literal["video", "audio"]
 # Only true containers: a playlist that calls itself .mp4 must not make the reader open other files.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi"
 HOLE_S = 0.5  # seconds that may fail to decode before a track counts as broken
@@ -47,7 +51,11 @@ def reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
-def stream_of(container: InputContainer, kind: str) -> Stream | None:
+@overload
+def stream_of(container: InputContainer, kind: Literal["video"]) -> VideoStream | None: ...
+@overload
+def stream_of(container: InputContainer, kind: Literal["audio"]) -> AudioStream | None: ...
+def stream_of(container: InputContainer, kind: Kind) -> VideoStream | AudioStream | None:
     """The track that a player takes, set to decode in one thread; None if there is none.
 
     Args:
@@ -57,11 +65,16 @@ def stream_of(container: InputContainer, kind: str) -> Stream | None:
     stream = container.streams.best(kind)
     if stream is None or stream.codec_context is None or stream.disposition & Disposition.attached_pic:
         return None
+    assert isinstance(stream, VideoStream | AudioStream), "the track asked for"
     stream.codec_context.thread_count = 1
     return stream
 
 
-def decoded(path: str | Path, kind: str) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:
+@overload
+def decoded(path: str | Path, kind: Literal["video"]) -> Iterator[tuple[float, av.VideoFrame]]: ...
+@overload
+def decoded(path: str | Path, kind: Literal["audio"]) -> Iterator[tuple[float, av.AudioFrame]]: ...
+def decoded(path: str | Path, kind: Kind) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]:
     """Decode one track: (time in s on the file's own clock, frame), in the order of time.
 
     A packet that does not decode is passed over, as players do; `HOLE_S` without any is a break.
@@ -98,7 +111,7 @@ def decoded(path: str | Path, kind: str) -> Iterator[tuple[float, av.VideoFrame 
             raise _break(path, end_s - start_s)
 
 
-def _frames(container: InputContainer, stream: Stream) -> Iterator[list | None]:
+def _frames(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[list | None]:
     """The frames of packet after packet; None for a packet that fails."""
     packets = container.demux(stream)
     while True:
@@ -111,7 +124,9 @@ def _frames(container: InputContainer, stream: Stream) -> Iterator[list | None]:
             break
         yield _decode(packet)
     flush = av.Packet()
-    flush.stream, flush.time_base = stream, stream.time_base
+    flush.stream = stream
+    if stream.time_base is not None:
+        flush.time_base = stream.time_base
     yield _decode(flush)
 
 
@@ -126,15 +141,20 @@ def lasts(frame: av.VideoFrame | av.AudioFrame, stream: Stream) -> float:
     """How long a frame lasts, in s; by the track's average rate where a picture does not say."""
     if isinstance(frame, av.AudioFrame):
         return frame.samples / frame.sample_rate
-    if frame.duration:
+    if frame.duration and frame.time_base:
         return float(frame.duration * frame.time_base)
-    rate = stream.average_rate or stream.guessed_rate
+    rate = picture_rate(stream)
     return float(1 / rate) if rate else 0.0
+
+
+def picture_rate(stream: Stream) -> float:
+    """Pictures a second: the average, or else a guess; 0 if unknown."""
+    return float(getattr(stream, "average_rate", None) or getattr(stream, "guessed_rate", None) or 0)
 
 
 def _stated_end(stream: Stream) -> float | None:
     """Where a track says that it ends, in s on the file's own clock."""
-    if stream.duration:
+    if stream.duration and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
     hours, minutes, seconds = (stream.metadata.get("DURATION") or "::").split(":")  # Matroska
     return 3600 * float(hours) + 60 * float(minutes) + float(seconds) if hours else None

@@ -114,12 +114,12 @@ def _shown(path: str | Path, start_s: float) -> Iterator[tuple[float, float, av.
     """(appears at, gives way at, frame), in s from the start of the video."""
     with opened(path) as container:
         stream = stream_of(container, "video")
-        held = None
+        held: tuple[float, av.VideoFrame] | None = None
         for time_s, frame in decoded(path, "video"):
             if held:
                 yield held[0], time_s - start_s, held[1]
             held = time_s - start_s, frame
-        if held:
+        if held and stream:
             yield held[0], held[0] + lasts(held[1], stream), held[1]
 
 

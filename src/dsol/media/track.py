@@ -1,6 +1,6 @@
 """The sound track of a video that is being written: packets copied from another video, or encoded."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -19,14 +19,15 @@ KEPT = {"aac", "mp3", "mp3float", "opus", "flac", "alac", "ac3", "eac3"}  # what
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}  # Hz
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}  # channels; others are mixed to mono
 Chunks = Iterator[tuple[np.ndarray, int]]  # (samples (channels, n) float32, Hz)
+Packets = Generator[av.Packet]
 
 
-def no_sound() -> Iterator[av.Packet]:
+def no_sound() -> Packets:
     """A track without packets."""
     yield from ()
 
 
-def copied_sound(out: OutputContainer, path: str | Path) -> Iterator[av.Packet]:
+def copied_sound(out: OutputContainer, path: str | Path) -> Packets:
     """Give `out` the sound track of the video at `path`; its packets, timed from that video's start.
 
     Packets are copied unchanged where mp4 holds their codec and encoded as AAC otherwise. They end where the sound
@@ -42,7 +43,7 @@ def copied_sound(out: OutputContainer, path: str | Path) -> Iterator[av.Packet]:
     return _encoded(out, _while_readable(aligned(path, start_s)))
 
 
-def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Iterator[av.Packet]:
+def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Packets:
     """Give `out` an AAC sound track.
 
     Args:
@@ -53,9 +54,11 @@ def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Iter
     return _encoded(out, ((waveform[:, i : i + rate], rate) for i in range(0, waveform.shape[1], rate)))
 
 
-def _copied(path: str | Path, start_s: float, track: AudioStream) -> Iterator[av.Packet]:
+def _copied(path: str | Path, start_s: float, track: AudioStream) -> Packets:
     with opened(path) as source:
-        packets = source.demux(stream_of(source, "audio"))
+        sound = stream_of(source, "audio")
+        assert sound is not None, "whoever calls has seen it"
+        packets = source.demux(sound)
         while True:
             try:
                 packet = next(packets, None)
@@ -64,7 +67,8 @@ def _copied(path: str | Path, start_s: float, track: AudioStream) -> Iterator[av
             if packet is None or not packet.size:
                 return
             shift = round(start_s / packet.time_base)
-            packet.dts = (packet.pts if packet.dts is None else packet.dts) - shift
+            decoded_at = (packet.pts or 0) if packet.dts is None else packet.dts
+            packet.dts = decoded_at - shift
             packet.pts = packet.dts if packet.pts is None else packet.pts - shift
             packet.stream = track
             yield packet
@@ -77,14 +81,14 @@ def _while_readable(chunks: Chunks) -> Chunks:
         return
 
 
-def _encoded(out: OutputContainer, chunks: Chunks) -> Iterator[av.Packet]:
+def _encoded(out: OutputContainer, chunks: Chunks) -> Packets:
     first, rate = next(chunks, (np.zeros((1, 0), np.float32), 48_000))
     layout = LAYOUTS.get(len(first), "mono")
     track = out.add_stream("aac", rate=rate if rate in AAC_RATES else 48_000, layout=layout)
     return _encoded_packets(track, chain([(first, rate)], chunks), layout)
 
 
-def _encoded_packets(track: AudioStream, chunks: Chunks, layout: str) -> Iterator[av.Packet]:
+def _encoded_packets(track: AudioStream, chunks: Chunks, layout: str) -> Packets:
     resampler = av.AudioResampler("fltp", layout, track.rate, frame_size=1024)  # sets samples an AAC frame
     done = 0
     for chunk, rate in chunks:

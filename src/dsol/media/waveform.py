@@ -3,7 +3,7 @@
 decoded frames ──gaps filled by time stamp──▶ aligned ──mean of channels──▶ mono ──soxr──▶ 16 kHz
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import av
@@ -59,7 +59,7 @@ class Waveform:
         return sound[:samples].clip(-1, 1)
 
 
-def _resampled(path: str | Path, start_s: float) -> Iterator[np.ndarray]:
+def _resampled(path: str | Path, start_s: float) -> Generator[np.ndarray]:
     resampler = None
     for chunk, rate in aligned(path, start_s):
         resampler = resampler or soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")

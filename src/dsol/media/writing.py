@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from dsol.errors import DsolError
 from dsol.media.opening import reason
-from dsol.media.track import copied_sound, encoded_sound, no_sound
+from dsol.media.track import Packets, copied_sound, encoded_sound, no_sound
 
 TICKS = 90_000  # to a second of picture
 H264 = {"preset": "veryfast", "crf": "20"}
@@ -118,15 +118,15 @@ class VideoWriter:
             self._out.close()
         self._partial.unlink(missing_ok=True)
 
-    def _sound_packets(self) -> Iterator[av.Packet]:
+    def _sound_packets(self) -> Packets:
         if self._sound_from is not None:
             return copied_sound(self._out, self._sound_from)
-        if self._waveform is not None:
+        if self._waveform is not None and self._rate:
             return encoded_sound(self._out, np.atleast_2d(self._waveform), self._rate)
         return no_sound()
 
     def _mux_sound(self, until_s: float) -> None:
-        while (packet := self._next_sound) is not None and packet.pts * packet.time_base <= until_s:
+        while (packet := self._next_sound) is not None and (packet.pts or 0) * packet.time_base <= until_s:
             self._out.mux(packet)
             self._next_sound = next(self._sound, None)
 

@@ -25,7 +25,8 @@ def folded(backbone: nn.Module) -> nn.Module:
         from torch.fx.experimental.optimization import fuse
 
         fast = fuse(copy.deepcopy(backbone).eval())
-    return InPieces(fast.requires_grad_(False).to(memory_format=torch.channels_last))
+    fast = fast.requires_grad_(False)
+    return InPieces(fast.to(memory_format=torch.channels_last))  # pyright: ignore[reportCallIssue] torch tells less
 
 
 class InPieces(nn.Module):

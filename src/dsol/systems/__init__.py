@@ -24,7 +24,10 @@ SYSTEMS = {  # name in a model file and on the command line -> where it is
 class System(Protocol):
     """Anything that localises sound: it takes pictures with sound and answers `Maps`."""
 
-    categories: tuple[str, ...]  # K names; clusters ("cluster 3") until they are named; empty if class-agnostic
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """K names; clusters ("cluster 3") until they are named; empty if class-agnostic."""
+        ...
 
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """Localise the sound of B pictures.
@@ -44,7 +47,11 @@ class ClusteringSystem(Protocol):
     """A system whose categories are clusters that it found; labels of single-source clips give them their names."""
 
     card: ModelCard
-    categories: tuple[str, ...]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """See `System.categories`."""
+        ...
 
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `System.answer`."""

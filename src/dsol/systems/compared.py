@@ -68,6 +68,8 @@ class ComparedSystem(SavedSystem):
     """
 
     network_type: ClassVar[type[ComparedNetwork]]
+    network: ComparedNetwork
+    fast: ComparedNetwork
 
     def __init__(self, network: ComparedNetwork, card: ModelCard, size: int | None = None, sources: int | None = None):
         super().__init__(network, card)

@@ -121,6 +121,7 @@ class Network(ComparedNetwork):
     """Two towers; the clustering has nothing to learn of its own."""
 
     towers: SharedSpace
+    sources: int
 
     def __init__(self, config: Config, load_weights: bool = True):
         super().__init__(config, SharedSpace(config.nets, load_weights))
@@ -153,6 +154,8 @@ class Dmc(ComparedSystem):
     """The system; see above."""
 
     network_type = Network
+    network: Network
+    fast: Network
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> Self:

@@ -57,7 +57,8 @@ class ExportedSystem:
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.systems.System.answer`."""
         pictures = resize(stack(frames, self.size), self.side).numpy()
-        return Maps(tuple(keys), *self.run(pictures, np.asarray(waveforms, np.float32)), self.categories)
+        area, maps, score = self.run(pictures, np.asarray(waveforms, np.float32))
+        return Maps(tuple(keys), area, maps, score, self.categories)
 
     def run(self, pictures: np.ndarray, waveforms: np.ndarray) -> list[np.ndarray]:
         """Area (B, H, W), maps (B, K, H, W) and score (B, K) of pictures (B, 3, S, S) and waveforms (B, 16000)."""

@@ -98,7 +98,8 @@ class OurSystem(SavedSystem):
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.systems.System.answer`."""
         answer = self.answers(self._views(frames), self._hear(waveforms))
-        return Maps(tuple(keys), *(part.cpu().numpy() for part in answer), self.categories)
+        area, maps, score = (part.cpu().numpy() for part in answer)
+        return Maps(tuple(keys), area, maps, score, self.categories)
 
     def answers(self, views: list[Seen], heard: Heard) -> tuple[Tensor, Tensor, Tensor]:
         """Area (B, H, W), maps (B, K, H, W) and scores (B, K) of what is seen (see `views`) and heard."""

@@ -182,8 +182,8 @@ class SoundOfPixels(ComparedSystem):
         """See `dsol.systems.System.answer`."""
         perceived = self._perceive(frames, waveforms)
         maps = self.fast.channel_maps(*perceived)
-        values = (v.cpu().numpy() for v in (self.fast.pixel_energy(*perceived), maps, self._score(maps)))
-        return Maps(tuple(keys), *values, self.categories)
+        area = self.fast.pixel_energy(*perceived).cpu().numpy()
+        return Maps(tuple(keys), area, maps.cpu().numpy(), self._score(maps).cpu().numpy(), self.categories)
 
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:

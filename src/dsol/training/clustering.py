@@ -20,10 +20,9 @@ def cluster(points: Tensor, clusters: int, *, starts: int, seed: int, weights: T
     """
     from sklearn.cluster import KMeans
 
-    means = KMeans(clusters, n_init=starts, random_state=seed).fit(
-        points.double().cpu().numpy(), sample_weight=None if weights is None else weights.double().numpy()
-    )
-    return torch.from_numpy(means.labels_.astype(np.int64))
+    means = KMeans(clusters, n_init=starts, random_state=seed)  # pyright: ignore[reportArgumentType] it takes numbers
+    heavy = None if weights is None else weights.double().numpy()
+    return torch.from_numpy(means.fit_predict(points.double().cpu().numpy(), sample_weight=heavy).astype(np.int64))
 
 
 def nmi_with(labels: Tensor, categories: list[str | None]) -> float | None:

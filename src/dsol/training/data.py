@@ -222,8 +222,8 @@ class CachedFeed:
                 mels = self.towers.spectrogram(sounds)
                 mirrored = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
                 pictures = torch.where(mirrored, pictures.flip(3), pictures)
-            on_device = (tensor.to(self.device) for tensor in (pictures, mels))
-            yield Batch(*on_device, self.videos[rows], rows, sounds.to(self.device))
+            device = self.device
+            yield Batch(pictures.to(device), mels.to(device), self.videos[rows], rows, sounds.to(device))
 
 
 def open_feed(

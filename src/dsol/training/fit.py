@@ -18,6 +18,7 @@ from dsol.systems.compared import ComparedNetwork
 from dsol.training.checkpoints import Run
 from dsol.training.data import Feed, Picks, open_feed
 from dsol.training.losses import other_video
+from dsol.training.processes import mean_over
 
 MOMENTUM = 0.9  # of gradient descent
 
@@ -69,7 +70,7 @@ class Fit:
             self.optimizer.step()
             total += loss.item() * len(batch.rows)
             count += len(batch.rows)
-        return float(self.fabric.all_reduce(torch.tensor(total / max(count, 1)), reduce_op="mean"))
+        return float(mean_over(self.fabric, torch.tensor(total / max(count, 1))))
 
 
 def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

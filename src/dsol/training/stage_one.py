@@ -27,6 +27,7 @@ from dsol.training.checkpoints import Run
 from dsol.training.clustering import cluster, nmi_with
 from dsol.training.data import Batch, Feed, Picks, open_feed, video_numbers
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
+from dsol.training.processes import mean_over, sum_over
 
 
 class StageOneLoss(nn.Module):
@@ -167,7 +168,7 @@ class StageOne:
                 self.head_optimizer.step()
             total += loss.item() * len(batch.rows)
             count += len(batch.rows)
-        return float(self.fabric.all_reduce(torch.tensor(total / max(count, 1)), reduce_op="mean"))
+        return float(mean_over(self.fabric, torch.tensor(total / max(count, 1))))
 
     def _batches(
         self, feed: Feed, kind: str, seed: int, label: str
@@ -193,7 +194,7 @@ class StageOne:
                 seen, heard = self.network.towers(batch.pictures, batch.log_mel, classes=False)
                 objects, points = self.network.objects(seen, heard)
             found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
-        objects, points = (self.fabric.all_reduce(part.to(self.fabric.device), reduce_op="sum") for part in found)
+        objects, points = (sum_over(self.fabric, part) for part in found)
         if self.options.cluster_on == "peak" or self.options.cluster_sound:
             dictionary.origin.copy_(mean_of(points, self._weights_on(points.device)))
         return objects, dictionary.place(points)

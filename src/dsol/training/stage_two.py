@@ -29,6 +29,7 @@ from dsol.systems.ours import Network
 from dsol.training.checkpoints import Run
 from dsol.training.data import Feed, Picks, open_feed
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
+from dsol.training.processes import mean_over
 from dsol.training.teachers import Remix, Sources, heard_in_mixtures, read_others
 
 LOSSES = ("matching", "localization", "listening")  # Lc, L1 and the cross-entropy of hearing p_a
@@ -161,8 +162,10 @@ class StageTwo:
             label = f"Stage two, pass {number + 1} of {len(passes)}, {kind}"
             seed = self.config.seed * 20_011 + number
             self._set_learning_rate(number / len(passes))
-            listens = feed is None or kind == "listen"
-            one_pass = self._listen(seed) if listens else self._one_pass(feed, kind == "warm-up", seed, label)
+            if feed is None or kind == "listen":
+                one_pass = self._listen(seed)
+            else:
+                one_pass = self._one_pass(feed, kind == "warm-up", seed, label)
             losses = dict(zip(LOSSES, one_pass, strict=True))
             told = {name: losses[name] for name in LOSSES if self._is_told(name, kind)}
             seconds = round(time.monotonic() - start, 2)
@@ -218,7 +221,7 @@ class StageTwo:
             self.optimizer.step()
             sums += np.array([loss.item() for loss in losses]) * size
             count += size
-        return self.fabric.all_reduce(torch.from_numpy(sums / max(count, 1)), reduce_op="mean").tolist()
+        return mean_over(self.fabric, torch.from_numpy(sums / max(count, 1))).tolist()
 
     def _mixed_anew(self, rows: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """Log-mel (B, T, 64), logits of p_a and what sounds (B, K both) of scenes whose sound is mixed anew."""

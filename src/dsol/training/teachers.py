@@ -121,7 +121,7 @@ class Remix:
             on = set(random.choice(len(clips), count, replace=False).tolist())
             parts = [self.clips.waveform(self.clips.index(clips[j])) for j in sorted(on)]  # type: ignore[arg-type]
             if self.others and random.random() < (OTHER_JOINS if parts else OTHER_ALONE):
-                parts.append(second_of(self.others[random.integers(len(self.others))], random))
+                parts.append(second_of(self.others[int(random.integers(len(self.others)))], random))
             waveforms.append(mix(np.stack(parts or [noise(random)]), random))
             drawn.append([j in on for j in range(len(clips))])
         sounds = torch.from_numpy(np.stack(waveforms))

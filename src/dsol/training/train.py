@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.fabric import Fabric, seed_everything
-from torch import nn
 
 import dsol
 from dsol.config import Config
@@ -23,6 +22,7 @@ from dsol.progress import say
 from dsol.scenes import check_numbers, compose
 from dsol.store import Store
 from dsol.systems import system_type
+from dsol.systems.compared import ComparedNetwork
 from dsol.systems.model_file import ModelCard, load_card
 from dsol.systems.ours import Network, OurSystem
 from dsol.training.checkpoints import Run
@@ -78,6 +78,7 @@ def train(
     folder = _open_run(fabric, Path(run), config, continues)
     folder.save_data({"store": found.fingerprint, **_told(whole)})
     if config.system != "dsol":
+        assert network is not None, "it has no stage one that could be done"
         return _train_compared(fabric, network, clips, found, folder, config)
     if network is not None:
         _train_one(fabric, network, clips, found, folder, config, first)
@@ -184,7 +185,7 @@ def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Ru
 
 
 def _train_one(
-    fabric: Fabric, network: nn.Module, clips: Store, store: Store, run: Run, config: Config, target: Path
+    fabric: Fabric, network: Network, clips: Store, store: Store, run: Run, config: Config, target: Path
 ) -> None:
     if fabric.is_global_zero:
         say(f"Stage one: {len(clips)} clips of {len(set(clips.videos))} videos")
@@ -195,7 +196,9 @@ def _train_one(
     fabric.barrier()
 
 
-def _train_compared(fabric: Fabric, network: nn.Module, clips: Store, store: Store, run: Run, config: Config) -> Path:
+def _train_compared(
+    fabric: Fabric, network: ComparedNetwork, clips: Store, store: Store, run: Run, config: Config
+) -> Path:
     if fabric.is_global_zero:
         say(f"{config.system}: {len(clips)} clips of {len(set(clips.videos))} videos")
     Fit(fabric, network, clips, run).train()
@@ -221,8 +224,16 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
     labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
     target = run.path / "scenes"
     if fabric.is_global_zero:
-        drawn = {"objects": o.objects, "sounding": o.sounding, "video_weight": o.video_weight}
-        compose(clips, target, scenes=o.scenes, seed=config.seed, labels=labels, **drawn)
+        compose(
+            clips,
+            target,
+            scenes=o.scenes,
+            objects=o.objects,
+            sounding=o.sounding,
+            seed=config.seed,
+            labels=labels,
+            video_weight=o.video_weight,
+        )
     fabric.barrier()
     return Store.open(target)
 
