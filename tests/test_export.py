@@ -10,6 +10,7 @@ from dsol import Localizer
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
+from dsol.evaluation.naming import name_model, rename_model
 from dsol.export import export
 from dsol.inspect import inspect
 from dsol.systems import load_system
@@ -94,6 +95,12 @@ def test_categories_without_names_cannot_be_scored(trained, shapes, tmp_path):
     path = export(trained, tmp_path / "nameless.onnx")
     with pytest.raises(DsolError, match="name the model, and export it again"):
         evaluate(path, shapes.path, protocol="synthetic")
+
+
+def test_it_keeps_its_names(exported, shapes):
+    for name in (lambda: name_model(exported, shapes.path), lambda: rename_model(exported, {"cluster 0": "disc"})):
+        with pytest.raises(DsolError, match="keeps its names"):
+            name()
 
 
 def test_another_name_than_onnx_is_refused_before_the_work(model, tmp_path):

@@ -12,6 +12,7 @@ from dsol.config import SHIPPED, Config
 from dsol.errors import DsolError
 from dsol.evaluation.matching import cluster_table, match_clusters
 from dsol.nets.dictionary import group_means
+from dsol.onnx_file import EXPORTED
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, load_system
@@ -49,8 +50,9 @@ def system_to_name(model: str | Path) -> ClusteringSystem:
     """The system of a model file or run folder.
 
     Raises:
-        DsolError: no model, or one without clusters.
+        DsolError: no model, an exported one, or one without clusters.
     """
+    _refuse_exported(model)
     system = load_system(model, sources=1)  # whoever needs this number has no clusters to name
     if not isinstance(system, ClusteringSystem) or not system.categories:
         what = f"is of the system {load_card(find_model(model)).system}, which knows no categories"
@@ -102,12 +104,18 @@ def own_model(model: str | Path) -> Path:
     """The file of a model that may be renamed.
 
     Raises:
-        DsolError: no model, or a shipped one.
+        DsolError: no model, or a shipped or exported one.
     """
+    _refuse_exported(model)
     file = find_model(model)
     if file.parent == SHIPPED:
         raise DsolError(model, "is a shipped model and keeps its names", "name a copy of its file, or your own model")
     return file
+
+
+def _refuse_exported(model: str | Path) -> None:
+    if Path(model).suffix == EXPORTED:
+        raise DsolError(model, "is exported and keeps its names", "name the model it was made of, and export it again")
 
 
 def read_names(file: Path) -> dict[str, str]:
