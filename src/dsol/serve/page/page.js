@@ -11,7 +11,7 @@ import { spoken } from "./times.js";
 const ASK_AGAIN_MS = 500;
 const MB = 1e6;
 const part = (id) => document.getElementById(id);
-const videos = []; // newest first: { name, state, id, row, … } as the server's State, more while it is sent
+const videos = []; // in the order of arrival: { name, state, id, row, … } as the server's State, more while it is sent
 let chosen = null;
 let limit_mb = Infinity;
 let sending = Promise.resolve(); // one upload at a time
@@ -20,11 +20,12 @@ let asking = false;
 // What comes in.
 
 function take(files) {
-  for (const file of files) {
-    const video = add({ name: file.name, state: "waiting to be sent", share: 0, stop: new AbortController() });
-    choose(video);
+  const taken = Array.from(files, (file) => {
+    const video = add({ name: file.name, state: "waits to be sent", share: 0, stop: new AbortController() });
     sending = sending.then(() => send(video, file));
-  }
+    return video;
+  });
+  if (taken.length) choose(taken[0]);
 }
 
 async function send(video, file) {
@@ -44,9 +45,9 @@ async function send(video, file) {
 }
 
 function add(video) {
-  videos.unshift(video);
+  videos.push(video);
   video.row = makeRow(video);
-  part("videos").prepend(video.row);
+  part("videos").append(video.row);
   change(video, {});
   return video;
 }
@@ -99,7 +100,7 @@ function change(video, news) {
 function told(video) {
   const names = Object.keys(video.colours || {}).map(spoken);
   return {
-    sending: `sending, ${Math.floor(100 * video.share)} %`,
+    sending: video.share < 1 ? `sending, ${Math.floor(100 * video.share)} %` : "is being looked at",
     waiting: video.ahead ? `waits for ${video.ahead} other${video.ahead > 1 ? "s" : ""}` : "begins",
     running: video.total ? `${Math.min(video.done, video.total)} of ${video.total} ${video.unit}` : "begins",
     done: names.join(", ") || "nothing is found to sound",
@@ -121,7 +122,8 @@ function showRow(video) {
   const { row } = video;
   row.classList.toggle("failed", video.state === "failed");
   row.querySelector("b").textContent = row.querySelector("b").title = video.name;
-  row.querySelector("small").textContent = told(video);
+  const line = told(video);
+  row.querySelector("small").textContent = line.startsWith(`${video.name}: `) ? line.slice(video.name.length + 2) : line;
 }
 
 function choose(video) {
@@ -183,7 +185,7 @@ const idInAddress = () => new URLSearchParams(location.hash.slice(1)).get("video
 async function recall() {
   const wanted = idInAddress();
   const ids = JSON.parse(sessionStorage.getItem("dsol.videos") || "[]");
-  for (const id of ids.reverse()) await recallOne(id).catch(() => {}); // of a server that is gone
+  for (const id of ids) await recallOne(id).catch(() => {}); // of a server that is gone
   if (wanted) await open(wanted);
   follow();
 }

@@ -7,6 +7,7 @@ import { clock, spoken, ticks } from "./times.js";
 const WIDE = 1000; // units of the drawing, stretched to the width of the page
 const HIGH = 100;
 const MARK = 9; // height of the bar that marks a stretch of sounding
+const NARROW = 480; // pixels: a phone's width
 const MIST = "#98a2b3";
 
 // The value of one column at a time, linear between two answers, level before the first and after the last.
@@ -91,7 +92,8 @@ export class Timeline {
     const loudest = Math.max(...this.result.loudness, 1e-6);
     const lane = this.emptyLane();
     const heights = this.result.loudness.map((l) => 0.45 * HIGH * Math.sqrt(l / loudest));
-    const times = this.result.times_s;
+    heights.push(heights.at(-1)); // level to the end
+    const times = [...this.result.times_s, this.end_s];
     const upper = times.map((t, n) => `${this.x(t)},${HIGH / 2 - heights[n]}`);
     const lower = times.map((t, n) => `${this.x(t)},${HIGH / 2 + heights[n]}`).reverse();
     lane.append(drawn("polygon", { points: [...upper, ...lower].join(" "), fill: MIST }));
@@ -158,8 +160,9 @@ export class Timeline {
 
   scale() {
     const made = element("div", { className: "scale", ariaHidden: "true" });
-    for (const time_s of ticks(this.end_s)) {
-      const mark = element("span", { textContent: clock(time_s, false) });
+    for (const time_s of ticks(this.end_s, this.root.clientWidth < NARROW ? 4 : 7)) {
+      const className = time_s > 0.96 * this.end_s ? "last" : "";
+      const mark = element("span", { className, textContent: clock(time_s, false) });
       mark.style.left = `${(100 * time_s) / this.end_s}%`;
       made.append(mark);
     }

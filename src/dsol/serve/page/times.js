@@ -8,8 +8,8 @@ export function clock(time_s, tenths = true) {
 
 export const spoken = (category) => category.replaceAll("_", " ");
 
-// Round times for an axis, seven at most.
-export function ticks(duration_s) {
-  const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((s) => duration_s / s <= 6) || 7200;
+// Round times for an axis, so many at most.
+export function ticks(duration_s, most) {
+  const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((s) => duration_s / s <= most - 1) || 7200;
   return Array.from({ length: Math.floor(duration_s / step) + 1 }, (_, n) => n * step);
 }
