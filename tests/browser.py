@@ -17,8 +17,8 @@ from typing import Any
 
 PATIENCE_S = 30.0
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
-           "--autoplay-policy=no-user-gesture-required", "--no-first-run", "--disable-background-networking")  # fmt: skip
+OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
+           "--disable-background-networking", "--remote-debugging-pipe")  # fmt: skip
 
 
 class Browser:
