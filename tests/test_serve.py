@@ -401,9 +401,13 @@ def running(app):
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
 def test_a_visit(visitor, party, tmp_path):
     text = BROKEN["text"](tmp_path / "text.mp4")
+    (tmp_path / "large.mp4").write_bytes(bytes(LIMIT_MB * 1_000_000 + 1))
     with running(visitor.app) as address, Browser(tmp_path / "profile") as browser:
         browser.open(address)
         browser.wait("document.querySelector('#model').textContent.includes('hummer, whistler')")
+        browser.choose_file("#choose", tmp_path / "large.mp4")
+        browser.wait("document.querySelector('#failed').innerText.includes('large.mp4: is larger than 1 MB')")
+        browser.run("document.querySelector('.away').click()")
         browser.choose_file("#choose", party, text)
         browser.wait("document.querySelector('#videos .failed small').textContent.includes('cannot be opened')")
         browser.wait("document.querySelector('#film').readyState > 1")

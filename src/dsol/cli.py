@@ -383,7 +383,7 @@ def localize(parser, words: Words) -> Work:
 
 
 def serve(parser, words: Words) -> Work:
-    """Open a web page on this machine: drop a video, see who sounds when and where."""
+    """Serve a web page on this machine: drop a video, see who sounds when and where."""
     parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: others may use it, too")
     parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")

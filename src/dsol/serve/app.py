@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -18,7 +17,7 @@ from starlette.requests import ClientDisconnect
 import dsol
 from dsol.errors import DsolError
 from dsol.localize.files import FILES
-from dsol.serve.jobs import Job, Jobs, log
+from dsol.serve.jobs import Job, Jobs, Standing, log
 from dsol.serve.uploads import MB, TooLarge, check_video, plain_name, receive
 
 PAGE = Path(__file__).parent / "page"
@@ -55,7 +54,7 @@ class State(BaseModel):
 
     id: str
     name: str
-    state: Literal["waiting", "running", "done", "failed"]
+    state: Standing
     ahead: int = Field(description="How many videos come before this one, while it waits.")
     step: str = Field(description="What is being done, while it runs.")
     done: int = Field(description="How far the step is, in `unit`.")
@@ -108,18 +107,21 @@ def _add_uploading(app: FastAPI, jobs: Jobs, limit_mb: int) -> None:
             await run_in_threadpool(check_video, job.video)
         except BaseException as error:  # also where the browser goes away
             shutil.rmtree(job.folder, ignore_errors=True)
-            raise _upload_error(job, error) from error
+            if (told := _upload_error(job, error)) is None:
+                raise
+            raise told from None
         jobs.add(job)
         return _state(job, jobs)
 
 
-def _upload_error(job: Job, error: BaseException) -> BaseException:
+def _upload_error(job: Job, error: BaseException) -> Exception | None:
+    """What the visitor is told of it, if it is anything to tell."""
     if isinstance(error, ClientDisconnect):
         return HTTPException(400, str(DsolError(job.name, "did not arrive whole", "send it again")))
     if isinstance(error, OSError):
         what = f"cannot be kept: {(error.strerror or str(error)).lower()}"
         return HTTPException(507, str(DsolError(job.name, what, "remove videos that are done, or free some space")))
-    return job.named(error) if isinstance(error, DsolError) else error
+    return job.named(error) if isinstance(error, DsolError) else None
 
 
 def _add_reading(app: FastAPI, jobs: Jobs) -> None:

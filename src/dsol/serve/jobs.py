@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from dsol.errors import DsolError
 from dsol.localize import Localizer, localize_video
@@ -20,6 +20,7 @@ from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of
 
 T = TypeVar("T")
+Standing = Literal["waiting", "running", "done", "failed"]
 CLOSING_S = 10.0  # seconds that the work in progress gets to see that it is not wanted any more
 log = logging.getLogger("uvicorn.error")
 
@@ -46,7 +47,8 @@ class Job:
     def __init__(self, name: str, folder: Path):
         self.id, self.name, self.folder = folder.name, name, folder
         self.video, self.found = folder / "video", folder / "found"
-        self.state, self.error = "waiting", ""
+        self.state: Standing = "waiting"
+        self.error = ""
         self.step, self.done, self.total, self.unit = "", 0, 0, ""
         self.colours: dict[str, str] = {}
         self.removed = False

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 from dsol.errors import DsolError
@@ -52,6 +51,5 @@ def check_video(path: Path) -> None:
     Raises:
         DsolError: it is no video, or has no picture or no sound, or they cannot be decoded.
     """
-    with closing(read_seconds(path, whole_only=False)) as seconds:
-        if next(seconds, None) is None:
-            raise DsolError(path, "is shorter than a tenth of a second", "give a longer video")
+    if next(read_seconds(path, whole_only=False), None) is None:
+        raise DsolError(path, "is shorter than a tenth of a second", "give a longer video")

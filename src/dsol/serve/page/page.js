@@ -20,6 +20,7 @@ let asking = false;
 // What comes in.
 
 function take(files) {
+  complain("");
   const taken = Array.from(files, (file) => {
     const video = add({ name: file.name, state: "waits to be sent", share: 0, stop: new AbortController() });
     sending = sending.then(() => send(video, file));

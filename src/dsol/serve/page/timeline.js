@@ -19,6 +19,9 @@ export function valueAt(times_s, values, time_s) {
   return values[after - 1] + share * (values[after] - values[after - 1]);
 }
 
+// Math.max takes its values as arguments, and an hour has too many.
+const largest = (values, least) => values.reduce((a, b) => Math.max(a, b), least);
+
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   Object.assign(made, attributes);
@@ -56,7 +59,7 @@ export class Timeline {
 
   // Scores of an unsure model would crawl along the floor of a lane that is 1 high.
   topOfLanes() {
-    const highest = Math.max(...this.result.score.flat(), 1.5 * this.result.threshold);
+    const highest = largest(this.result.score.flat(), 1.5 * this.result.threshold);
     return [0.25, 0.5, 0.75].find((top) => highest <= top) || 1;
   }
 
@@ -89,7 +92,7 @@ export class Timeline {
 
   // Loudness to both sides of the middle; its root, or soft sounds would not be seen.
   soundLane() {
-    const loudest = Math.max(...this.result.loudness, 1e-6);
+    const loudest = largest(this.result.loudness, 1e-6);
     const lane = this.emptyLane();
     const heights = this.result.loudness.map((l) => 0.45 * HIGH * Math.sqrt(l / loudest));
     heights.push(heights.at(-1)); // level to the end
@@ -108,10 +111,10 @@ export class Timeline {
 
   area(values, start_s, end_s) {
     const times = this.result.times_s;
-    const inside = times.filter((t) => t > start_s && t < end_s);
-    const points = [start_s, ...inside, end_s].map(
-      (t) => `${this.x(t)},${this.y(valueAt(times, values, t))}`,
-    );
+    const corner = (time_s, value) => `${this.x(time_s)},${this.y(value)}`;
+    const points = [corner(start_s, valueAt(times, values, start_s))];
+    times.forEach((t, n) => t > start_s && t < end_s && points.push(corner(t, values[n])));
+    points.push(corner(end_s, valueAt(times, values, end_s)));
     return `M${this.x(start_s)},${HIGH}L${points.join("L")}L${this.x(end_s)},${HIGH}Z`;
   }
 
