@@ -113,7 +113,10 @@ function told(video) {
 
 function makeRow(video) {
   const pick = element("button", { className: "pick", type: "button" }, element("b", { textContent: video.name }), element("small"));
-  pick.addEventListener("click", () => choose(video));
+  pick.addEventListener("click", () => {
+    choose(video);
+    if (matchMedia("(max-width: 860px)").matches) part("stage").scrollIntoView(); // there it is below the list
+  });
   const away = element("button", { className: "away", type: "button", textContent: "×", ariaLabel: `Remove ${video.name}` });
   away.addEventListener("click", () => drop(video));
   return element("li", {}, pick, away);
