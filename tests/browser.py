@@ -34,12 +34,12 @@ class Browser:
     """
 
     def __init__(self, profile: Path, size: tuple[int, int] = (1280, 900), dark: bool = False):
-        self._ours, theirs = os.pipe(), os.pipe()  # (their input: 3), (their output: 4)
-        self._input, self._output = self._ours[1], theirs[0]
-        command = f"exec {CHROMIUM} {' '.join(OPTIONS)} --user-data-dir={profile} 3<&{self._ours[0]} 4>&{theirs[1]}"
-        self._process = subprocess.Popen(["bash", "-c", command], pass_fds=(self._ours[0], theirs[1]),
+        ours, theirs = os.pipe(), os.pipe()  # (their input: 3), (their output: 4)
+        self._input, self._output = ours[1], theirs[0]
+        command = f"exec {CHROMIUM} {' '.join(OPTIONS)} --user-data-dir={profile} 3<&{ours[0]} 4>&{theirs[1]}"
+        self._process = subprocess.Popen(["bash", "-c", command], pass_fds=(ours[0], theirs[1]),
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        os.close(self._ours[0])
+        os.close(ours[0])
         os.close(theirs[1])
         self._count, self._rest, self._session, self.mistakes = 0, b"", None, []
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]

@@ -452,3 +452,5 @@ def check_seeking(browser: Browser) -> None:
     browser.run("document.querySelectorAll('.segments button')[1].click()")
     browser.wait("document.querySelector('#now').innerText.includes('whistler')")
     assert browser.run("document.querySelector('#film').currentTime") == pytest.approx(2, abs=0.4)
+    browser.run("document.querySelector('#film').muted = true, document.querySelector('#film').play()")
+    browser.wait(f"{slider}.ariaValueNow > 3")  # the playhead goes with the film

@@ -22,7 +22,7 @@ from dsol.localize.palette import colours_of
 T = TypeVar("T")
 Standing = Literal["waiting", "running", "done", "failed"]
 CLOSING_S = 10.0  # seconds that the work in progress gets to see that it is not wanted any more
-log = logging.getLogger("uvicorn.error")
+log = logging.getLogger("uvicorn.error")  # the one that uvicorn shows in the terminal
 
 
 class Stopped(Exception):
@@ -56,19 +56,23 @@ class Job:
     def run(self, localizer: Localizer) -> None:
         """Do the work; whatever happens becomes the job's state."""
         self.state = "running"
+        self.error = self._localize(localizer)
+        self.video.unlink(missing_ok=True)  # the results hold all that is shown
+        self.state = "failed" if self.error else "done"
+
+    def _localize(self, localizer: Localizer) -> str:
+        """The line that says why it failed; empty where it did not."""
         try:
             timeline = localize_video(self.video, localizer, self.found, self.name, self._track)
             self.colours = colours_by_name(timeline)
-            self.state = "done"
-        except Stopped:
-            pass
         except DsolError as error:
-            self._fail(str(self.named(error)))
+            return str(self.named(error))
         except Exception:
-            if not self.removed:  # else its files went away under its hands
-                log.exception("%s: a mistake of dsol", self.name)
-                self._fail(f"{self.name}: could not be localised (the terminal of dsol serve says why)")
-        self.video.unlink(missing_ok=True)  # the results hold all that is shown
+            if self.removed:  # it was stopped, or its files went away under its hands
+                return f"{self.name}: was removed"
+            log.exception("%s: a mistake of dsol", self.name)
+            return f"{self.name}: could not be localised (the terminal of dsol serve says why)"
+        return ""
 
     def named(self, error: DsolError) -> DsolError:
         """The error with the visitor's name of the video in place of where we keep it."""
@@ -78,9 +82,6 @@ class Job:
     def file(self, name: str) -> Path | None:
         """One of `FILES`, or None where there is no such result, or none yet."""
         return self.found / name if self.state == "done" and name in FILES else None
-
-    def _fail(self, line: str) -> None:
-        self.error, self.state = line, "failed"
 
     def _track(self, items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
         """Stands for `dsol.progress.track`: keeps the progress, and ends the work of a removed job."""

@@ -26,7 +26,7 @@ def plain_name(name: str) -> str:
         >>> plain_name("../../etc/my party?.mp4")
         'my party_.mp4'
     """
-    last = re.split(r"[/\\\\]", name)[-1]
+    last = re.split(r"[/\\]", name)[-1]
     return re.sub(r"[^\w.,()+ -]", "_", last).strip(" .")[-LONGEST_NAME:] or UNNAMED
 
 

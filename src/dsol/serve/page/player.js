@@ -13,6 +13,7 @@ const DOWNLOADS = {
 const part = (id) => document.getElementById(id);
 const film = part("film");
 let shown = null; // { video, result, timeline }
+let next = 0; // the picture that is waited for: one at a time, whatever starts the film
 
 export function show(video, result) {
   if (shown?.video === video) return;
@@ -62,9 +63,10 @@ function toggle() {
 
 // While the film runs, with every picture that the browser draws.
 function follow() {
+  cancelAnimationFrame(next);
   if (!shown) return;
   tell(film.currentTime);
-  if (!film.paused && !film.ended) requestAnimationFrame(follow);
+  if (!film.paused && !film.ended) next = requestAnimationFrame(follow);
 }
 
 function tell(time_s) {
@@ -88,6 +90,4 @@ function soundingAt(result, time_s) {
   });
 }
 
-for (const event of ["play", "seeked", "timeupdate", "ended", "loadedmetadata"]) film.addEventListener(event, () => {
-  if (event !== "timeupdate" || film.paused) follow();
-});
+for (const event of ["play", "seeked", "ended", "loadedmetadata"]) film.addEventListener(event, follow);
