@@ -382,6 +382,21 @@ def localize(parser, words: Words) -> Work:
     return run
 
 
+def serve(parser, words: Words) -> Work:
+    """Serve a web page on this machine: drop a video, see who sounds when and where."""
+    parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: others may use it, too")
+    parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")
+    parser.add_argument("--limit", type=whole_number, default=500, help="largest video that is taken, MB")
+
+    def run(args):
+        from dsol.serve import serve
+
+        serve(args.model, args.host, args.port, args.limit)
+
+    return run
+
+
 def export(parser, words: Words) -> Work:
     """Write a model as an ONNX file, for machines without torch."""
     parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
@@ -397,7 +412,7 @@ def export(parser, words: Words) -> Work:
 
 VERBS = {
     verb.__name__: verb
-    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, export)
+    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, serve, export)
 }
 
 

@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+Track = Callable[[Iterable[T], str, int | None, str], Iterator[T]]  # `track`, or what stands in its place
 PLAIN_EVERY_S = 10.0  # seconds between plain lines
 
 

@@ -5,9 +5,18 @@ Localizer ─▶ Localization ─▶ Timeline ─▶ result.json, boxes.coco.jso
 """
 
 from dsol.localize.figure import draw_timeline
-from dsol.localize.files import localize_videos
+from dsol.localize.files import localize_video, localize_videos
 from dsol.localize.film import render
 from dsol.localize.localization import Localization, Segment, Timeline
 from dsol.localize.localizer import Localizer
 
-__all__ = ["Localization", "Localizer", "Segment", "Timeline", "draw_timeline", "localize_videos", "render"]
+__all__ = [
+    "Localization",
+    "Localizer",
+    "Segment",
+    "Timeline",
+    "draw_timeline",
+    "localize_video",
+    "localize_videos",
+    "render",
+]

@@ -23,7 +23,7 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     """
     from matplotlib.figure import Figure  # takes half a second
 
-    colours = colours_of(np.flatnonzero(timeline.sounding.any(axis=0)).tolist())
+    colours = colours_of(timeline.heard)
     rows = len(colours) + 2
     figure = Figure(figsize=(WIDTH, ROW * rows + 1.1), dpi=150, layout="constrained")
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]

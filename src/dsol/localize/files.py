@@ -1,4 +1,4 @@
-"""`dsol localize`: videos in, four files a video out, in the memory of a few seconds.
+"""What `dsol localize` and `dsol serve` write: videos in, four files a video out, in the memory of a few seconds.
 
     video ─Localizer.stream─▶ maps ─▶ temporary file ┐
                      └─▶ Timeline ───────────────────┴─film─▶ localized.mp4
@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
 from dsol.media import probe
-from dsol.progress import say, track
+from dsol.progress import Track, say, track
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
 
@@ -52,7 +53,7 @@ def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer,
     failed: list[DsolError] = []
     for video, folder in zip(videos, folders, strict=True):
         try:
-            _localize_video(Path(video), localizer, folder)
+            localize_video(video, localizer, folder)
             say(f"{video}: localized, see {folder}")
         except DsolError as error:
             failed.append(error)
@@ -76,25 +77,45 @@ def _folders(videos: Sequence[str | Path], out: Path) -> list[Path]:
     return folders
 
 
-def _localize_video(video: Path, localizer: Localizer, folder: Path) -> None:
-    """All files of one video, made aside and put in place together once they are whole."""
+def localize_video(
+    video: str | Path, localizer: Localizer, folder: Path, name: str | None = None, track: Track = track
+) -> Timeline:
+    """Write `FILES` of one video into a folder, made aside and put in place together once they are whole.
+
+    Args:
+        video: the file.
+        localizer: what finds the sounding objects.
+        folder: for the results; made if missing.
+        name: what the results call the video; its path if None.
+        track: who is told how far it is, as `dsol.progress.track` is; what it raises ends the work.
+
+    Returns:
+        Who sounds when.
+
+    Raises:
+        DsolError: the video cannot be read, or a file cannot be written. What was there before is kept.
+    """
+    video = Path(video)
     if not video.is_file():
         raise DsolError(video, "is not a file", "give the path of a video")
-    for name in FILES:
-        refuse_to_replace(video, folder / name)
+    for file in FILES:
+        refuse_to_replace(video, folder / file)
     aside = folder.parent / f".{folder.name}.partial"
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
-            _write_files(video, localizer, aside)
+            timeline = _write_files(video, localizer, aside, name or str(video), track)
             folder.mkdir(exist_ok=True)
-            for name in FILES:
-                os.replace(aside / name, folder / name)
+            for file in FILES:
+                os.replace(aside / file, folder / file)
     except DsolError as error:
         if Path(error.where).is_relative_to(aside):
             raise DsolError(folder / Path(error.where).name, error.what, error.remedy) from None
         raise
     except OSError as error:
-        raise DsolError(folder, f"cannot be written: {error.strerror or error}", "choose another --out") from error
+        raise DsolError(
+            folder, f"cannot be written: {error.strerror or error}", "free some space, or choose another folder"
+        ) from error
+    return timeline
 
 
 @contextmanager
@@ -121,20 +142,21 @@ def _made_anew(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_files(video: Path, localizer: Localizer, folder: Path) -> None:
-    timeline = _spool(localizer, video, folder / "maps")
-    film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / "localized.mp4")
+def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track) -> Timeline:
+    timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
+    film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / "localized.mp4", track)
     draw_timeline(timeline, folder / "timeline.png")
     _write_json(timeline.to_json(), folder / "result.json")
     _write_json(timeline.to_coco(), folder / "boxes.coco.json")
+    return timeline
 
 
-def _spool(localizer: Localizer, video: Path, maps: Path) -> Timeline:
+def _spool(localizer: Localizer, video: Path, maps: Path, name: str, track: Track) -> Timeline:
     """Localise the video; its maps go to a file as half floats, what is small is kept."""
     parts = []
     with maps.open("wb") as file:
         seconds = math.ceil(probe(video).duration_s)
-        for part in track(localizer.stream(video), f"Listening to {video.name}", seconds, "seconds"):
+        for part in track(localizer.stream(video), f"Listening to {name}", seconds, "seconds"):
             parts.append(part.timeline())
             for each in part.maps:
                 np.save(file, each.astype(np.float16))

@@ -9,7 +9,7 @@ from dsol.errors import DsolError
 from dsol.localize.localization import Localization, Timeline
 from dsol.localize.painter import Painter
 from dsol.media import VideoWriter, probe, read_frames
-from dsol.progress import track
+from dsol.progress import Track, track
 
 USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
 
@@ -36,20 +36,23 @@ def render(found: Localization, video: str | Path, out: str | Path) -> Path:
     return film(timeline, (maps for maps in found.maps), video, out)
 
 
-def film(timeline: Timeline, maps: Iterable[np.ndarray], video: str | Path, out: str | Path) -> Path:
+def film(
+    timeline: Timeline, maps: Iterable[np.ndarray], video: str | Path, out: str | Path, track: Track = track
+) -> Path:
     """`render` with the maps one after the other, for a video of any length.
 
     Args:
         timeline: of the whole video.
         maps: T arrays (K, H, W), one for each of `timeline.times_s`.
         video, out: as in `render`.
+        track: as in `localize_video`.
     """
     refuse_to_replace(video, out)
     painter = Painter(timeline)
     width, height = painter.size
     info = probe(video)
     fps = info.fps or USUAL_FPS
-    frames = track(read_frames(video), f"Painting {Path(video).name}", round(info.duration_s * fps), "frames")
+    frames = track(read_frames(video), f"Painting {Path(timeline.video).name}", round(info.duration_s * fps), "frames")
     gliding = Gliding(timeline.times_s, (each[painter.places] for each in maps))
     with VideoWriter(out, width, height, fps, sound_from=video) as writer:
         for time_s, frame in frames:

@@ -77,6 +77,11 @@ class Timeline:
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
 
     @cached_property
+    def heard(self) -> list[int]:
+        """The categories that ever sound, as places in `categories`."""
+        return np.flatnonzero(self.sounding.any(axis=0)).tolist()
+
+    @cached_property
     def edges_s(self) -> np.ndarray:
         """(T + 1,) seconds: answer t stands for the time from `edges_s[t]` to `edges_s[t + 1]`."""
         between = (self.times_s[1:] + self.times_s[:-1]) / 2

@@ -1,0 +1,12 @@
+"""`dsol serve`: a local web page that takes videos and shows who sounds when and where.
+
+    browser ─POST─▶ app ─receive─▶ temporary folder ─Jobs─▶ `localize_video` in one thread ─▶ four files
+       └──────────────────────────── GET: state, files ◀──────────────────────────────────────────┘
+
+server.py starts and stops it, app.py has the routes, uploads.py takes videos in, jobs.py works on them, page/ is what
+the browser shows. FastAPI and uvicorn are the extra `serve`; nothing else of dsol needs them.
+"""
+
+from dsol.serve.server import serve
+
+__all__ = ["serve"]

@@ -1,0 +1,54 @@
+"""Videos come in: straight to disk, never larger than allowed, and only if the localizer can begin with them."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from dsol.errors import DsolError
+from dsol.media import read_seconds
+
+LONGEST_NAME = 120  # letters
+UNNAMED = "video"
+MB = 1_000_000  # bytes
+
+
+class TooLarge(DsolError):
+    """More bytes than the server takes."""
+
+    def __init__(self, name: str, limit_mb: int):
+        super().__init__(name, f"is larger than {limit_mb} MB", "cut it, or start dsol serve with a larger --limit")
+
+
+def plain_name(name: str) -> str:
+    """The name of an upload without folders and without what a terminal or a header could trip over.
+
+    Example:
+        >>> plain_name("../../etc/my party?.mp4")
+        'my party_.mp4'
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    return re.sub(r"[^\w.,()+ -]", "_", last).strip(" .")[-LONGEST_NAME:] or UNNAMED
+
+
+async def receive(chunks: AsyncIterator[bytes], path: Path, name: str, limit_mb: int) -> None:
+    """Write an upload to `path` as it comes.
+
+    Raises:
+        TooLarge: as soon as there is more than `limit_mb`.
+    """
+    size = 0
+    with path.open("wb") as file:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > limit_mb * MB:
+                raise TooLarge(name, limit_mb)
+            file.write(chunk)
+
+
+def check_video(path: Path) -> None:
+    """Read the first second.
+
+    Raises:
+        DsolError: it is no video, or has no picture or no sound, or they cannot be decoded, or end at once.
+    """
+    next(read_seconds(path, whole_only=False))
