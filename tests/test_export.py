@@ -118,6 +118,6 @@ def test_what_is_no_onnx_file_is_refused(tmp_path):
 
 def test_a_missing_package_is_named(model, tmp_path, monkeypatch):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else find(name))
-    with pytest.raises(DsolError, match=r"onnxscript is not installed .*dsol\[export\]"):
+    monkeypatch.setattr("dsol.errors.find_spec", lambda name: None if name == "onnxscript" else find(name))
+    with pytest.raises(DsolError, match=r"needs onnxscript, not installed .*dsol\[export\]"):
         export(model, tmp_path / "model.onnx")

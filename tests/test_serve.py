@@ -378,8 +378,8 @@ def test_what_cannot_be_served_is_refused_before_the_server_starts(capfd, words,
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
 def test_without_the_extra_it_says_what_to_install(monkeypatch, missing):
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr("dsol.serve.server.find_spec", lambda name: None if name == missing else find_spec(name))
-    with pytest.raises(DsolError, match=rf"{missing} not installed \(pip install 'dsol\[serve\]'\)"):
+    monkeypatch.setattr("dsol.errors.find_spec", lambda name: None if name == missing else find_spec(name))
+    with pytest.raises(DsolError, match=rf"needs {missing}, not installed \(pip install 'dsol\[serve\]'\)"):
         serve()
 
 

@@ -1,4 +1,6 @@
-"""The one error that a user may see."""
+"""The one error that a user may see, and the check for packages that are not everybody's."""
+
+from importlib.util import find_spec
 
 
 class DsolError(Exception):
@@ -21,3 +23,18 @@ class DsolError(Exception):
 
     def __reduce__(self):  # worker processes send it home
         return type(self), (self.where, self.what, self.remedy)
+
+
+def check_installed(extra: str, *packages: str) -> None:
+    """For a verb that needs packages of the extra of its name.
+
+    Raises:
+        DsolError: one of them is not there.
+
+    Example:
+        >>> check_installed("serve", "fastapi", "uvicorn")                              # doctest: +SKIP
+    """
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        what = f"needs {' and '.join(missing)}, not installed"
+        raise DsolError(f"dsol {extra}", what, f"pip install 'dsol[{extra}]'")

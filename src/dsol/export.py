@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from dsol.clip import SAMPLE_RATE
-from dsol.errors import DsolError
+from dsol.errors import DsolError, check_installed
 from dsol.progress import say
 from dsol.systems import load_system
 from dsol.systems.exported import INPUTS, OUTPUTS, ExportedSystem
@@ -46,7 +46,7 @@ def export(model: str | Path, out: str | Path) -> Path:
     Example:
         >>> export("small", "small.onnx")                                              # doctest: +SKIP
     """
-    _needs("onnx", "onnxscript", "onnxruntime")
+    check_installed("export", "onnx", "onnxscript", "onnxruntime")
     out = Path(out)
     if out.suffix != ".onnx":
         raise DsolError(out, "is no name for an ONNX file", "give one that ends in .onnx")
@@ -137,11 +137,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _needs(*packages: str) -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise DsolError("dsol export", f"{missing[0]} is not installed", "pip install 'dsol[export]'")

@@ -3,14 +3,12 @@
 import signal
 import socket
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dsol.errors import DsolError
+from dsol.errors import DsolError, check_installed
 from dsol.localize import Localizer
 
-NEEDED = ("fastapi", "uvicorn")
 GRACE_S = 2  # seconds that open connections get when the server stops
 
 
@@ -28,19 +26,13 @@ def serve(model: str | Path = "small", host: str = "127.0.0.1", port: int = 8000
             model cannot.
         KeyboardInterrupt: Ctrl-C.
     """
-    _check_installed()
+    check_installed("serve", "fastapi", "uvicorn")
     with _listening(host, port) as listener:
         localizer = Localizer.load(model)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the folder would be left
         with TemporaryDirectory(prefix="dsol-serve-", ignore_cleanup_errors=True) as folder:
             print(f"dsol: open {_address(host, listener)} in a browser; Ctrl-C stops", flush=True)
             _run(localizer, str(model), Path(folder), listener, limit_mb)
-
-
-def _check_installed() -> None:
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise DsolError("dsol serve", f"{' and '.join(missing)} not installed", "pip install 'dsol[serve]'")
 
 
 def _listening(host: str, port: int) -> socket.socket:
