@@ -334,6 +334,16 @@ class Config:
         """Side of the pictures that a trained model is shown, pixels."""
         return self.stage_two.size or self.nets.size
 
+    @property
+    def looked_size(self) -> int:
+        """Side of the pictures that a trained model looks at, pixels: those shown to it, enlarged where it does so."""
+        return max(self.seen_size, self.enlarged_size)
+
+    @property
+    def enlarged_size(self) -> int:
+        """Side that smaller pictures are enlarged to, pixels; 0: they come as they are."""
+        return self.stage_two.enlarge if self.stage_two.answer == "objects" else 0
+
     def dump(self) -> str:
         """One line of JSON, for the metadata of a model file."""
         return json.dumps(self.to_dict())

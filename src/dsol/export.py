@@ -23,14 +23,16 @@ from torch import Tensor, nn
 
 from dsol.clip import SAMPLE_RATE
 from dsol.errors import DsolError, check_installed
+from dsol.evaluation.matching import join_names
+from dsol.onnx_file import SUFFIX, is_onnx
 from dsol.progress import say
 from dsol.systems import load_system
-from dsol.systems.exported import INPUTS, OUTPUTS, ExportedSystem
+from dsol.systems.exported import INPUTS, ORIGINAL, OUTPUTS, ExportedSystem
 from dsol.systems.model_file import card_text
 from dsol.systems.ours import OurSystem
 
 TRIED = 3  # pictures with sounds on which both must answer alike
-MOST_APART = 1e-3  # of maps and scores in [0, 1]
+MOST_APART = 1e-3  # of areas, maps and scores, all in [0, 1]
 
 
 def export(model: str | Path, out: str | Path) -> Path:
@@ -41,30 +43,21 @@ def export(model: str | Path, out: str | Path) -> Path:
         out: the file to write, `.onnx`; it is written whole or not at all.
 
     Raises:
-        DsolError: no model of ours, a wrong name, packages that are missing, or answers that differ.
+        DsolError: no model of ours, a file that cannot be written, packages that are missing, or answers that differ.
 
     Example:
         >>> export("small", "small.onnx")                                              # doctest: +SKIP
     """
     check_installed("export", "onnx", "onnxscript", "onnxruntime")
     out = Path(out)
-    if out.suffix != ".onnx":
-        raise DsolError(out, "is no name for an ONNX file", "give one that ends in .onnx")
-    system = load_system(model, sources=1)
-    if not isinstance(system, OurSystem):
-        raise DsolError(model, "cannot be exported", "give a model of the system dsol")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".partial.onnx")
-    try:
+    system = _system_to_export(model)
+    with _place_for(out) as partial:
         answer = Answer(system)
         _write(answer, partial)
-        apart = largest_difference(answer, ExportedSystem.load(partial))
-        if apart > MOST_APART:
+        apart = largest_difference(system, ExportedSystem.load(partial))
+        if not apart <= MOST_APART:  # nor where it is no number
             raise DsolError(model, f"answers otherwise when exported, by {apart:.1g}", "please report it")
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
-    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(answer.kept)} categories, pictures of {answer.side} pixels")
+    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(answer.names)} categories, pictures of {answer.side} pixels")
     say(f"torch and ONNX Runtime answer alike within {apart:.1g}")
     return out
 
@@ -81,30 +74,64 @@ class Answer(nn.Module):
         self.network = system.network.cpu()
         self.system = copy.copy(system)
         self.system.towers = self.network.towers  # not folded: pieces of a batch would fix its size
-        options = system.network.config.stage_two
-        enlarged = options.enlarge if options.answer == "objects" else 0
-        self.side = self.system.size = max(system.size, enlarged)
-        self.kept = [k for k, name in enumerate(system.categories) if system.categories.index(name) == k]
-        self.card = replace(system.card, categories=tuple(system.categories[k] for k in self.kept))
+        self.side = self.system.size = system.network.config.looked_size
+        self.names = tuple(dict.fromkeys(system.categories))
+        self.card = replace(system.card, categories=self.names)
+        self.clusters = [[k for k, of in enumerate(system.categories) if of == name] for name in self.names]
 
     def forward(self, pictures: Tensor, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures (B, 3, S, S) in [0, 1] and waveforms (B, 16000) to area, maps and score."""
         heard = self.system.towers.hear(self.system.towers.spectrogram(waveforms))
         area, maps, score = self.system.answers(self.system.views(pictures), heard)
-        return area, maps[:, self.kept], score[:, self.kept]
+        if len(self.names) == maps.shape[1]:
+            return area, maps, score
+        joined = torch.stack([maps[:, mine].sum(1) for mine in self.clusters], dim=1)  # as `join_names` does
+        return area, joined, torch.stack([score[:, mine].amax(1) for mine in self.clusters], dim=1)
 
 
-def largest_difference(answer: Answer, exported: ExportedSystem) -> float:
-    """Largest difference between any two numbers that torch and ONNX Runtime answer, on made-up pictures and sounds."""
-    pictures, waveforms = _question(answer.side, TRIED)
-    with torch.inference_mode():
-        wanted = answer(pictures, waveforms)
-    found = exported.run(pictures.numpy(), waveforms.numpy())
-    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(wanted, found, strict=True))
+def largest_difference(system: OurSystem, exported: ExportedSystem) -> float:
+    """Largest difference between any two numbers that a model and the file made of it answer, on made-up pictures of
+    noise with tones."""
+    random = np.random.default_rng(0)
+    frames = list(random.integers(0, 256, (TRIED, exported.size, exported.size, 3), np.uint8))
+    pitch_hz = 2 ** random.uniform(8, 11, (TRIED, 1))
+    waveforms = 0.3 * np.sin(2 * np.pi * pitch_hz * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
+    question = frames, waveforms, [str(n) for n in range(TRIED)]
+    wanted, found = join_names(system.answer(*question)), exported.answer(*question)
+    return max(float(np.abs(getattr(wanted, part) - getattr(found, part)).max()) for part in OUTPUTS)
+
+
+def _system_to_export(model: str | Path) -> OurSystem:
+    if is_onnx(model):
+        raise DsolError(model, "is exported already", ORIGINAL)
+    system = load_system(model, sources=1)
+    if not isinstance(system, OurSystem):
+        raise DsolError(model, "cannot be exported", "give a model of the system dsol")
+    return system
+
+
+@contextmanager
+def _place_for(out: Path) -> Iterator[Path]:
+    """A file beside `out` to write to, which takes its place where all goes well."""
+    if not is_onnx(out) or out.is_dir():
+        raise DsolError(out, "is no name for an ONNX file", f"give a file that ends in {SUFFIX}")
+    partial = out.with_name(f".{out.stem}-{os.getpid()}{SUFFIX}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        yield partial
+        os.replace(partial, out)
+    except OSError as error:
+        what = f"cannot be written: {(error.strerror or str(error)).lower()}"
+        raise DsolError(out, what, "choose another place, or free some space") from None
+    finally:
+        if partial.exists():
+            partial.unlink()
 
 
 def _write(answer: Answer, path: Path) -> None:
-    example, batch = _question(answer.side, 2), torch.export.Dim("B")
+    example = torch.zeros(2, 3, answer.side, answer.side), torch.zeros(2, SAMPLE_RATE)
+    batch = torch.export.Dim("B")
     shapes = {name: {0: batch} for name in INPUTS}
     names = {"input_names": INPUTS, "output_names": OUTPUTS}
     with _quiet(), torch.no_grad():
@@ -114,15 +141,6 @@ def _write(answer: Answer, path: Path) -> None:
         assert program is not None, "torch answers with None to the exporter of old alone"
         program.model.metadata_props["dsol"] = card_text(answer.card)
         program.save(path)
-
-
-def _question(side: int, count: int) -> tuple[Tensor, Tensor]:
-    """Made-up pictures (count, 3, side, side) and sounds (count, 16000), tones in noise: the same every time."""
-    random = np.random.default_rng(0)
-    pictures = np.repeat(np.repeat(random.random((count, 3, side // 16, side // 16)), 16, axis=2), 16, axis=3)
-    tones = np.sin(np.outer(2 ** random.uniform(8, 11, count), 2 * np.pi * np.arange(SAMPLE_RATE) / SAMPLE_RATE))
-    waveforms = 0.3 * tones + 0.01 * random.standard_normal(tones.shape)
-    return torch.from_numpy(pictures).float(), torch.from_numpy(waveforms).float()
 
 
 @contextmanager

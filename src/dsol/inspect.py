@@ -12,7 +12,7 @@ from dsol.boxes import Boxes
 from dsol.clip import SAMPLE_RATE
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
-from dsol.onnx_file import EXPORTED, open_onnx
+from dsol.onnx_file import is_onnx, open_onnx
 from dsol.progress import track
 from dsol.sound import rms
 from dsol.store import Store
@@ -49,7 +49,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         return inspect_boxes(path)
     if path.suffix == ".safetensors":
         return inspect_model(path)
-    if path.suffix == EXPORTED:
+    if is_onnx(path):
         return inspect_exported(path)
     if not path.exists() and not Path(f"{path}.partial").exists():
         if (shipped := SHIPPED / f"{path}.safetensors").is_file():
@@ -206,6 +206,8 @@ def inspect_model(path: Path) -> dict[str, Any]:
 def inspect_exported(path: Path) -> dict[str, Any]:
     """What an exported model takes, answers and says of itself."""
     file = open_onnx(path)
+    if "dsol" not in file.metadata:
+        raise DsolError(path, "is an ONNX file, but none of dsol", "give one of `dsol export`")
     return {
         "kind": "exported model",
         "path": str(path),

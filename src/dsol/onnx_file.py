@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from dsol.errors import DsolError
 
-EXPORTED = ".onnx"
+SUFFIX = ".onnx"
 
 
 class OnnxFile(NamedTuple):
@@ -15,6 +15,16 @@ class OnnxFile(NamedTuple):
     inputs: dict[str, list[int | str]]  # name -> shape, a name where it may be any size
     outputs: dict[str, list[int | str]]
     metadata: dict[str, str]
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Whether a file is called so.
+
+    Example:
+        >>> is_onnx("small.onnx"), is_onnx("small.safetensors")
+        (True, False)
+    """
+    return Path(path).suffix.lower() == SUFFIX
 
 
 def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
@@ -27,6 +37,8 @@ def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
     Raises:
         DsolError: no such file, or ONNX Runtime is not installed.
     """
+    if not Path(path).is_file():
+        raise DsolError(path, "no such file", "check the path")
     try:
         import onnxruntime
     except ImportError:
@@ -42,7 +54,8 @@ def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime has a kind of its own for each way to be broken
-        what = f"cannot be read as an ONNX file: {str(error).splitlines()[0]}"
+        said = str(error).split("failed:")[-1].split("\n")[0].strip(" .").lower()
+        what = f"cannot be read as an ONNX file: {said}"
         raise DsolError(path, what, "give one of `dsol export`") from None
     inputs, outputs = ({x.name: x.shape for x in some} for some in (session.get_inputs(), session.get_outputs()))
     return OnnxFile(session, inputs, outputs, dict(session.get_modelmeta().custom_metadata_map))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dsol.boxes import Boxes
+from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
 from dsol.evaluation.floors import blind_system
@@ -23,10 +24,11 @@ from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.evaluation.truth import truth_of
 from dsol.maps import Maps, MapsWriter
+from dsol.onnx_file import is_onnx
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, System, load_system
-from dsol.systems.exported import ExportedSystem
+from dsol.systems.exported import ExportedSystem, can_be_shown
 from dsol.systems.floors import OracleSound, VisionOnly
 from dsol.systems.model_file import find_model, load_card
 from dsol.systems.ours import OurSystem
@@ -103,10 +105,20 @@ def open_model(
         The system and its names; None for names where its sounding area alone is scored.
     """
     united = protocol_named(protocol).united
-    if united and size is None:  # single-source frames are shown as stage one saw them
-        size = load_card(find_model(model)).config.get("nets", {}).get("size")
+    if united and size is None:
+        size = _stage_one_size(model)
     system = load_system(model, size, sources)
     return system, None if united else _names(system, clips, match)
+
+
+def _stage_one_size(model: Path) -> int | None:
+    """Single-source frames are shown as stage one saw them; None where an exported model cannot be shown them so."""
+    file = find_model(model)
+    size = load_card(file).config.get("nets", {}).get("size")
+    if is_onnx(file) and not can_be_shown(config := Config.from_dict(load_card(file).config), size):
+        say(f"{file} looks at pictures of {config.looked_size} pixels, stage one saw them at {size}: figures differ")
+        return None
+    return size
 
 
 def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list[Place]]:
@@ -205,7 +217,9 @@ def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes
         truth = truth_of(boxes, united=protocol.united, empty_too=protocol.empty_too, consensus=protocol.consensus)
         return blind_system(floor, truth, protocol)
     if not isinstance(system, OurSystem):
-        raise DsolError("--floor", f"{floor} needs an object dictionary", "give a model of the system dsol")
+        raise DsolError(
+            "--floor", f"{floor} needs an object dictionary", "give a model of the system dsol, none exported"
+        )
     names = _names(system, clips, match) or ()
     if floor == "vision_only":
         return VisionOnly(system, names)
@@ -275,6 +289,8 @@ def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] 
         return None
     if isinstance(system, ExportedSystem) and not system.card.named:
         raise DsolError("the exported model", "has clusters without names", "name the model, and export it again")
+    if isinstance(system, ExportedSystem) and match is not None:
+        raise DsolError("--match", "an exported model keeps its names", "leave it out, or give the model itself")
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system.categories
     if match is None and not clips.categories:

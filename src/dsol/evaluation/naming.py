@@ -12,7 +12,7 @@ from dsol.config import SHIPPED, Config
 from dsol.errors import DsolError
 from dsol.evaluation.matching import cluster_table, match_clusters
 from dsol.nets.dictionary import group_means
-from dsol.onnx_file import EXPORTED
+from dsol.onnx_file import is_onnx
 from dsol.progress import say, track
 from dsol.store import Store
 from dsol.systems import ClusteringSystem, load_system
@@ -114,7 +114,7 @@ def own_model(model: str | Path) -> Path:
 
 
 def _refuse_exported(model: str | Path) -> None:
-    if Path(model).suffix == EXPORTED:
+    if is_onnx(model):
         raise DsolError(model, "is exported and keeps its names", "name the model it was made of, and export it again")
 
 

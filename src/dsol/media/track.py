@@ -67,7 +67,9 @@ def _copied(path: str | Path, start_s: float, track: AudioStream) -> Packets:
             if packet is None or not packet.size:
                 return
             shift = round(start_s / packet.time_base)
-            decoded_at = (packet.pts or 0) if packet.dts is None else packet.dts
+            decoded_at = packet.pts if packet.dts is None else packet.dts
+            if decoded_at is None:  # nobody knows when it sounds
+                continue
             packet.dts = decoded_at - shift
             packet.pts = packet.dts if packet.pts is None else packet.pts - shift
             packet.stream = track

@@ -9,7 +9,7 @@ import numpy as np
 
 from dsol.errors import DsolError
 from dsol.maps import Maps
-from dsol.onnx_file import EXPORTED
+from dsol.onnx_file import is_onnx
 from dsol.systems.model_file import ModelCard, find_model, load_card
 
 SYSTEMS = {  # name in a model file and on the command line -> where it is
@@ -88,7 +88,7 @@ def load_system(path: str | Path, size: int | None = None, sources: int | None =
         DsolError: no model there, one of a system that this version does not know, or one that needs `sources`.
     """
     file = find_model(path)
-    if file.suffix == EXPORTED:
+    if is_onnx(file):
         from dsol.systems.exported import ExportedSystem
 
         return ExportedSystem.load(file, size)

@@ -14,6 +14,7 @@ from dsol.systems.model_file import ModelCard, load_card
 
 INPUTS = ("pictures", "waveforms")  # (B, 3, S, S) in [0, 1], RGB; (B, 16000) in [-1, 1], 16 kHz
 OUTPUTS = ("area", "maps", "score")  # (B, H, W), (B, K, H, W), (B, K)
+ORIGINAL = "give the model that it was exported from"
 
 
 class ExportedSystem:
@@ -26,23 +27,29 @@ class ExportedSystem:
             as trained where None.
 
     Raises:
-        DsolError: the model cannot see pictures of that size.
+        DsolError: the model cannot be shown pictures of that size.
     """
 
     def __init__(self, file: OnnxFile, card: ModelCard, size: int | None = None):
         config = Config.from_dict(card.config)
-        self.file, self.card = file, card
-        self.side = int(file.inputs["pictures"][2])
+        self.file, self.card, self.side = file, card, config.looked_size
         self.size = size or config.seen_size
-        enlarges = config.stage_two.answer == "objects" and config.stage_two.enlarge == self.side
-        if self.size > self.side or (self.size < self.side and not enlarges):
+        if not can_be_shown(config, self.size):
             what = f"this exported model looks at pictures of {self.side} pixels, not of {self.size}"
-            raise DsolError("--size", what, "give the model that it was exported from")
+            raise DsolError("--size", what, ORIGINAL)
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None) -> "ExportedSystem":
-        """From a file of `dsol export`."""
-        return cls(open_onnx(path), load_card(path), size)
+        """From a file of `dsol export`.
+
+        Raises:
+            DsolError: it is none.
+        """
+        card, file = load_card(path), open_onnx(path)
+        if set(file.inputs) != set(INPUTS) or set(file.outputs) != set(OUTPUTS):
+            what = f"takes {', '.join(file.inputs)} and answers {', '.join(file.outputs)}"
+            raise DsolError(path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + OUTPUTS)}")
+        return cls(file, card, size)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -55,11 +62,21 @@ class ExportedSystem:
         return self.card.threshold
 
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.systems.System.answer`."""
+        """See `dsol.systems.System.answer`.
+
+        Raises:
+            DsolError: log-mel spectrograms in the place of waveforms.
+        """
+        if np.ndim(waveforms) != 2:
+            raise DsolError("an exported model", "needs waveforms, these clips have none", ORIGINAL)
         pictures = resize(stack(frames, self.size), self.side).numpy()
-        area, maps, score = self.run(pictures, np.asarray(waveforms, np.float32))
+        question = dict(zip(INPUTS, (pictures, np.asarray(waveforms, np.float32)), strict=True))
+        area, maps, score = self.file.session.run(OUTPUTS, question)
         return Maps(tuple(keys), area, maps, score, self.categories)
 
-    def run(self, pictures: np.ndarray, waveforms: np.ndarray) -> list[np.ndarray]:
-        """Area (B, H, W), maps (B, K, H, W) and score (B, K) of pictures (B, 3, S, S) and waveforms (B, 16000)."""
-        return self.file.session.run(OUTPUTS, dict(zip(INPUTS, (pictures, waveforms), strict=True)))
+
+def can_be_shown(config: Config, size: int) -> bool:
+    """Whether an exported model of this configuration takes pictures of `size` pixels a side: what it looks at is
+    fixed, smaller ones are enlarged to that only where the model itself does so."""
+    looked = config.looked_size
+    return size == looked or (size < looked == config.enlarged_size)

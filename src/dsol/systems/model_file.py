@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
-from dsol.onnx_file import EXPORTED, open_onnx
+from dsol.onnx_file import is_onnx, open_onnx
 
 VERSION = 1
 
@@ -106,10 +106,11 @@ def load_card(path: str | Path) -> ModelCard:
     Raises:
         DsolError: no file, no model, or a model of another version.
     """
-    exported = Path(path).suffix == EXPORTED
+    exported = is_onnx(path)
+    maker = "dsol export" if exported else "dsol train"
     text = (open_onnx(path, fast=False).metadata if exported else _metadata(path)).get("dsol")
     if text is None:
-        raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", "give one of `dsol train`")
+        raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", f"give one of `{maker}`")
     try:
         values = json.loads(text)
         version = values.pop("version", None)

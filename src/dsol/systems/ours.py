@@ -149,7 +149,7 @@ class OurSystem(SavedSystem):
         options, see = self.network.config.stage_two, self.towers.see
         if options.answer != "objects":
             return [see(pictures)]
-        pictures = resize(pictures, max(self.size, options.enlarge))
+        pictures = resize(pictures, max(self.size, self.network.config.enlarged_size))
         mirrored = [see(pictures.flip(3)).mirrored()] if options.mirror else []
         return [see(pictures), *mirrored]
 
