@@ -52,6 +52,7 @@ def export(model: str | Path, out: str | Path) -> Path:
     out = Path(out)
     system = _system_to_export(model)
     with _place_for(out) as partial:
+        say(f"Exporting {model}, a model of usual size takes a minute")
         answer = Answer(system)
         _write(answer, partial)
         apart = largest_difference(system, ExportedSystem.load(partial))
