@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import unicodedata
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
