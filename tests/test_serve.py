@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,8 +23,9 @@ from dsol.cli import main
 from dsol.errors import DsolError
 from dsol.localize import Localizer
 from dsol.localize.files import FILES
-from dsol.serve.app import make_app
-from dsol.serve.jobs import Jobs
+from dsol.serve.app import _state, make_app
+from dsol.serve.guard import LOOPBACK
+from dsol.serve.jobs import Job, Jobs
 from dsol.serve.server import serve
 from dsol.serve.uploads import plain_name
 from tests.browser import CHROMIUM, Browser
@@ -54,11 +56,18 @@ class Mistaken(TwoTones):
         raise ZeroDivisionError
 
 
+def until(condition) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 class Visitor(TestClient):
     """Someone at the other end, with short words for what visitors do."""
 
-    def __init__(self, jobs: Jobs):
-        super().__init__(make_app(jobs, "two tones", LIMIT_MB))
+    def __init__(self, jobs: Jobs, names=LOOPBACK):
+        super().__init__(make_app(jobs, "two tones", LIMIT_MB, names), base_url="http://127.0.0.1:8000")
         self.jobs = jobs
 
     def give(self, video: Path, name: str | None = None) -> dict:
@@ -73,11 +82,8 @@ class Visitor(TestClient):
         return self.until(id, lambda state: state["state"] in ("done", "failed"))
 
     def until(self, id: str, wanted) -> dict:
-        end = time.monotonic() + PATIENCE_S
-        while not wanted(state := self.state(id)):
-            assert time.monotonic() < end, state
-            time.sleep(0.02)
-        return state
+        until(lambda: wanted(self.state(id)))
+        return self.state(id)
 
     def refused(self, status: int, method: str, path: str, **options) -> str:
         """The one line with which a request is refused."""
@@ -121,6 +127,15 @@ def party(tmp_path_factory) -> Path:
     return write_video(tmp_path_factory.mktemp("party") / "my party.mp4", 5.0, sound=hum_then_whistle)
 
 
+@pytest.fixture(scope="module")
+def done(short, tmp_path_factory):
+    """A visitor whose video is done, and its id; for looking only."""
+    with visiting(TwoTones(), tmp_path_factory.mktemp("done")) as visitor:
+        id = visitor.give(short)["id"]
+        visitor.finished(id)
+        yield visitor, id
+
+
 # What goes well.
 
 
@@ -142,16 +157,28 @@ def test_a_video_comes_in_and_its_four_files_come_out(visitor, party):
     assert "my%20party.result.json" in files["result.json"].headers["content-disposition"]
 
 
-def test_a_film_can_be_fetched_in_parts_as_players_do(visitor, short):
-    id = visitor.give(short)["id"]
-    visitor.finished(id)
+def test_a_film_can_be_fetched_in_parts_as_players_do(done):
+    visitor, id = done
     part = visitor.get(f"/api/videos/{id}/localized.mp4", headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, b"ftyp")
+    for status, wanted in [(400, "seconds=1-2"), (400, "bytes=7-4"), (416, "bytes=99999999-")]:
+        line = visitor.refused(status, "GET", f"/api/videos/{id}/localized.mp4", headers={"Range": wanted})
+        assert line.startswith("short.localized.mp4: does not have this range")
+    beyond = visitor.get(f"/api/videos/{id}/localized.mp4", headers={"Range": "bytes=99999999-"})
+    assert re.fullmatch(r"bytes \*/\d+", beyond.headers["content-range"])
 
 
-def test_what_was_uploaded_is_not_kept_once_it_is_done(visitor, short):
-    id = visitor.give(short)["id"]
-    visitor.finished(id)
+def test_what_can_be_read_can_be_asked_about(done):
+    visitor, id = done
+    for path in ("/", "/api", f"/api/videos/{id}", f"/api/videos/{id}/localized.mp4"):
+        size = int(visitor.get(path).headers["content-length"])
+        answer = visitor.head(path)
+        assert (answer.status_code, int(answer.headers["content-length"])) == (200, size), path
+    assert visitor.head("/api/videos/x").status_code == 404
+
+
+def test_what_was_uploaded_is_not_kept_once_it_is_done(done):
+    visitor, id = done
     assert sorted(p.name for p in (visitor.jobs.folder / id).iterdir()) == ["found"]
 
 
@@ -166,7 +193,13 @@ def test_the_server_says_what_it_is(visitor):
     assert about["categories"] == ["hummer", "whistler"]
     paths = visitor.get("/api/openapi.json").json()["paths"]
     assert set(paths) == {"/api", "/api/videos", "/api/videos/{id}", "/api/videos/{id}/{file}"}
-    assert "application/octet-stream" in paths["/api/videos"]["post"]["requestBody"]["content"]
+    post = paths["/api/videos"]["post"]
+    assert "application/octet-stream" in post["requestBody"]["content"]
+    assert set(post["responses"]) == {"201", "400", "403", "413", "422", "500", "507", "default"}
+    assert set(paths["/api/videos/{id}/{file}"]["get"]["responses"]) >= {"400", "403", "404", "409", "416", "500"}
+    forms = {str(answer["content"]) for path in paths.values() for verb in path.values()
+             for status, answer in verb["responses"].items() if status[0] != "2"}  # fmt: skip
+    assert len(forms) == 1, "every refusal looks the same"
 
 
 def test_the_page_and_all_that_it_needs_come_from_here(visitor):
@@ -270,6 +303,30 @@ def test_what_is_too_large_is_refused_whether_or_not_it_says_so(visitor, told):
     assert not list(visitor.jobs.folder.iterdir())
 
 
+def test_a_length_that_is_no_number_is_counted_instead(visitor, short):
+    answer = visitor.post("/api/videos", content=short.read_bytes(), headers={"Content-Length": "abc"})
+    assert answer.status_code == 201
+
+
+def test_a_visitor_who_went_away_before_the_answer_leaves_nothing(visitor, short, monkeypatch):
+    checking, gone = threading.Event(), threading.Event()
+
+    def check(_):
+        checking.set()
+        assert gone.wait(PATIENCE_S)
+
+    monkeypatch.setattr("dsol.serve.app.check_video", check)
+    with running(visitor.app) as address:
+        connection = HTTPConnection(address.removeprefix("http://"))
+        connection.request("POST", "/api/videos", body=short.read_bytes())
+        assert checking.wait(PATIENCE_S)
+        connection.close()
+        time.sleep(0.2)  # the server hears of it
+        gone.set()
+        until(lambda: not list(visitor.jobs.folder.iterdir()))
+    assert not visitor.jobs._jobs
+
+
 def test_a_full_disk_is_said(visitor, short, monkeypatch):
     async def full(*_):
         raise OSError(28, "No space left on device")
@@ -280,9 +337,61 @@ def test_a_full_disk_is_said(visitor, short, monkeypatch):
     assert not list(visitor.jobs.folder.iterdir())
 
 
-def test_nothing_else_is_served(visitor, short):
+def test_a_full_disk_while_results_are_written_is_said_with_what_a_visitor_can_do(visitor, short, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dsol.localize.files.draw_timeline", full)
+    failed = visitor.finished(visitor.give(short)["id"])
+    assert failed["error"] == (
+        "short.mp4: cannot be written: No space left on device (remove videos that are done, or free some space)"
+    )
+
+
+def test_an_upload_that_cannot_be_deleted_harms_nobody(visitor, short, monkeypatch):
+    unlink = Path.unlink
+
+    def kept(path, *args, **options):
+        if path.name == "video":
+            raise PermissionError(13, "Permission denied")
+        return unlink(path, *args, **options)
+
+    monkeypatch.setattr(Path, "unlink", kept)
+    assert visitor.finished(visitor.give(short)["id"])["state"] == "done"
+
+
+def test_the_worker_survives_any_mistake(visitor, short, monkeypatch, caplog):
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "_localize", lambda *_: 1 / 0)
+        failed = visitor.finished(visitor.give(short)["id"])
+    assert failed["error"] == "short.mp4: could not be localised (the terminal of dsol serve says why)"
+    assert "ZeroDivisionError" in caplog.text
+    assert visitor.finished(visitor.give(short)["id"])["state"] == "done"
+
+
+@pytest.mark.parametrize("moment", ["before it is looked at", "before it is opened"])
+def test_a_result_that_vanishes_is_not_there(visitor, short, monkeypatch, caplog, moment):
     id = visitor.give(short)["id"]
     visitor.finished(id)
+    place = visitor.jobs.folder / id / "found" / "result.json"
+    if moment == "before it is opened":
+        stat = os.stat(place)
+        monkeypatch.setattr("starlette.responses.os.stat", lambda *_, **__: stat)
+    place.unlink()
+    assert "is gone" in visitor.refused(404, "GET", f"/api/videos/{id}/result.json")
+    assert not caplog.text
+
+
+def test_a_state_holds_together_while_the_work_goes_on(tmp_path, monkeypatch):
+    states = iter(["running", "done", "done", "done"])
+    job = Job("a.mp4", tmp_path)
+    monkeypatch.setattr(Job, "state", property(lambda _: next(states)), raising=False)
+    state = _state(job, Jobs(Localizer(TwoTones()), tmp_path))
+    assert (state.state, state.files) == ("running", [])
+
+
+def test_nothing_else_is_served(done):
+    visitor, id = done
     video = f"/api/videos/{id}"
     for path in (
         *(
@@ -298,15 +407,50 @@ def test_nothing_else_is_served(visitor, short):
         assert list(answer.json()) == ["error"]
 
 
-def test_other_web_sites_cannot_use_it_through_a_visitors_browser(visitor, short):
-    options = {"content": short.read_bytes(), "headers": {"Sec-Fetch-Site": "cross-site"}}
+def test_videos_are_not_listed(visitor):
+    assert visitor.get("/api/videos").headers["allow"] == "POST"
+    visitor.refused(405, "GET", "/api/videos")
+    visitor.refused(405, "PUT", "/api/videos/x")
+
+
+OURS = "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("headers", [
+    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:3000"},
+    {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:3000"},
+])  # fmt: skip
+def test_other_web_sites_cannot_use_it_through_a_visitors_browser(visitor, short, headers):
+    options = {"content": short.read_bytes(), "headers": headers}
     assert "another web site" in visitor.refused(403, "POST", "/api/videos?name=a.mp4", **options)
+    assert "another web site" in visitor.refused(403, "DELETE", "/api/videos/x", headers=headers)
+    assert not list(visitor.jobs.folder.iterdir())
+
+
+@pytest.mark.parametrize("headers", [
+    {}, {"Sec-Fetch-Site": "same-origin", "Origin": OURS}, {"Sec-Fetch-Site": "none"}, {"Origin": OURS},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "https://videos.example"},  # through a server in front
+])  # fmt: skip
+def test_its_own_page_and_programs_can(visitor, headers):
+    assert visitor.delete("/api/videos/x", headers=headers).status_code == 404
+
+
+def test_on_this_machine_it_answers_to_no_other_name(visitor):
+    for host in ("127.0.0.1", "localhost:8000", "LOCALHOST", "[::1]:8000"):
+        assert visitor.get("/api", headers={"Host": host}).status_code == 200
+    for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1"):
+        assert "no name of this server" in visitor.refused(403, "GET", "/api", headers={"Host": host})
+    everywhere = Visitor(visitor.jobs, names=None)
+    assert everywhere.get("/api", headers={"Host": "party.example"}).status_code == 200
 
 
 @pytest.mark.parametrize(("given", "kept"), [
     ("party.mp4", "party.mp4"), ("../../etc/passwd", "passwd"), ("C:\\films\\a.mp4", "a.mp4"), ("", "video"),
-    ("..", "video"), ("a\nb\x1b[31m\".mp4", "a_b_[31m_.mp4".replace("[", "_")), ("häuser 2.mp4", "häuser 2.mp4"),
-    ("x" * 300 + ".mp4", "x" * 116 + ".mp4"),
+    ("..", "video"), ("a\nb\x1b[31m\".mp4", "a_b_[31m_.mp4"), ("häuser 2.mp4", "häuser 2.mp4"),
+    (unicodedata.normalize("NFD", "häuser.mp4"), "häuser.mp4"), ("हिन्दी.mp4", "हिन्दी.mp4"),
+    ("x [a]'s.mp4", "x [a]_s.mp4"), ("100 % #1 (a & b); c!.mp4", "100 % #1 (a & b); c!.mp4"),
+    ("a`b$c<d>e|f:g*h?.mp4", "a_b_c_d_e_f_g_h_.mp4"), ("4pm.\u202ecod.mp4", "4pm._cod.mp4"), ("a\u2028b", "a_b"),
+    ("x" * 300 + ".mp4", "x" * 116 + ".mp4"), ("x" * 10 + " " + "y" * 119, "y" * 119),
 ])  # fmt: skip
 def test_names_are_made_harmless(given, kept):
     assert plain_name(given) == kept
@@ -316,9 +460,9 @@ def test_names_are_made_harmless(given, kept):
 
 
 @contextmanager
-def program(*words, cwd: Path):
+def program(cwd: Path):
     """`dsol serve` as a program, once it is up: the process and its address."""
-    command = [sys.executable, "-m", "dsol", "serve", "--port", "0", *map(str, words)]
+    command = [sys.executable, "-m", "dsol", "serve", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(cwd)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
@@ -326,7 +470,7 @@ def program(*words, cwd: Path):
     )  # fmt: skip
     try:
         line = process.stdout.readline()
-        found = re.fullmatch(r"dsol: open (http://127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", line)
+        found = re.fullmatch(r"dsol: open http://(127\.0\.0\.1:\d+) in a browser; Ctrl-C stops\n", line)
         assert found, line + process.stderr.read()
         yield process, found[1]
     finally:
@@ -334,19 +478,61 @@ def program(*words, cwd: Path):
         process.communicate()
 
 
-@pytest.mark.parametrize(
-    ("how", "status", "says"), [(signal.SIGINT, 130, "dsol: stopped\n"), (signal.SIGTERM, 143, "")]
-)
-def test_small_serves_until_it_is_stopped_and_leaves_nothing(party, tmp_path, how, status, says):
-    with program(cwd=tmp_path) as (process, address):
-        connection = HTTPConnection(address.removeprefix("http://"))
+def test_small_serves_until_it_is_stopped_and_leaves_nothing(party, tmp_path):
+    with program(tmp_path) as (process, address):
+        connection = HTTPConnection(address)
         connection.request("POST", "/api/videos?name=party.mp4", body=party.read_bytes())
         assert json.load(connection.getresponse())["state"] in ("waiting", "running")
+        connection.request("GET", "/api", headers={"Host": "evil.example"})
+        assert connection.getresponse().status == 403
         assert [p.name.startswith("dsol-serve-") for p in tmp_path.iterdir()] == [True]
-        process.send_signal(how)
+        half = send_half(address, party)
+        until(lambda: len(list(tmp_path.glob("*/*/video"))) == 2)
+        process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE_S)
-        assert (process.returncode, said) == (status, says), "it stops at once, in the midst of work"
+        half.close()
+        assert (process.returncode, said) == (130, "dsol: stopped\n"), "in the midst of work and of an upload"
         assert not list(tmp_path.iterdir())
+
+
+def send_half(address: str, video: Path) -> HTTPConnection:
+    """An upload that stays open."""
+    connection = HTTPConnection(address)
+    data = video.read_bytes()
+    connection.putrequest("POST", "/api/videos?name=half.mp4")
+    connection.putheader("Content-Length", str(len(data)))
+    connection.endheaders(data[: len(data) // 2])
+    return connection
+
+
+@pytest.fixture
+def terminable():
+    """Being told to end, as the system does, is for the test alone."""
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("it did not listen"))
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_being_terminated_leaves_nothing_either(terminable, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(Localizer, "load", lambda _: Localizer(TwoTones()))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    folders = []
+
+    def terminate():
+        until(lambda: list(tmp_path.iterdir()))
+        connection = HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/api")
+        assert connection.getresponse().status == 200
+        folders.extend(tmp_path.iterdir())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=terminate).start()
+    with pytest.raises(SystemExit, match="143"):
+        serve(port=port)
+    assert len(folders) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def refusal(capfd, *words) -> str:
@@ -370,9 +556,34 @@ def test_a_port_in_use_is_refused(capfd):
     (["--host", "no.such.host.invalid"], "no.such.host.invalid:8000: cannot be listened at"),
     (["--model", "huge", "--port", 0], "huge"),
     (["--limit", "x"], "--limit"),
+    (["--host", ""], "--host: is empty"), (["--host", "é" * 70], "it is no name of a machine"),
 ])  # fmt: skip
 def test_what_cannot_be_served_is_refused_before_the_server_starts(capfd, words, says):
     assert says in refusal(capfd, *words)
+
+
+@pytest.mark.parametrize(("host", "opens", "names"), [
+    ("127.0.0.1", "127.0.0.1", LOOPBACK), ("127.0.0.2", "127.0.0.2", LOOPBACK | {"127.0.0.2"}),
+    ("0.0.0.0", "127.0.0.1", None), ("0", "127.0.0.1", None), ("::", "[::1]", None), ("::1", "[::1]", LOOPBACK),
+])  # fmt: skip
+def test_the_address_that_is_printed_opens_in_a_browser(capfd, monkeypatch, host, opens, names):
+    if ":" in host and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    given = []
+    monkeypatch.setattr("dsol.serve.server._run", lambda *words: given.extend(words))
+    monkeypatch.setattr("dsol.serve.server.signal.signal", lambda *_: None)
+    monkeypatch.setattr(Localizer, "load", lambda _: None)
+    serve(host=host, port=0)
+    assert re.fullmatch(rf"dsol: open http://{re.escape(opens)}:\d+ in a browser; .+\n", capfd.readouterr().out)
+    assert given[-1] == names
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
@@ -429,6 +640,42 @@ def test_a_visit(visitor, party, tmp_path):
         assert browser.run("document.querySelector('#problem').hidden")
         assert not browser.mistakes
         assert not list(visitor.jobs.folder.iterdir())
+
+
+HELD = """
+    const ask = window.fetch;
+    window.asked = 0;
+    window.release = new Promise((resolve) => (window.let = resolve));
+    window.fetch = async (path, options) => {
+      window.asked += 1;
+      if (window.hold && !options) await window.release;
+      const answer = await ask(path, options);
+      window.answered = answer.status;
+      return answer;
+    };"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
+def test_a_late_answer_is_no_news_and_a_good_one_hides_no_problem(gated, short, tmp_path):
+    visitor, _ = gated
+    with running(visitor.app) as address, Browser(tmp_path / "profile") as browser:
+        browser.open(address)
+        browser.wait("document.querySelector('#model').textContent.includes('hummer')")
+        browser.run(f"(() => {{ {HELD} }})()")
+        browser.choose_file("#choose", short)
+        browser.wait("window.asked > 1")
+        browser.run("window.dispatchEvent(new ErrorEvent('error', { message: 'a test' })), (window.asked = 0)")
+        browser.wait("window.asked > 1")
+        assert browser.run("document.querySelector('#problem').innerText") == "The page has a mistake: a test"
+
+        browser.run("(window.hold = true, window.asked = 0)")
+        browser.wait("window.asked == 1")
+        browser.run("document.querySelector('.away').click()")
+        browser.wait("window.answered == 204")
+        browser.run("window.let()")
+        browser.wait("window.answered == 404")
+        assert browser.run("new Promise((resolve) => setTimeout(resolve, 100))") is None
+        assert browser.run("document.querySelector('#said').textContent") == ""
 
 
 def check_result(browser: Browser) -> None:

@@ -1,14 +1,12 @@
 """The routes: a video in, its state, its files, and away with it. The page is a user of these like any other."""
 
 import shutil
-from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+from collections.abc import Collection
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as AnyHTTPException
@@ -17,15 +15,11 @@ from starlette.requests import ClientDisconnect
 import dsol
 from dsol.errors import DsolError
 from dsol.localize.files import FILES
-from dsol.serve.jobs import Job, Jobs, Standing, log
+from dsol.serve.guard import LOOPBACK, Guard, ResultFile, refuse_input, refuse_request, refuse_words
+from dsol.serve.jobs import MAKE_ROOM, Job, Jobs, Standing
 from dsol.serve.uploads import MB, TooLarge, check_video, plain_name, receive
 
 PAGE = Path(__file__).parent / "page"
-GUARDS = {  # what the browser must not do with what we send
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 BODY = {  # FastAPI cannot see from a function that it reads the body as it comes
     "requestBody": {
         "required": True,
@@ -65,27 +59,36 @@ class State(BaseModel):
     files: list[str] = Field(description="What can be fetched: all files or none.")
 
 
-FAILURES: dict[int | str, dict] = {404: {"model": Failure, "description": "No such video"}}
+def refusals(*statuses: int) -> dict[int | str, dict]:
+    """For the documentation: what a route may answer instead."""
+    told = {400: "Not whole, or a Range that is none", 403: "Another web site asked, or by another name of the server",
+            404: "Not there", 409: "Not done", 413: "Too large", 416: "A Range beyond the end", 422: "Cannot be read",
+            500: "A mistake of dsol", 507: "Cannot be kept, mostly as the disk is full"}  # fmt: skip
+    some = {status: {"model": Failure, "description": told[status]} for status in (*statuses, 403, 500)}
+    return {**some, "default": {"model": Failure, "description": "Any other refusal"}}
 
 
-def make_app(jobs: Jobs, model: str, limit_mb: int) -> FastAPI:
+def make_app(jobs: Jobs, model: str, limit_mb: int, names: Collection[str] | None = LOOPBACK) -> FastAPI:
     """The web application.
 
     Args:
         jobs: who works on the videos.
         model: its name, to be shown.
         limit_mb: the largest video that is taken, in millions of bytes.
+        names: what the server may be called in an address, see `Guard`; None: anything.
     """
     # FastAPI's own pages of documentation would fetch their scripts from another server.
     app = FastAPI(title="dsol serve", version=dsol.__version__, docs_url=None, redoc_url=None,
                   openapi_url="/api/openapi.json")  # fmt: skip
-    app.middleware("http")(_guard)
-    for kind, answer in ((DsolError, _refuse), (AnyHTTPException, _say), (RequestValidationError, _say_invalid)):
+    app.add_middleware(Guard, names=names)
+    answers = {DsolError: refuse_input, AnyHTTPException: refuse_request, RequestValidationError: refuse_words}
+    for kind, answer in answers.items():
         app.add_exception_handler(kind, answer)
     _add_uploading(app, jobs, limit_mb)
     _add_reading(app, jobs)
 
-    @app.get("/api", summary="What serves here")
+    @app.head("/api", include_in_schema=False)
+    @app.get("/api", summary="What serves here", responses=refusals())
     def about() -> About:
         categories = sorted(set(jobs.localizer.system.categories))
         return About(version=dsol.__version__, model=Path(model).name, categories=categories, limit_mb=limit_mb)
@@ -96,15 +99,17 @@ def make_app(jobs: Jobs, model: str, limit_mb: int) -> FastAPI:
 
 def _add_uploading(app: FastAPI, jobs: Jobs, limit_mb: int) -> None:
     @app.post("/api/videos", status_code=201, summary="Give a video", openapi_extra=BODY,
-              responses={413: {"model": Failure}, 422: {"model": Failure}})  # fmt: skip
+              responses=refusals(400, 413, 422, 507))  # fmt: skip
     async def upload(request: Request, name: str = "") -> State:
         """The body is the video itself, not a form; the answer comes once its first second could be read."""
         job = jobs.new(plain_name(name))
         try:
-            if int(request.headers.get("content-length", 0)) > limit_mb * MB:
+            if _announced(request) > limit_mb * MB:
                 raise TooLarge(job.name, limit_mb)
             await receive(request.stream(), job.video, job.name, limit_mb)
             await run_in_threadpool(check_video, job.video)
+            if await request.is_disconnected():  # nobody would know its id
+                raise ClientDisconnect
         except BaseException as error:  # also where the browser goes away
             shutil.rmtree(job.folder, ignore_errors=True)
             if (told := _upload_error(job, error)) is None:
@@ -114,13 +119,21 @@ def _add_uploading(app: FastAPI, jobs: Jobs, limit_mb: int) -> None:
         return _state(job, jobs)
 
 
+def _announced(request: Request) -> int:
+    """How many bytes are to come; 0 if that is not known: they are counted anyway."""
+    try:
+        return int(request.headers.get("content-length", 0))
+    except ValueError:
+        return 0
+
+
 def _upload_error(job: Job, error: BaseException) -> Exception | None:
     """What the visitor is told of it, if it is anything to tell."""
     if isinstance(error, ClientDisconnect):
         return HTTPException(400, str(DsolError(job.name, "did not arrive whole", "send it again")))
     if isinstance(error, OSError):
         what = f"cannot be kept: {(error.strerror or str(error)).lower()}"
-        return HTTPException(507, str(DsolError(job.name, what, "remove videos that are done, or free some space")))
+        return HTTPException(507, str(DsolError(job.name, what, MAKE_ROOM)))
     return job.named(error) if isinstance(error, DsolError) else None
 
 
@@ -131,64 +144,38 @@ def _add_reading(app: FastAPI, jobs: Jobs) -> None:
             raise HTTPException(404, str(DsolError(id, "is no video of this server", "upload it again")))
         return job
 
-    @app.get("/api/videos/{id}", summary="How far a video is", responses=FAILURES)
+    @app.get("/api/videos", include_in_schema=False)
+    def no_list() -> None:
+        line = DsolError("/api/videos", "is not listed", "ask for one video by its id")
+        raise HTTPException(405, str(line), {"Allow": "POST"})
+
+    @app.head("/api/videos/{id}", include_in_schema=False)
+    @app.get("/api/videos/{id}", summary="How far a video is", responses=refusals(404))
     def state(id: str) -> State:
         return _state(found(id), jobs)
 
-    @app.get("/api/videos/{id}/{file}", summary="A result", response_class=FileResponse,
-             responses={**FAILURES, 409: {"model": Failure, "description": "Not done"}})  # fmt: skip
-    def result(id: str, file: str) -> FileResponse:
+    @app.head("/api/videos/{id}/{file}", include_in_schema=False)
+    @app.get("/api/videos/{id}/{file}", summary="A result", response_class=ResultFile,
+             responses=refusals(400, 404, 409, 416))  # fmt: skip
+    def result(id: str, file: str) -> ResultFile:
         job = found(id)
         if file not in FILES:
             raise HTTPException(404, str(DsolError(file, "is no result", f"ask for one of {', '.join(FILES)}")))
         path = job.file(file)
         if path is None:
-            raise HTTPException(409, job.error or str(DsolError(job.name, f"is {job.state}", "wait until it is done")))
+            raise HTTPException(409, job.error or str(DsolError(job.name, "is not done", "wait until it is done")))
         name = f"{Path(job.name).stem}.{file}"
-        return FileResponse(path, filename=name, content_disposition_type="inline")
+        return ResultFile(path, filename=name, content_disposition_type="inline")
 
-    @app.delete("/api/videos/{id}", status_code=204, summary="Stop and forget a video", responses=FAILURES)
+    @app.delete("/api/videos/{id}", status_code=204, summary="Stop and forget a video", responses=refusals(404))
     def remove(id: str) -> None:
         jobs.remove(found(id))
 
 
 def _state(job: Job, jobs: Jobs) -> State:
+    state = job.state  # once: the work goes on in its thread
     return State(
-        id=job.id, name=job.name, state=job.state, ahead=jobs.ahead(job), step=job.step, done=job.done,
+        id=job.id, name=job.name, state=state, ahead=jobs.ahead(job), step=job.step, done=job.done,
         total=job.total, unit=job.unit, error=job.error, colours=job.colours,
-        files=list(FILES) if job.state == "done" else [],
+        files=list(FILES) if state == "done" else [],
     )  # fmt: skip
-
-
-async def _guard(request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
-    """No other web site may send us anything through its visitor's browser; no mistake of ours becomes a traceback."""
-    if request.method not in ("GET", "HEAD") and request.headers.get("sec-fetch-site") == "cross-site":
-        return _failure(403, "dsol serve: another web site asked (open the page of dsol serve itself)")
-    try:
-        response = await handle(request)
-    except Exception:
-        log.exception("%s %s: a mistake of dsol", request.method, request.url.path)
-        response = _failure(500, "dsol serve: could not answer (the terminal of dsol serve says why)")
-    response.headers.update(GUARDS)
-    return response
-
-
-def _failure(status: int, line: str) -> JSONResponse:
-    return JSONResponse({"error": line}, status)
-
-
-async def _refuse(request: Request, error: Exception) -> JSONResponse:
-    return _failure(413 if isinstance(error, TooLarge) else 422, str(error))
-
-
-async def _say(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, AnyHTTPException)
-    ours = error.detail != HTTPStatus(error.status_code).phrase
-    line = error.detail if ours else f"{request.url.path}: {error.detail.lower()} (see docs/serve.md)"
-    return _failure(error.status_code, line)
-
-
-async def _say_invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return _failure(422, f"{first['loc'][-1]}: {first['msg'].lower()} (see docs/serve.md)")

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal, TypeVar
@@ -22,6 +23,7 @@ from dsol.localize.palette import colours_of
 T = TypeVar("T")
 Standing = Literal["waiting", "running", "done", "failed"]
 CLOSING_S = 10.0  # seconds that the work in progress gets to see that it is not wanted any more
+MAKE_ROOM = "remove videos that are done, or free some space"  # what a visitor can do about a full disk
 log = logging.getLogger("uvicorn.error")  # the one that uvicorn shows in the terminal
 
 
@@ -57,7 +59,8 @@ class Job:
         """Do the work; whatever happens becomes the job's state."""
         self.state = "running"
         self.error = self._localize(localizer)
-        self.video.unlink(missing_ok=True)  # the results hold all that is shown
+        with suppress(OSError):
+            self.video.unlink()  # the results hold all that is shown
         self.state = "failed" if self.error else "done"
 
     def _localize(self, localizer: Localizer) -> str:
@@ -70,14 +73,24 @@ class Job:
         except Exception:
             if self.removed:  # it was stopped, or its files went away under its hands
                 return f"{self.name}: was removed"
-            log.exception("%s: a mistake of dsol", self.name)
-            return f"{self.name}: could not be localised (the terminal of dsol serve says why)"
+            return self._mistake()
         return ""
 
+    def _mistake(self) -> str:
+        """The line for what dsol does wrong, whose traceback goes to the terminal."""
+        log.exception("%s: a mistake of dsol", self.name)
+        return f"{self.name}: could not be localised (the terminal of dsol serve says why)"
+
+    def fail(self) -> None:
+        """End the job with the error that is being handled."""
+        self.error, self.state = self._mistake(), "failed"
+
     def named(self, error: DsolError) -> DsolError:
-        """The error with the visitor's name of the video in place of where we keep it."""
-        ours = Path(error.where).is_relative_to(self.folder)
-        return DsolError(self.name, error.what, error.remedy) if ours else error
+        """The error with the visitor's name of the video in place of where we keep it, and what a visitor can do."""
+        where = Path(error.where)
+        if where.is_relative_to(self.found):  # results that cannot be written
+            return DsolError(self.name, error.what, MAKE_ROOM)
+        return DsolError(self.name, error.what, error.remedy) if where.is_relative_to(self.folder) else error
 
     def file(self, name: str) -> Path | None:
         """One of `FILES`, or None where there is no such result, or none yet."""
@@ -153,7 +166,10 @@ class Jobs:
 
     def _work(self) -> None:
         for job in iter(self._queue.get, None):
-            if not job.removed:
-                job.run(self.localizer)
+            try:
+                if not job.removed:
+                    job.run(self.localizer)
+            except Exception:  # the others still want their turn
+                job.fail()
             if job.removed:  # the work may have written once more
                 shutil.rmtree(job.folder, ignore_errors=True)

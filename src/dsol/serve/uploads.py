@@ -1,6 +1,7 @@
 """Videos come in: straight to disk, never larger than allowed, and only if the localizer can begin with them."""
 
 import re
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from dsol.media import read_seconds
 
 LONGEST_NAME = 120  # letters
 UNNAMED = "video"
+# Control letters, halves of letters, ends of lines, turns of direction; quotes and what shells and Windows act on.
+UNFIT = "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\"'`$<>|:*?]"
 MB = 1_000_000  # bytes
 
 
@@ -20,14 +23,16 @@ class TooLarge(DsolError):
 
 
 def plain_name(name: str) -> str:
-    """The name of an upload without folders and without what a terminal or a header could trip over.
+    """The name of an upload without folders and without what a terminal, a header or a shell could trip over.
+
+    Letters of all scripts and their marks stay, put together as most programs write them.
 
     Example:
         >>> plain_name("../../etc/my party?.mp4")
         'my party_.mp4'
     """
-    last = re.split(r"[/\\]", name)[-1]
-    return re.sub(r"[^\w.,()+ -]", "_", last).strip(" .")[-LONGEST_NAME:] or UNNAMED
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
+    return re.sub(UNFIT, "_", last)[-LONGEST_NAME:].strip(" .") or UNNAMED
 
 
 async def receive(chunks: AsyncIterator[bytes], path: Path, name: str, limit_mb: int) -> None:

@@ -2,13 +2,14 @@
 
 export class Refused extends Error {}
 export class Unreachable extends Error {}
+export const NO_ANSWER = "The server does not answer. Is dsol serve still running?";
 
 async function answered(path, options) {
   let response;
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Unreachable("The server does not answer. Is dsol serve still running?");
+    throw new Unreachable(NO_ANSWER);
   }
   if (!response.ok) throw new Refused(lineOf(await response.text()));
   return response;

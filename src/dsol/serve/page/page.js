@@ -82,7 +82,7 @@ const unfinished = () => videos.filter((v) => v.id && ["waiting", "running"].inc
 async function ask(video) {
   try {
     change(video, await api.stateOf(video.id));
-    complain("");
+    if (part("problem").textContent === api.NO_ANSWER) complain(""); // other problems stay until they are read
   } catch (error) {
     if (error instanceof api.Refused) change(video, { state: "failed", error: error.message });
     else complain(error.message);
@@ -90,6 +90,7 @@ async function ask(video) {
 }
 
 function change(video, news) {
+  if (!videos.includes(video)) return; // removed while the answer was on its way
   const before = video.state;
   Object.assign(video, news);
   showRow(video);
