@@ -337,6 +337,11 @@ def test_a_full_disk_is_said(visitor, short, monkeypatch):
     assert not list(visitor.jobs.folder.iterdir())
 
 
+def test_a_folder_that_cannot_be_made_is_said(visitor):
+    visitor.jobs.folder = visitor.jobs.folder / "gone"
+    assert "no such file or directory" in visitor.refused(507, "POST", "/api/videos?name=a.mp4", content=b"x")
+
+
 def test_a_full_disk_while_results_are_written_is_said_with_what_a_visitor_can_do(visitor, short, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

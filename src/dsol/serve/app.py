@@ -106,6 +106,7 @@ def _add_uploading(app: FastAPI, jobs: Jobs, limit_mb: int) -> None:
         try:
             if _announced(request) > limit_mb * MB:
                 raise TooLarge(job.name, limit_mb)
+            job.folder.mkdir()
             await receive(request.stream(), job.video, job.name, limit_mb)
             await run_in_threadpool(check_video, job.video)
             if await request.is_disconnected():  # nobody would know its id

@@ -137,10 +137,8 @@ class Jobs:
         self._worker.join(CLOSING_S)
 
     def new(self, name: str) -> Job:
-        """A job with an empty folder; it waits for nothing before it is given to `add`."""
-        folder = self.folder / secrets.token_urlsafe(16)
-        folder.mkdir()
-        return Job(name, folder)
+        """A job whose folder is still to be made; it waits for nothing before it is given to `add`."""
+        return Job(name, self.folder / secrets.token_urlsafe(16))
 
     def add(self, job: Job) -> None:
         """Put a job whose video is there at the end of the queue."""

@@ -112,7 +112,7 @@ def load_card(path: str | Path) -> ModelCard:
     if text is None:
         raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", f"give one of `{maker}`")
     try:
-        values = json.loads(text)
+        values = dict(json.loads(text))
         version = values.pop("version", None)
         if version != VERSION:
             raise DsolError(path, f"is a model of version {version}, this is version {VERSION}", "train it again")
