@@ -154,7 +154,7 @@ def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str
 def answer(fold: Fold, run: Path, config: Config, answers: str, floor: str | None = None) -> Evaluation:
     """Answer one fold's annotated frames: into run/ANSWERS.npz, or run/FLOOR-ANSWERS.npz of what stands in for it."""
     solo, side = answers == "solo", config.nets.size
-    size = {"solo": side, "shrunk": side, "synthetic": config.stage_two.size or side}[answers]
+    size = {"solo": side, "shrunk": side, "synthetic": config.seen_size}[answers]
     store, protocol = (fold.store, "solo") if solo else (fold.scenes, "synthetic")
     file = run / f"{f'{floor}-' if floor else ''}{answers}.npz"
     sources = DATA[protocol].sources

@@ -139,7 +139,7 @@ def scored(run: Path, stores: dict[str, Store], config: Config, floor: str | Non
     found, prefix = {}, f"{floor}-" if floor else ""
     for protocol, store in stores.items():
         say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
-        size = config.nets.size if protocol == "solo" else config.stage_two.size or config.nets.size
+        size = config.nets.size if protocol == "solo" else config.seen_size
         rest = {"sources": DATA[protocol].sources, "floor": floor, "maps": run / f"{prefix}{protocol}.npz"}
         found[protocol] = figures(evaluate(run, store.path, protocol, match=stores["solo"].path, size=size, **rest))
     answers = run / f"{prefix}solo.npz"

@@ -114,8 +114,9 @@ def open_model(
 def _stage_one_size(model: Path) -> int | None:
     """Single-source frames are shown as stage one saw them; None where an exported model cannot be shown them so."""
     file = find_model(model)
-    size = load_card(file).config.get("nets", {}).get("size")
-    if is_onnx(file) and not can_be_shown(config := Config.from_dict(load_card(file).config), size):
+    config = Config.from_dict(load_card(file).config)
+    size = config.nets.size
+    if is_onnx(file) and not can_be_shown(config, size):
         say(f"{file} looks at pictures of {config.looked_size} pixels, stage one saw them at {size}: figures differ")
         return None
     return size

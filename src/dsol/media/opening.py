@@ -149,7 +149,9 @@ def lasts(frame: av.VideoFrame | av.AudioFrame, stream: Stream) -> float:
 
 def picture_rate(stream: Stream) -> float:
     """Pictures a second: the average, or else a guess; 0 if unknown."""
-    return float(getattr(stream, "average_rate", None) or getattr(stream, "guessed_rate", None) or 0)
+    if not isinstance(stream, VideoStream):
+        return 0.0
+    return float(stream.average_rate or stream.guessed_rate or 0)
 
 
 def _stated_end(stream: Stream) -> float | None:

@@ -10,14 +10,14 @@ from dsol.errors import DsolError
 from dsol.image import resize, stack
 from dsol.maps import Maps
 from dsol.onnx_file import OnnxFile, open_onnx
-from dsol.systems.model_file import ModelCard, load_card
+from dsol.systems.model_file import CardedSystem, ModelCard, read_card
 
 INPUTS = ("pictures", "waveforms")  # (B, 3, S, S) in [0, 1], RGB; (B, 16000) in [-1, 1], 16 kHz
 OUTPUTS = ("area", "maps", "score")  # (B, H, W), (B, K, H, W), (B, K)
 ORIGINAL = "give the model that it was exported from"
 
 
-class ExportedSystem:
+class ExportedSystem(CardedSystem):
     """An exported model behind the interface of `dsol.systems.System`; it answers as the model that it was made of.
 
     Args:
@@ -45,21 +45,12 @@ class ExportedSystem:
         Raises:
             DsolError: it is none.
         """
-        card, file = load_card(path), open_onnx(path)
+        file = open_onnx(path)
+        card = read_card(path, file.metadata)
         if set(file.inputs) != set(INPUTS) or set(file.outputs) != set(OUTPUTS):
             what = f"takes {', '.join(file.inputs)} and answers {', '.join(file.outputs)}"
             raise DsolError(path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + OUTPUTS)}")
         return cls(file, card, size)
-
-    @property
-    def categories(self) -> tuple[str, ...]:
-        """K names."""
-        return self.card.categories
-
-    @property
-    def threshold(self) -> float:
-        """Score from which a category counts as heard and seen."""
-        return self.card.threshold
 
     def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.systems.System.answer`.

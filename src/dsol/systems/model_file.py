@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,16 +39,10 @@ class ModelCard:
     metrics: dict[str, Any] = field(default_factory=dict)
 
 
-class SavedSystem:
-    """What every system says by its model card, and how it is saved.
+class CardedSystem:
+    """What every system of a file says by its model card."""
 
-    Args:
-        network: what is saved.
-        card: the model file's metadata.
-    """
-
-    def __init__(self, network: nn.Module, card: ModelCard):
-        self.network, self.card = network.eval(), card
+    card: ModelCard
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -58,6 +53,18 @@ class SavedSystem:
     def threshold(self) -> float:
         """Score from which a category, or anything, counts as heard and seen."""
         return self.card.threshold
+
+
+class SavedSystem(CardedSystem):
+    """How every system with a network is saved.
+
+    Args:
+        network: what is saved.
+        card: the model file's metadata.
+    """
+
+    def __init__(self, network: nn.Module, card: ModelCard):
+        self.network, self.card = network.eval(), card
 
     def save(self, path: str | Path) -> None:
         """To a model file."""
@@ -106,9 +113,12 @@ def load_card(path: str | Path) -> ModelCard:
     Raises:
         DsolError: no file, no model, or a model of another version.
     """
-    exported = is_onnx(path)
-    maker = "dsol export" if exported else "dsol train"
-    text = (open_onnx(path, fast=False).metadata if exported else _metadata(path)).get("dsol")
+    return read_card(path, open_onnx(path, fast=False).metadata if is_onnx(path) else _metadata(path))
+
+
+def read_card(path: str | Path, metadata: Mapping[str, str]) -> ModelCard:
+    """The card in a file's metadata; see `load_card`."""
+    text, maker = metadata.get("dsol"), "dsol export" if is_onnx(path) else "dsol train"
     if text is None:
         raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", f"give one of `{maker}`")
     try:
