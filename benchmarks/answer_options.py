@@ -18,7 +18,7 @@ from dsol.config import Config
 from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.protocols import PROTOCOLS, protocol_named
 from dsol.evaluation.result import SPOKEN
-from dsol.systems.model_file import find_model, load_card, load_tensors, save_model
+from dsol.model.file import find_model, load_card, load_tensors, save_model
 
 FIGURES = ("auc", "class_iou", "nsa", "silent_auroc")  # beside the protocol's own
 

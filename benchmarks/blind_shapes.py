@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from mini import joined, open_folds
 
-from dsol.boxes import Boxes
+from dsol.data.boxes import Boxes
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
-from dsol.maps import Maps
+from dsol.model.maps import Maps
 
 CELLS = 112  # of a map, a side
 SIDES = np.arange(0.1, 1.25, 0.1)  # of a picture

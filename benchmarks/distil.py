@@ -23,13 +23,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsol.clip import SAMPLE_RATE
-from dsol.corpora import stills
+from dsol.data.clip import SAMPLE_RATE
+from dsol.data.corpora import stills
+from dsol.data.media import find_sounds, read_sound
 from dsol.errors import DsolError
-from dsol.media import find_sounds, read_sound
-from dsol.nets.backbones import DISTILLED, sound_backbone
+from dsol.model.audio import fine_log_mel
+from dsol.model.backbones import DISTILLED, sound_backbone
 from dsol.progress import say
-from dsol.sound import fine_log_mel
 
 STRIDES = {3: 2, 5: 2, 7: 2, 13: 2}  # of YAMNet's depthwise layers, the others have 1
 DIRECTIONS, TAGS, BATCH, KEPT_ASIDE = 256, 521, 64, 1000

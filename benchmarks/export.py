@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dsol.clip import FRAMES_PER_SECOND, SAMPLE_RATE
-from dsol.evaluation.matching import join_names
+from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.export import export
-from dsol.maps import Maps
-from dsol.systems import System, load_system
+from dsol.model.maps import Maps, join_names
+from dsol.model.system import System, load_system
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from dsol.media import VideoWriter
+from dsol.data.media import VideoWriter
 
 FPS, SAMPLE_RATE = 25, 16_000
 

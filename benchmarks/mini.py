@@ -26,20 +26,20 @@ import numpy as np
 import yaml
 from answer_options import answering
 
-from dsol.boxes import Boxes
 from dsol.config import Config, load_recipe
-from dsol.corpora import CORPORA, Corpus, VideoEntry, folders, stills
+from dsol.data.boxes import Boxes
+from dsol.data.corpora import CORPORA, Corpus, VideoEntry, folders, stills
+from dsol.data.media import find_sounds, read_seconds
+from dsol.data.prepare import prepare
+from dsol.data.scenes import compose
+from dsol.data.store import Store
 from dsol.evaluation.evaluate import evaluate
-from dsol.evaluation.naming import name_model
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
-from dsol.maps import Maps, read_maps
-from dsol.media import find_sounds, read_seconds
-from dsol.prepare import prepare
-from dsol.scenes import compose
-from dsol.store import Store
-from dsol.systems.model_file import find_model, load_card
-from dsol.tables.paper import DATA
+from dsol.model.file import find_model, load_card
+from dsol.model.maps import Maps, read_maps
+from dsol.naming.naming import name_model
+from dsol.reproduce.paper import DATA
 from dsol.training.train import train
 
 FOLDS, SCENES = 5, 300  # scenes over all folds

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from dsol.corpora.annotations import read_boxes
+from dsol.data.corpora.annotations import read_boxes
 from dsol.evaluation.bootstrap import value
 from dsol.evaluation.floors import best_centred_box
 from dsol.evaluation.protocols import protocol_named

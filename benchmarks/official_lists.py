@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.boxes import Boxes
-from dsol.corpora.annotation_writers import write_boxes
-from dsol.corpora.annotations import read_boxes
-from dsol.corpora.lists import ids_in
-from dsol.corpora.music import LISTS, TESTED
+from dsol.data.boxes import Boxes
+from dsol.data.corpora.annotation_writers import write_boxes
+from dsol.data.corpora.annotations import read_boxes
+from dsol.data.corpora.lists import ids_in
+from dsol.data.corpora.music import LISTS, TESTED
 from dsol.errors import DsolError
 from dsol.evaluation.truth import truth_of
 

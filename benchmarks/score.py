@@ -27,10 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.boxes import Box, Boxes, Frame
+from dsol.data.boxes import Box, Boxes, Frame
 from dsol.evaluation import score, score_files
 from dsol.evaluation.resize import axis
-from dsol.maps import Maps, MapsWriter
+from dsol.model.maps import Maps, MapsWriter
 
 CATEGORIES = tuple(f"category {k}" for k in range(11))
 BATCH, VIDEOS, SIZE = 256, 27, 224

@@ -17,10 +17,10 @@ from pathlib import Path
 from mini import fold_store, other_sounds
 
 from dsol.config import SHIPPED, load_recipe
-from dsol.corpora import CORPORA
-from dsol.evaluation.naming import name_model
-from dsol.prepare import prepare
-from dsol.systems.model_file import halve
+from dsol.data.corpora import CORPORA
+from dsol.data.prepare import prepare
+from dsol.model.file import halve
+from dsol.naming.naming import name_model
 from dsol.training.train import train
 
 THRESHOLD = (

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from dsol.config import load_recipe
-from dsol.nets.localizer import TwoTower
-from dsol.systems.ours import Network
+from dsol.model.encoders import TwoTower
+from dsol.model.network import Network
 from dsol.training.losses import correspondence_loss, other_video
 from dsol.training.stage_one import StageOneLoss
 
@@ -40,7 +40,7 @@ class ContiguousTowers(TwoTower):
         return self.vision((images - mean) / std)
 
     def hear(self, log_mel: Tensor):
-        from dsol.nets.localizer import Heard
+        from dsol.model.encoders import Heard
 
         pooled = self.sound(log_mel[:, None]).amax(dim=(2, 3))
         return Heard(torch.nn.functional.normalize(self.sound_head(pooled), dim=1), self.sound_classes(pooled))

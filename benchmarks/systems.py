@@ -22,17 +22,17 @@ import numpy as np
 from mini import FOLDS, Fold, answer, edges, open_folds, together, train_and_answer
 
 from dsol.config import Config, load_recipe
-from dsol.corpora.toyband import make_toyband
+from dsol.data.prepare import prepare
+from dsol.data.scenes import compose
+from dsol.data.store import Store
+from dsol.demo.toyband import make_toyband
 from dsol.evaluation.evaluate import annotated_frames, evaluate
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score_files
-from dsol.prepare import prepare
+from dsol.model.system import SYSTEMS, load_system
 from dsol.progress import say
-from dsol.scenes import compose
-from dsol.store import Store
-from dsol.systems import SYSTEMS, load_system
-from dsol.tables.paper import DATA
-from dsol.training.checkpoints import Run
+from dsol.reproduce.paper import DATA
+from dsol.training.run import Run
 from dsol.training.train import train, training_clips
 
 PASSES = {"sound_of_pixels": 28, "object_that_sound": 3, "attention": 3, "dmc": 5}  # chosen on toyband of seed 1

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from dsol.corpora.toyband import make_toyband
+from dsol.demo.toyband import make_toyband
 
 
 def main() -> None:

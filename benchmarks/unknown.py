@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from dsol.clip import SAMPLE_RATE
+from dsol.data.clip import SAMPLE_RATE
+from dsol.data.levels import is_silent
+from dsol.data.media import find_videos, read_seconds
+from dsol.data.store import Store
 from dsol.evaluation.evaluate import annotated_frames, swapped_places
-from dsol.media import find_videos, read_seconds
+from dsol.model.system import load_system
 from dsol.progress import say
-from dsol.sound import is_silent
-from dsol.store import Store
-from dsol.systems import load_system
-from dsol.training.teachers import noise
+from dsol.training.mixtures import noise
 
 KNOWN = ("guitar", "pipa")  # in the names of videos that hold an instrument of the vocabulary, or one like it
 OWN, OUTSIDE = "its own", "outside the vocabulary"

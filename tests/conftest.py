@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dsol.config import load_recipe
-from dsol.store import Store
+from dsol.data.store import Store
 from dsol.training.train import train
 from tests.shapes import shape_store
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.boxes import Box, Boxes, Frame
-from dsol.prepare import prepare
-from dsol.store import Store
+from dsol.data.boxes import Box, Boxes, Frame
+from dsol.data.prepare import prepare
+from dsol.data.store import Store
 from tests.videos import write_video
 
 CATEGORIES = ("bar", "disc", "ring", "square")

@@ -17,9 +17,9 @@ from safetensors.numpy import save_file
 
 import dsol
 from dsol import cli
-from dsol.boxes import Box, Boxes, Frame
 from dsol.cli import VERBS, main
-from dsol.corpora.annotations import READERS
+from dsol.data.boxes import Box, Boxes, Frame
+from dsol.data.corpora.annotations import READERS
 from dsol.evaluation.protocols import PROTOCOLS
 from dsol.evaluation.result import FLOORS, METRICS
 from dsol.localize.files import FILES

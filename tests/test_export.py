@@ -14,13 +14,14 @@ from dsol import Localizer
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
-from dsol.evaluation.matching import join_names
-from dsol.evaluation.naming import name_model, rename_model
 from dsol.export import export
-from dsol.inspect import inspect
-from dsol.systems import load_system
-from dsol.systems.model_file import card_text
-from dsol.systems.ours import Network, OurSystem
+from dsol.inspection import inspect
+from dsol.model.file import card_text
+from dsol.model.maps import join_names
+from dsol.model.network import Network
+from dsol.model.predictor import OurSystem
+from dsol.model.system import load_system
+from dsol.naming.naming import name_model, rename_model
 
 ALL = {"answer": "objects", "sharpness": 20.0, "refine": 3.0, "mirror": True, "enlarge": 96,
        "area": "correspondence", "area_smooth": 0.1, "area_objectness": 0.3}  # fmt: skip

@@ -4,16 +4,20 @@ import ast
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "dsol"
-LAYERS = [
-    {"errors", "clip", "boxes", "maps", "config", "progress", "onnx_file"},
-    {"media", "sound", "image"},
-    {"corpora", "store", "prepare", "scenes", "engines", "inspect"},
-    {"nets"},
-    {"training", "systems"},
+LAYERS = [  # from the ground up: one folder a floor, and each stands on those before it only
+    {"errors", "progress", "files", "page", "config"},
+    {"data"},
+    {"model"},
+    {"baselines"},
+    {"localize"},
+    {"naming"},
     {"evaluation"},
-    {"localize", "render", "report"},
-    {"demo", "tables"},
-    {"cli", "serve", "export"},
+    {"serve"},
+    {"training"},
+    {"reproduce"},
+    {"demo"},
+    {"inspection", "export"},
+    {"cli"},
     {"__main__", "__init__"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

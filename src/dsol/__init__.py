@@ -11,22 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what `__getattr__` imports, for editors
-    from dsol.boxes import Boxes
+    from dsol.data.boxes import Boxes
+    from dsol.data.store import Store
     from dsol.errors import DsolError
     from dsol.localize import Localization, Localizer, render
-    from dsol.maps import Maps
-    from dsol.store import Store
+    from dsol.model.maps import Maps
 
 __version__ = "0.1.0"
 
 # Public names, imported on first use: `dsol --help` must not wait for torch.
 _HOMES = {
-    "Boxes": "dsol.boxes",
+    "Boxes": "dsol.data.boxes",
     "DsolError": "dsol.errors",
     "Localization": "dsol.localize",
     "Localizer": "dsol.localize",
-    "Maps": "dsol.maps",
-    "Store": "dsol.store",
+    "Maps": "dsol.model.maps",
+    "Store": "dsol.data.store",
     "render": "dsol.localize",
 }
 __all__ = ["Boxes", "DsolError", "Localization", "Localizer", "Maps", "Store", "render"]

@@ -30,7 +30,7 @@ def demo(parser, words: Words) -> Work:
     parser.add_argument("--quick", action="store_true", help="a smaller one, to see that everything runs")
 
     def run(args):
-        from dsol.demo import demo
+        from dsol.demo.demo import demo
 
         demo(args.out, quick=args.quick)
 
@@ -46,7 +46,7 @@ def toyband(parser, words: Words) -> Work:
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
 
     def run(args):
-        from dsol.corpora.toyband import make_toyband
+        from dsol.demo.toyband import make_toyband
 
         make_toyband(args.out, solos=args.solos, duets=args.duets, seed=args.seed, workers=args.workers or None)
 
@@ -57,7 +57,7 @@ def prepare(parser, words: Words) -> Work:
     """Cut the videos of a corpus into one-second clips: a store."""
     parser.add_argument("corpus", type=Path, help="folder of videos")
     parser.add_argument("out", type=Path, help="store to make; goes on where it was stopped")
-    from dsol.corpora import CORPORA
+    from dsol.data.corpora import CORPORA
 
     layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
     parser.add_argument("--layout", default="folders", help=layouts)
@@ -67,7 +67,7 @@ def prepare(parser, words: Words) -> Work:
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
 
     def run(args):
-        from dsol.prepare import prepare
+        from dsol.data.prepare import prepare
 
         prepare(
             args.corpus,
@@ -100,8 +100,8 @@ def compose(parser, words: Words) -> Work:
     def run(args):
         import json
 
-        from dsol.scenes import compose
-        from dsol.store import Store
+        from dsol.data.scenes import compose
+        from dsol.data.store import Store
 
         labels = None
         if args.labels:
@@ -133,7 +133,7 @@ def inspect(parser, words: Words) -> Work:
     def run(args):
         import json
 
-        from dsol.inspect import inspect, print_report
+        from dsol.inspection import inspect, print_report
 
         found = inspect(args.path)
         print(json.dumps(found, indent=1)) if args.json else print_report(found)
@@ -225,7 +225,7 @@ def name(parser, words: Words) -> Work:
     parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
 
     def run(args):
-        from dsol.localize.gallery import name
+        from dsol.naming.gallery import name
 
         name(args.model, args.store, args.gallery, args.names, args.interactive)
 
@@ -305,8 +305,8 @@ def table(parser, words: Words) -> Work:
 
     def run(args):
         from dsol.config import load_recipe
-        from dsol.tables import Experiment, make_table, write_table
-        from dsol.tables.writing import SUFFIXES, WRITERS
+        from dsol.reproduce import Experiment, make_table, write_table
+        from dsol.reproduce.writing import SUFFIXES, WRITERS
 
         _make_room_for(args.out, folder=args.figures)
         stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}

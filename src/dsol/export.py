@@ -21,15 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dsol.clip import SAMPLE_RATE
+from dsol.data.clip import SAMPLE_RATE
 from dsol.errors import DsolError, check_installed
-from dsol.evaluation.matching import join_names
-from dsol.onnx_file import SUFFIX, is_onnx
+from dsol.model.file import card_text
+from dsol.model.maps import join_names
+from dsol.model.onnx import INPUTS, ORIGINAL, OUTPUTS, ExportedSystem
+from dsol.model.onnx_file import SUFFIX, is_onnx
+from dsol.model.predictor import OurSystem
+from dsol.model.system import load_system
 from dsol.progress import say
-from dsol.systems import load_system
-from dsol.systems.exported import INPUTS, ORIGINAL, OUTPUTS, ExportedSystem
-from dsol.systems.model_file import card_text
-from dsol.systems.ours import OurSystem
 
 TRIED = 3  # pictures with sounds on which both must answer alike
 MOST_APART = 1e-3  # of areas, maps and scores, all in [0, 1]

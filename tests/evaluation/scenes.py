@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dsol.boxes import Box, Boxes, Frame
-from dsol.maps import Maps
+from dsol.data.boxes import Box, Boxes, Frame
+from dsol.model.maps import Maps
 
 CATEGORIES = ("cello", "flute", "tuba", "violin")
 

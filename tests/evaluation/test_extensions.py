@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from dsol.boxes import Box, Boxes, Frame
+from dsol.data.boxes import Box, Boxes, Frame
 from dsol.evaluation import score
 from dsol.evaluation.extensions import average_precision
 from dsol.evaluation.result import SPOKEN
-from dsol.maps import Maps
+from dsol.model.maps import Maps
 from tests.evaluation.scenes import CATEGORIES, boxes_of, maps_of
 from tests.oracles import evaluation as oracle
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dsol.boxes import Box, Boxes, Frame
 from dsol.config import Config
+from dsol.data.boxes import Box, Boxes, Frame
 from dsol.evaluation.evaluate import telling_frames
 from dsol.evaluation.features import (
     COLOURS,
@@ -15,8 +15,9 @@ from dsol.evaluation.features import (
     labelled_clips,
     on_a_plane,
 )
-from dsol.systems import load_system
-from dsol.systems.ours import Network, OurSystem
+from dsol.model.network import Network
+from dsol.model.predictor import OurSystem
+from dsol.model.system import load_system
 
 NAMES = ("cello", "flute", "tuba")
 

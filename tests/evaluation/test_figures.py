@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dsol.boxes import Box, Frame
+from dsol.data.boxes import Box, Frame
 from dsol.errors import DsolError
 from dsol.evaluation.figures import lit, scene_figure
-from dsol.maps import Maps
+from dsol.model.maps import Maps
 
 SCENE = Frame("a", 0.0, (Box("cello", (0.1, 0.1, 0.3, 0.3)), Box("tuba", (0.5, 0.5, 0.4, 0.4), False)))
 PICTURE = np.full((40, 60, 3), 128, dtype=np.uint8)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dsol.boxes import Box, Boxes, Frame
+from dsol.baselines.constant import OracleSound, VisionOnly
+from dsol.data.boxes import Box, Boxes, Frame
 from dsol.evaluation import floors, score
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.score import statistics_of
 from dsol.evaluation.truth import truth_of
-from dsol.maps import Maps
-from dsol.systems.floors import OracleSound, VisionOnly
+from dsol.model.maps import Maps
 from tests.evaluation.scenes import CATEGORIES, boxes_of
 
 SIZE = 40

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsol.boxes import Box, Boxes, Frame
+from dsol.data.boxes import Box, Boxes, Frame
 from dsol.errors import DsolError
 from dsol.evaluation import PROTOCOLS, score, score_files
 from dsol.evaluation.result import FLOORS, METRICS
-from dsol.maps import Maps, MapsWriter
+from dsol.model.maps import Maps, MapsWriter
 from tests.evaluation.scenes import CATEGORIES, boxes_of, maps_of, part
 from tests.oracles import evaluation as oracle
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsol.boxes import Box, Boxes, Frame
+from dsol.data.boxes import Box, Boxes, Frame
 from dsol.evaluation.truth import areas, disjoint, overlaps, pixels, truth_of, voted
 from tests.evaluation.scenes import boxes_of
 from tests.oracles.evaluation import painted

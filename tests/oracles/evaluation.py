@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dsol.boxes import Boxes, Frame
+from dsol.data.boxes import Boxes, Frame
 
 SHARE = {"solo": 0.1, "synthetic": 0.5, "duet": 0.2, "audioset": 0.2}
 QUIET = float(np.float32(0.2))

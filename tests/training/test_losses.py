@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dsol.nets.pooling import pooled
+from dsol.model.pooling import pooled
 from dsol.training import losses
 from tests.oracles import losses as slow
 

@@ -16,14 +16,14 @@ import torch
 import yaml
 
 from dsol.config import Config, load_recipe
+from dsol.data.scenes import compose
+from dsol.data.store import Store
 from dsol.errors import DsolError
-from dsol.evaluation.naming import rename_model
-from dsol.scenes import compose
-from dsol.store import Store
-from dsol.systems import load_system
-from dsol.systems.model_file import load_card, load_tensors, save_model
-from dsol.training.checkpoints import Run
-from dsol.training.data import Picks
+from dsol.model.file import load_card, load_tensors, save_model
+from dsol.model.system import load_system
+from dsol.naming.naming import rename_model
+from dsol.training.batches import Picks
+from dsol.training.run import Run
 from dsol.training.stage_one import kind_weights
 from dsol.training.train import train, training_clips
 
@@ -141,7 +141,7 @@ def test_a_frozen_backbone_stays_as_it_was(shapes, tmp_path):
     nets = {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True}
     config = load_recipe("tiny").replace(nets=nets, stage_one={"epochs": 1})
     train(shapes.path, tmp_path / "run", config, stage="one")
-    from dsol.nets.backbones import vision_backbone
+    from dsol.model.backbones import vision_backbone
 
     before = vision_backbone("efficientnet_lite0", "imagenet").state_dict()
     after = load_tensors(tmp_path / "run" / "stage_one.safetensors")

@@ -11,27 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.boxes import Boxes
+from dsol.baselines.constant import OracleSound, VisionOnly
 from dsol.config import Config
+from dsol.data.boxes import Boxes
+from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
 from dsol.evaluation.floors import blind_system
-from dsol.evaluation.matching import merge_clusters
 from dsol.evaluation.metrics import nmi
-from dsol.evaluation.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
 from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.evaluation.truth import truth_of
-from dsol.maps import Maps, MapsWriter
-from dsol.onnx_file import is_onnx
+from dsol.model.file import find_model, load_card
+from dsol.model.maps import Maps, MapsWriter, merge_clusters
+from dsol.model.onnx import ExportedSystem, can_be_shown
+from dsol.model.onnx_file import is_onnx
+from dsol.model.predictor import OurSystem
+from dsol.model.system import ClusteringSystem, System, load_system
+from dsol.naming.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
 from dsol.progress import say, track
-from dsol.store import Store
-from dsol.systems import ClusteringSystem, System, load_system
-from dsol.systems.exported import ExportedSystem, can_be_shown
-from dsol.systems.floors import OracleSound, VisionOnly
-from dsol.systems.model_file import find_model, load_card
-from dsol.systems.ours import OurSystem
 
 Place = tuple[int, int]  # row of the store, frame of its clip
 MOST_SCENES = 6  # in a picture

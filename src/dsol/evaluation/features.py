@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dsol.data.store import Store
 from dsol.evaluation.metrics import nmi
-from dsol.evaluation.naming import BATCH
+from dsol.model.clustering import cluster
+from dsol.model.predictor import OurSystem
+from dsol.naming.naming import BATCH
 from dsol.progress import track
-from dsol.store import Store
-from dsol.systems.ours import OurSystem
-from dsol.training.clustering import cluster
 
 MOST_CLIPS, FEWEST_CLIPS = 2000, 8  # drawn; fewer have no shape
 # Okabe and Ito's colours without black, told apart by colour-blind eyes too; marks tell further categories apart.

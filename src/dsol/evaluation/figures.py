@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from dsol.boxes import Box, Frame
+from dsol.data.boxes import Box, Frame
 from dsol.errors import DsolError
-from dsol.maps import Maps
+from dsol.model.maps import Maps
 
 SOUNDING, SILENT = "#1f9d55", "#d64545"
 HEAT = colormaps["inferno"]

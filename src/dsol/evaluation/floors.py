@@ -14,12 +14,12 @@ answers as maps.
 
 import numpy as np
 
+from dsol.baselines.constant import Blind
 from dsol.evaluation.metrics import frame_means, iou, success
 from dsol.evaluation.protocols import Protocol
 from dsol.evaluation.resize import mean_inside
 from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns, shares_above
 from dsol.evaluation.truth import Truth, areas, overlaps
-from dsol.systems.floors import Blind
 
 SIDES = 20  # sizes tried for the centred box
 CELLS = 14  # of a random map

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.boxes import Boxes
+from dsol.data.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import floors
 from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
@@ -22,7 +22,7 @@ from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import METRICS, NSA_NOTE, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
-from dsol.maps import Maps, read_maps
+from dsol.model.maps import Maps, read_maps
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def score(
         DsolError: nothing to score, an unknown protocol, or a frame that cannot be scored, by name.
 
     Example:
-        >>> from dsol.boxes import Box, Frame
+        >>> from dsol.data.boxes import Box, Frame
         >>> boxes = Boxes(("cello",), (Frame("a.mp4", 0.0, (Box("cello", (0.0, 0.0, 0.5, 1.0)),)),))
         >>> maps = Maps(("a.mp4@0.000",), np.array([[[1.0, 0.0], [1.0, 0.0]]]))
         >>> score([maps], boxes, "solo").metrics["iou@0.5"]
@@ -115,8 +115,8 @@ def score_files(
     """Score a maps file of any method.
 
     Args:
-        maps: .npz, one array a frame (`dsol.maps.read_maps`).
-        boxes: boxes.json or any format of `dsol.corpora.annotations`.
+        maps: .npz, one array a frame (`dsol.model.maps.read_maps`).
+        boxes: boxes.json or any format of `dsol.data.corpora.annotations`.
         protocol, strict: see `score`.
         format: of the boxes; recognised by itself where "auto".
         swapped: a maps file of the same frames with another clip's sound.
@@ -125,7 +125,7 @@ def score_files(
     Raises:
         DsolError: a file that cannot be read, or as `score`.
     """
-    from dsol.corpora.annotations import read_boxes
+    from dsol.data.corpora.annotations import read_boxes
 
     protocol_named(protocol)
     truth = read_boxes(boxes, format)

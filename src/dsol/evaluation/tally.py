@@ -15,7 +15,7 @@ from dsol.evaluation.counting import chunks, enlarged
 from dsol.evaluation.protocols import Masks, Protocol
 from dsol.evaluation.resize import mean_inside, resize
 from dsol.evaluation.truth import Truth
-from dsol.maps import Maps
+from dsol.model.maps import Maps
 
 QUIET = float(np.float32(0.2))  # τ of equation 9; maps are float32, and in float32 0.2 ≤ 0.2 must hold
 MOST_NAMED = 3  # frames that an error names

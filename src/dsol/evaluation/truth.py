@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dsol.boxes import Boxes
+from dsol.data.boxes import Boxes
 
 AGREED = 2  # annotators who must cover a pixel for it to count as one
 
@@ -84,7 +84,7 @@ def truth_of(
         consensus: weigh pixels by how many annotators agree, where `boxes.votes` says that there are several.
 
     Example:
-        >>> from dsol.boxes import Box, Boxes, Frame
+        >>> from dsol.data.boxes import Box, Boxes, Frame
         >>> truth = truth_of(Boxes(("cello",), (Frame("a.mp4", 0.0, (Box("cello", (0.0, 0.0, 0.5, 1.0)),)),)))
         >>> truth.rects, truth.object_area
         (array([[  0, 224,   0, 112]]), array([25088.]))

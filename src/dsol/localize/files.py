@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dsol.data.media import probe
 from dsol.errors import DsolError
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
-from dsol.media import probe
 from dsol.progress import Track, say, track
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dsol.data.media import VideoWriter, probe, read_frames
 from dsol.errors import DsolError
 from dsol.localize.localization import Localization, Timeline
 from dsol.localize.painter import Painter
-from dsol.media import VideoWriter, probe, read_frames
 from dsol.progress import Track, track
 
 USUAL_FPS = 25.0  # for files that do not say how many frames a second they have

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from dsol.boxes import Box, Boxes, Frame
+from dsol.data.boxes import Box, Boxes, Frame
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold
 BOX_LEVEL = 0.5  # a box encloses the cells above this share of the map's maximum

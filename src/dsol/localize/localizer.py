@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.clip import FRAMES_PER_SECOND, SAMPLE_RATE
-from dsol.evaluation.matching import join_names
+from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
+from dsol.data.levels import is_silent
+from dsol.data.media import Second, VideoInfo, probe, read_seconds
 from dsol.localize.localization import Localization, joined
-from dsol.maps import Maps
-from dsol.media import Second, VideoInfo, probe, read_seconds
-from dsol.sound import is_silent
-from dsol.systems import System
+from dsol.model.maps import Maps, join_names
+from dsol.model.system import System
 
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 ANY_SOUND = "sound"  # the one category of a system that knows no categories
@@ -26,7 +25,7 @@ class Localizer:
     """Finds the sounding objects of videos with one system.
 
     Args:
-        system: any `dsol.systems.System`.
+        system: any `dsol.model.system.System`.
         threshold: the score from which a category counts as sounding; the system's own by default.
         frames_per_second: how many answers a second.
 
@@ -52,7 +51,7 @@ class Localizer:
         Raises:
             DsolError: there is no such model, it cannot be read, or it needs `sources`.
         """
-        from dsol.systems import load_system
+        from dsol.model.system import load_system
 
         return cls(load_system(model, sources=sources), threshold)
 

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from dsol.data.media import read_seconds
 from dsol.errors import DsolError
-from dsol.media import read_seconds
 
 LONGEST_NAME = 120  # letters
 UNNAMED = "video"

@@ -18,16 +18,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageOneOptions
-from dsol.nets.dictionary import group_means, mean_of
-from dsol.nets.pooling import pooled
+from dsol.data.store import Store
+from dsol.model.batch import Batch
+from dsol.model.clustering import cluster, nmi_with
+from dsol.model.dictionary import group_means, mean_of
+from dsol.model.network import Network
+from dsol.model.pooling import pooled
 from dsol.progress import say
-from dsol.store import Store
-from dsol.systems.ours import Network
-from dsol.training.checkpoints import Run
-from dsol.training.clustering import cluster, nmi_with
-from dsol.training.data import Batch, Feed, Picks, open_feed, video_numbers
+from dsol.training.batches import Feed, Picks, open_feed, video_numbers
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
 from dsol.training.processes import mean_over, sum_over
+from dsol.training.run import Run
 
 
 class StageOneLoss(nn.Module):

@@ -20,17 +20,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dsol.config import StageTwoOptions
+from dsol.data.media import SOUND_SUFFIXES, find_sounds
+from dsol.data.store import Store
 from dsol.errors import DsolError
-from dsol.media import SOUND_SUFFIXES, find_sounds
+from dsol.model.audio import sound_view
+from dsol.model.network import Network
 from dsol.progress import say
-from dsol.sound import sound_view
-from dsol.store import Store
-from dsol.systems.ours import Network
-from dsol.training.checkpoints import Run
-from dsol.training.data import Feed, Picks, open_feed
+from dsol.training.batches import Feed, Picks, open_feed
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
+from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, read_others
 from dsol.training.processes import mean_over
-from dsol.training.teachers import Remix, Sources, heard_in_mixtures, read_others
+from dsol.training.run import Run
 
 LOSSES = ("matching", "localization", "listening")  # Lc, L1 and the cross-entropy of hearing p_a
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2

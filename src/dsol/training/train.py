@@ -16,18 +16,19 @@ import torch
 from lightning.fabric import Fabric, seed_everything
 
 import dsol
+from dsol.baselines.base import ComparedNetwork
 from dsol.config import Config
+from dsol.data.scenes import check_numbers, compose
+from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.model.file import ModelCard, load_card
+from dsol.model.network import Network
+from dsol.model.predictor import OurSystem
+from dsol.model.system import system_type
 from dsol.progress import say
-from dsol.scenes import check_numbers, compose
-from dsol.store import Store
-from dsol.systems import system_type
-from dsol.systems.compared import ComparedNetwork
-from dsol.systems.model_file import ModelCard, load_card
-from dsol.systems.ours import Network, OurSystem
-from dsol.training.checkpoints import Run
-from dsol.training.data import read
-from dsol.training.fit import Fit
+from dsol.training.baseline import Fit
+from dsol.training.batches import read
+from dsol.training.run import Run
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo, check
 

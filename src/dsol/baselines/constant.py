@@ -1,0 +1,72 @@
+"""What to hold a system against, behind the same interface: answers without senses, and ours with one sense replaced.
+
+Blind        the same few answers whatever is seen and heard: whole image, best centred box, random
+             (`dsol.evaluation.floors` says which)
+VisionOnly   our dictionary without the sound: every object that is seen sounds
+OracleSound  our dictionary, and the truth for an ear: what our class maps could reach at best
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dsol.model.maps import Maps
+from dsol.model.predictor import OurSystem
+
+
+class Blind:
+    """Neither looks nor listens.
+
+    Args:
+        area: (A, H, W) answers.
+        maps: (A, K, H, W) the same with categories.
+        categories: K names.
+        turns: which of the A answers the frame of each key gets.
+    """
+
+    def __init__(self, area: np.ndarray, maps: np.ndarray, categories: tuple[str, ...], turns: Mapping[str, int]):
+        self.area, self.maps = area.astype(np.float32), maps.astype(np.float32)
+        self.categories, self.turns = categories, turns
+
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.answer`."""
+        n = [self.turns[key] for key in keys]
+        return Maps(tuple(keys), self.area[n], self.maps[n], self.maps[n].max(axis=(2, 3)), self.categories)
+
+
+class VisionOnly:
+    """Our class maps, whatever sounds.
+
+    Args:
+        system: ours.
+        categories: the category of each of its clusters.
+    """
+
+    def __init__(self, system: OurSystem, categories: tuple[str, ...]):
+        self.system, self.categories = system, categories
+
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.answer`."""
+        maps = self.system.objects_seen(frames) * self.sounding(keys)[:, :, None, None]
+        return Maps(tuple(keys), maps.max(axis=1), maps, maps.max(axis=(2, 3)), self.categories)
+
+    def sounding(self, keys: Sequence[str]) -> np.ndarray:
+        """(B, K) float32, 1 where the category sounds in a frame, 0 where it is silent."""
+        return np.ones((len(keys), len(self.categories)), np.float32)
+
+
+class OracleSound(VisionOnly):
+    """Our class maps of what truly sounds.
+
+    Args:
+        system, categories: see `VisionOnly`.
+        heard: the sounding categories of each frame by its key.
+    """
+
+    def __init__(self, system: OurSystem, categories: tuple[str, ...], heard: Mapping[str, set[str]]):
+        super().__init__(system, categories)
+        self.heard = heard
+
+    def sounding(self, keys: Sequence[str]) -> np.ndarray:
+        """See `VisionOnly.sounding`."""
+        return np.array([[name in self.heard[key] for name in self.categories] for key in keys], np.float32)

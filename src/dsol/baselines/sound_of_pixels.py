@@ -1,0 +1,204 @@
+"""Sound-of-Pixels: Zhao et al., "The Sound of Pixels", ECCV 2018.
+
+    picture ─ dilated ResNet-18, 3×3 ─ sigmoid ─▶ v (B, K, H, W) ─ maximum over space ─▶ (B, K) ┐
+    sound + another clip's ─ log spectrogram ─ U-Net ─▶ s (B, K, F, T) ────────────────────────┤
+                     mask = sigmoid(Σ_k weight_k · v_k · s_k + bias)  (B, F, T) ◀───────────────┘
+    loss: the mask of each of the two clips is where it is the louder one, weighted by the mixture's log-magnitude
+
+    area: energy that the mask of each single pixel leaves of the sound, as a share of all
+    class maps: v_k · share of the sound's energy that channel k alone would keep
+
+Here K are the channels, F the frequencies, T the windows. Channels become categories as clusters do: a single-source
+clip belongs to the channel that answers most above its own mean over the training clips.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dsol.baselines.base import ComparedNetwork, ComparedSystem, Pairs
+from dsol.baselines.unet import UNet
+from dsol.config import Config, SoundOfPixelsOptions
+from dsol.data.clip import SAMPLE_RATE
+from dsol.errors import DsolError
+from dsol.model.batch import Batch
+from dsol.model.encoders import VisionTower
+from dsol.model.maps import Maps
+from dsol.model.pooling import pooled
+
+LOWEST_HZ = 40.0  # of the logarithmic frequencies; the highest is half the sampling rate
+QUIETEST = 1e-5  # smallest magnitude told apart from zero
+UNSEEN = -2.0  # start of the mask's bias: a pixel where no channel is seen keeps nothing, from the first step on
+WEIGHTS = (1e-3, 10.0)  # range of a point's weight in the loss
+
+
+def separation_loss(logits: Tensor, dominant: Tensor, magnitude: Tensor) -> Tensor:
+    """Binary cross-entropy of masks, each point weighted by log(1 + magnitude of the mixture).
+
+    Args:
+        logits: (M, S, F, T) of the masks of S clips of each mixture.
+        dominant: (M, S, F, T), 1 where the clip is the loudest of its mixture.
+        magnitude: (M, F, T) of the mixtures.
+
+    Returns:
+        The mean over all points, as released: not divided by the sum of weights.
+    """
+    weight = magnitude.log1p().clamp(*WEIGHTS)[:, None].expand_as(logits)
+    return F.binary_cross_entropy_with_logits(logits, dominant, weight)
+
+
+@cache
+def _log_frequencies(bands: int, window: int) -> np.ndarray:
+    """(bands, window // 2 + 1) float32: reads a spectrum at logarithmically spaced frequencies, between its bins."""
+    bins = window // 2 + 1
+    hz = np.geomspace(LOWEST_HZ, SAMPLE_RATE / 2, bands)
+    place = np.clip(hz * window / SAMPLE_RATE, 0, bins - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(bins))).astype(np.float32)
+
+
+def log_frequency_magnitudes(waveforms: Tensor, options: SoundOfPixelsOptions) -> Tensor:
+    """(B, F, T) magnitudes of one-second sounds (B, 16000).
+
+    Raises:
+        DsolError: other sounds, such as log-mels without their waveform.
+    """
+    if waveforms.ndim != 2:
+        raise DsolError("sound_of_pixels", "needs waveforms, these clips have none", "give another store or system")
+    spectrum = torch.stft(
+        waveforms.float(),
+        options.window,
+        SAMPLE_RATE // options.steps,
+        window=torch.hann_window(options.window, device=waveforms.device),
+        pad_mode="constant",
+        return_complex=True,
+    )
+    matrix = torch.from_numpy(_log_frequencies(options.bands, options.window)).to(waveforms.device)
+    return matrix @ spectrum.abs()[:, :, : options.steps]
+
+
+class Network(ComparedNetwork):
+    """Vision tower, U-Net, and the weights with which channels meet."""
+
+    mixes = True
+    reach: Tensor
+
+    def __init__(self, config: Config, load_weights: bool = True):
+        super().__init__(config, VisionTower(config.nets, load_weights))
+        o = config.sound_of_pixels
+        if o.bands % 2**o.levels or o.steps % 2**o.levels:
+            what = f"{o.bands} bands and {o.steps} steps cannot be halved {o.levels} times"
+            raise DsolError("sound_of_pixels", what, f"choose multiples of {2**o.levels}, or fewer levels")
+        self.options, self.clusters = o, o.channels
+        norm = [nn.BatchNorm2d(self.towers.channels)] if config.nets.head_norm else []
+        self.look_head = nn.Sequential(*norm, nn.Conv2d(self.towers.channels, o.channels, 3, 1, 1))
+        self.unet = UNet(o.channels, o.levels, o.width)
+        self.weight = nn.Parameter(torch.ones(o.channels))
+        self.bias = nn.Parameter(torch.tensor(UNSEEN))
+        self.register_buffer("reach", torch.ones(o.channels))  # mean response of each channel to training clips
+
+    def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
+        both = torch.stack(pairs, dim=1)  # (M, 2): each clip and the one that is mixed in
+        parts = log_frequency_magnitudes(waveforms, self.options)[both]
+        mixture = log_frequency_magnitudes(waveforms[both].mean(1), self.options)
+        seen = pooled(self.look_logits(pictures), self.config.fit.pool, 1.0).sigmoid()
+        logits = self.mask_logits(seen[both], self.listen(mixture))
+        return separation_loss(logits, (parts == parts.amax(1, keepdim=True)).to(logits.dtype), mixture)
+
+    def look(self, pictures: Tensor) -> Tensor:
+        """v (B, K, H, W) in [0, 1]: where each channel is seen."""
+        return self.look_logits(pictures).sigmoid()
+
+    def look_logits(self, pictures: Tensor) -> Tensor:
+        """v before its sigmoid."""
+        return self.look_head(self.towers.features(pictures))
+
+    def listen(self, magnitude: Tensor) -> Tensor:
+        """s (B, K, F, T) of magnitudes (B, F, T)."""
+        return self.unet(magnitude.clamp(min=QUIETEST).log()[:, None])
+
+    def mask_logits(self, seen: Tensor, heard: Tensor) -> Tensor:
+        """Masks before the sigmoid: seen (B, S, K) and heard (B, K, F, T) to (B, S, F, T)."""
+        return torch.einsum("bsk,bkft->bsft", seen * self.weight, heard) + self.bias
+
+    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+        return self.pixel_energy(*self.perceive(pictures, waveforms))
+
+    def perceive(self, pictures: Tensor, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """v (B, K, H, W), s (B, K, F, T) and magnitudes (B, F, T) of pictures with their sounds."""
+        magnitude = log_frequency_magnitudes(waveforms, self.options)
+        return self.look(pictures), self.listen(magnitude), magnitude
+
+    def pixel_energy(self, seen: Tensor, heard: Tensor, magnitude: Tensor) -> Tensor:
+        """The area (B, H, W). One picture at a time, since its masks are H·W spectrograms."""
+        pixels = seen.flatten(2).transpose(1, 2)  # (B, H·W, K)
+        pictures = zip(pixels.split(1), heard.split(1), magnitude.split(1), strict=True)
+        kept = [kept_energy(self.mask_logits(p, s), m) for p, s, m in pictures]
+        return torch.cat(kept).unflatten(1, seen.shape[2:])
+
+    def channel_maps(self, seen: Tensor, heard: Tensor, magnitude: Tensor) -> Tensor:
+        """One map a channel, (B, K, H, W): where it is seen, as bright as it is heard."""
+        alone = self.weight[:, None, None] * heard + self.bias
+        return seen * kept_energy(alone, magnitude)[:, :, None, None]
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Batch]) -> None:
+        """Measure the mean response of each channel, without labels."""
+        responses = [self.channel_maps(*self.perceive(b.pictures, b.waveforms)).amax((2, 3)) for b in batches]
+        self.reach.copy_(torch.cat(responses).mean(0))
+
+
+def kept_energy(logits: Tensor, magnitude: Tensor) -> Tensor:
+    """The share of a sound's energy that masks keep; masks are binary when answering, as released.
+
+    Args:
+        logits: (B, S, F, T) masks before the sigmoid.
+        magnitude: (B, F, T).
+
+    Returns:
+        (B, S) in [0, 1]; 0 for silence.
+
+    Example:
+        >>> kept_energy(torch.tensor([[[[1.0, -1.0]]]]), torch.tensor([[[1.0, 2.0]]])).item()
+        0.20000000298023224
+    """
+    power = magnitude.square()
+    kept = torch.einsum("bsft,bft->bs", (logits > 0).to(power.dtype), power)
+    return kept / power.sum((1, 2)).clamp(min=QUIETEST**2)[:, None]
+
+
+class SoundOfPixels(ComparedSystem):
+    """The system; see above."""
+
+    network_type = Network
+    network: Network
+    fast: Network
+
+    @torch.inference_mode()
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.answer`."""
+        perceived = self._perceive(frames, waveforms)
+        maps = self.fast.channel_maps(*perceived)
+        area = self.fast.pixel_energy(*perceived).cpu().numpy()
+        return Maps(tuple(keys), area, maps.cpu().numpy(), self._score(maps).cpu().numpy(), self.categories)
+
+    @torch.inference_mode()
+    def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """How each channel answers single-source pictures with their sound, (B, K)."""
+        return self._score(self.fast.channel_maps(*self._perceive(frames, waveforms))).cpu().numpy()
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """The strongest channel (N,) of answers (N, K)."""
+        return points.argmax(axis=1)
+
+    def _perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        pictures, _, sounds = self.perceive(frames, waveforms)
+        return self.fast.perceive(pictures, sounds)
+
+    def _score(self, maps: Tensor) -> Tensor:
+        """(B, K) in [0, 1]: one half where a channel answers as it does on average."""
+        response, reach = maps.amax((2, 3)), self.network.reach
+        return response / (response + reach + 0.01 * reach.mean())

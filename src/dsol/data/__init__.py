@@ -1,0 +1,1 @@
+"""Clips, videos in and out, data sets, the store, scenes: all that comes before a model."""

@@ -1,0 +1,141 @@
+"""A video as a stream of seconds (frames and sound) or of frames.
+
+Picture and sound are read by two independent readers of the same file, in step: however a file interleaves its
+tracks, no more than one second is held.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+import numpy as np
+
+from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
+from dsol.data.media.opening import decoded, lasts, opened, start_of, stream_of
+from dsol.data.media.pixels import Screen
+from dsol.data.media.waveform import Waveform
+from dsol.errors import DsolError
+
+ROUNDING_S = 0.0005  # seconds by which containers round time stamps (webm: to milliseconds)
+SHORT_S = 0.005  # seconds that the last whole second may lack, by rounding
+LEAST_S = 0.1  # seconds: what is shorter at the end is dropped
+
+
+@dataclass(frozen=True)
+class Second:
+    """One second of a video.
+
+    Attributes:
+        index: whole seconds from the start of the video.
+        frames: (T, height, width, 3) uint8 RGB, the picture on screen at `times_s`.
+        times_s: (T,) seconds from the start of the video: index, index + 1/T, …
+        waveform: (16000,) float32 in [-1, 1], 16 kHz mono.
+        extras: what else belongs to it, as a file: name -> bytes. See `dsol.data.store.shards`. A video has none.
+    """
+
+    index: int
+    frames: np.ndarray
+    times_s: np.ndarray
+    waveform: np.ndarray
+    extras: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def read_seconds(
+    path: str | Path,
+    *,
+    frames_per_second: int = FRAMES_PER_SECOND,
+    size: tuple[int, int] | None = None,
+    whole_only: bool = True,
+) -> Iterator[Second]:
+    """Stream a video, second after second.
+
+    The frame for a time is the one on screen then, by time stamp: the last that appeared, or the first of all. So
+    video of a low or variable rate repeats frames. Sound that ends before the picture goes on as silence; sound
+    without picture at the end is left out.
+
+    Args:
+        path: an mp4, webm, mkv, avi or mov file.
+        frames_per_second: how many times a second the picture is looked at, T.
+        size: (width, height) in pixels to scale to; as shown if None.
+        whole_only: drop an incomplete last second. Otherwise it is kept from 0.1 s on, with the frames that it
+            has (fewer than T) and its waveform filled up with zeros.
+
+    Raises:
+        DsolError: before any second: no video, no picture, no sound track, too short, nothing can be decoded.
+            After the good seconds: the file breaks off, and where; keep what came before if you can use it.
+            (A cut-off avi does not know how long it was: it ends without an error.)
+
+    Example:
+        >>> for second in read_seconds("party.mp4", size=(256, 256)):                   # doctest: +SKIP
+        ...     print(second.index, second.frames.shape, second.waveform.std())
+        0 (4, 256, 256, 3) 0.12
+    """
+    start_s = start_of(path)
+    with Waveform(path, start_s) as waveform:
+        count = 0
+        for index, frames, length_s in _seconds_of_picture(path, start_s, frames_per_second, size):
+            if length_s < (1 if whole_only else LEAST_S):
+                break
+            sound = np.zeros(SAMPLE_RATE, np.float32)
+            samples = round(length_s * SAMPLE_RATE)
+            sound[:samples] = waveform.read(samples)
+            times_s = index + np.arange(len(frames)) / frames_per_second
+            yield Second(index, np.stack(frames), times_s, sound)
+            count += 1
+    if not count:
+        least = "1 s" if whole_only else f"{LEAST_S} s"
+        raise DsolError(path, f"is shorter than {least}", "leave it out, or give a longer one")
+
+
+def _seconds_of_picture(
+    path: str | Path, start_s: float, per_second: int, size: tuple[int, int] | None
+) -> Iterator[tuple[int, list[np.ndarray], float]]:
+    """(second, its frames, its length in s) for every second that is begun; only the last may be shorter than 1."""
+    index, frames, end_s = 0, [], 0.0
+    screen = None
+    for _, end_s, frame in _shown(path, start_s):
+        screen = screen or Screen(frame, size)
+        picture = None
+        while True:
+            if len(frames) < per_second and index + len(frames) / per_second < end_s - ROUNDING_S:
+                picture = screen.show(frame) if picture is None else picture
+                frames.append(picture)
+            elif len(frames) == per_second and end_s > index + 1 - SHORT_S:
+                yield index, frames, 1.0
+                index, frames = index + 1, []
+            else:
+                break
+    if frames:
+        yield index, frames, end_s - index
+
+
+def _shown(path: str | Path, start_s: float) -> Iterator[tuple[float, float, av.VideoFrame]]:
+    """(appears at, gives way at, frame), in s from the start of the video."""
+    with opened(path) as container:
+        stream = stream_of(container, "video")
+        held: tuple[float, av.VideoFrame] | None = None
+        for time_s, frame in decoded(path, "video"):
+            if held:
+                yield held[0], time_s - start_s, held[1]
+            held = time_s - start_s, frame
+        if held and stream:
+            yield held[0], held[0] + lasts(held[1], stream), held[1]
+
+
+def read_frames(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
+    """Stream every frame: (time in s from the start of the video, (height, width, 3) uint8 RGB as shown).
+
+    Raises:
+        DsolError: before any frame: no video or no picture. After the good frames: the file breaks off, and where.
+
+    Example:
+        >>> for time_s, frame in read_frames("party.mp4"):                              # doctest: +SKIP
+        ...     print(f"{time_s:.2f}", frame.shape)
+        0.00 (360, 640, 3)
+    """
+    start_s = start_of(path)
+    screen = None
+    for time_s, frame in decoded(path, "video"):
+        screen = screen or Screen(frame)
+        yield time_s - start_s, screen.show(frame)

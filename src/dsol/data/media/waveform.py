@@ -1,0 +1,127 @@
+"""The sound of a video as 16 kHz mono, read bit by bit.
+
+decoded frames ──gaps filled by time stamp──▶ aligned ──mean of channels──▶ mono ──soxr──▶ 16 kHz
+"""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import soxr
+from av.error import FFmpegError
+
+from dsol.data.clip import SAMPLE_RATE
+from dsol.data.media.opening import decoded, reason
+from dsol.errors import DsolError
+
+RECORDINGS = "ogg,wav,flac,mp3,mov,mp4,m4a"  # containers of sound alone
+GAP_S = 0.05  # seconds by which time stamps may stray from the count of samples: rounding, not a gap
+REENCODE = "write it anew: ffmpeg -i IN -ar 48000 -ac 2 OUT.mp4"
+
+
+class Waveform:
+    """The sound of a video from a given moment on.
+
+    Args:
+        path: a video.
+        start_s: where to begin, in s on the file's own clock; sound that starts later is preceded by zeros.
+
+    Raises:
+        DsolError: no sound track; while reading: it cannot be decoded, or breaks off.
+
+    Example:
+        >>> with Waveform("party.mp4", 0.0) as waveform:                                # doctest: +SKIP
+        ...     first_second = waveform.read(16_000)
+    """
+
+    def __init__(self, path: str | Path, start_s: float):
+        self._parts = _resampled(path, start_s)
+        self._held = np.zeros(0, np.float32)
+
+    def __enter__(self) -> "Waveform":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._parts.close()
+
+    def read(self, samples: int) -> np.ndarray:
+        """The next `samples` at 16 kHz, (samples,) float32 in [-1, 1]; zeros after the end of the sound."""
+        parts = [self._held]
+        missing = samples - len(self._held)
+        while missing > 0:
+            part = next(self._parts, None)
+            part = np.zeros(missing, np.float32) if part is None else part
+            parts.append(part)
+            missing -= len(part)
+        sound = np.concatenate(parts)
+        self._held = sound[samples:]
+        return sound[:samples].clip(-1, 1)
+
+
+def _resampled(path: str | Path, start_s: float) -> Generator[np.ndarray]:
+    resampler = None
+    for chunk, rate in aligned(path, start_s):
+        resampler = resampler or soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
+        yield resampler.resample_chunk(chunk.mean(0))
+    if resampler:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def aligned(path: str | Path, start_s: float) -> Iterator[tuple[np.ndarray, int]]:
+    """The sound as stored, from `start_s` on, with silence wherever its time stamps leave a gap.
+
+    Yields:
+        (samples (channels, n) float32 in [-1, 1], Hz), a fraction of a second at a time.
+
+    Raises:
+        DsolError: as `decoded`; or the rate or number of channels changes on the way.
+    """
+    done = 0
+    form = None
+    for time_s, frame in decoded(path, "audio"):
+        samples, rate = floats(frame), frame.sample_rate
+        form = form or (len(samples), rate)
+        if form != (len(samples), rate):
+            raise DsolError(path, f"changes its sound to {len(samples)} channels at {rate} Hz on the way", REENCODE)
+        gap = round((time_s - start_s) * rate) - done
+        if done and abs(gap) < GAP_S * rate:
+            gap = 0
+        while gap > 0:
+            zeros = min(gap, rate)
+            yield np.zeros((len(samples), zeros), np.float32), rate
+            gap, done = gap - zeros, done + zeros
+        samples = samples[:, -gap:]  # what was there already, or lies before the start
+        done += samples.shape[1]
+        yield samples, rate
+
+
+def floats(frame: av.AudioFrame) -> np.ndarray:
+    """A decoded frame of any format and layout as (channels, samples) float32 in [-1, 1]."""
+    samples = frame.to_ndarray()
+    samples = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) / 2 ** (8 * samples.dtype.itemsize - 1)
+    return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
+
+
+def read_sound(path: str | Path) -> np.ndarray:
+    """A recording without picture, whole: (n,) float32 in [-1, 1], 16 kHz mono.
+
+    Args:
+        path: an ogg, wav, flac, mp3 or m4a file that fits into memory.
+
+    Raises:
+        DsolError: it cannot be read, or holds no sound.
+    """
+    try:
+        with av.open(f"file:{path}", options={"format_whitelist": RECORDINGS}, metadata_errors="ignore") as container:
+            stream = container.streams.audio[0]
+            parts = [floats(frame).mean(0) for frame in container.decode(stream)]
+            sound = soxr.resample(np.concatenate(parts), stream.rate, SAMPLE_RATE)
+    except (FFmpegError, ValueError, IndexError) as error:
+        what = f"is no recording: {reason(error)}"
+        raise DsolError(path, what, "give an ogg, wav, flac, mp3 or m4a file") from None
+    return sound.astype(np.float32).clip(-1, 1)

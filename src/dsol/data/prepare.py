@@ -1,0 +1,230 @@
+"""A corpus as a store.
+
+    CORPUS ──layout──▶ videos ──read, a second at a time──▶ parts ──merge──▶ STORE
+
+Each second keeps its four frames, squeezed to a square, and its sound. What cannot be read is left out and said;
+so are silent seconds, since nothing can be learned from them, unless they are annotated.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dsol.data import media
+from dsol.data.boxes import Boxes
+from dsol.data.corpora import Corpus, VideoEntry, read_corpus
+from dsol.data.corpora.annotations import read_boxes
+from dsol.data.corpora.lists import attach, known_names
+from dsol.data.levels import is_silent
+from dsol.data.store import Store
+from dsol.data.store.build import Part, build, finished
+from dsol.data.store.reader import ROUNDING_S, VERSION
+from dsol.data.store.shards import LOG_MEL, TarBody, slug
+from dsol.errors import DsolError
+from dsol.progress import say
+
+SMALLEST, LARGEST = 32, 2048  # pixels
+
+
+def prepare(
+    corpus: str | Path,
+    out: str | Path,
+    layout: str = "folders",
+    boxes: str | Path | None = None,
+    engine: str = "local",
+    workers: int = 0,
+    size: int = 256,
+) -> Store:
+    """Make a store of a data set. Stopped at any moment, it goes on where it was when called again.
+
+    Args:
+        corpus: the folder that the data set lies in.
+        out: the folder to make.
+        layout: how the data set is laid out, a name in `corpora.CORPORA`, or a part of it: `audioset:multi`.
+        boxes: annotations of any format to use in place of the data set's own.
+        engine: "local" or "ray"; for ray all machines must see both folders.
+        workers: processes; 0 takes one a core.
+        size: pixels; frames are kept as squares of this side, as the networks see them.
+
+    Returns:
+        The store. What was left out is in its `info`, with reasons.
+
+    Raises:
+        DsolError: nothing usable in the corpus, or `out` cannot be made.
+
+    Example:
+        >>> prepare("music_mini", "music").categories[:2]
+        ('accordion', 'acoustic_guitar')
+    """
+    if not SMALLEST <= size <= LARGEST:
+        raise DsolError("--size", f"{size} pixels", f"choose {SMALLEST} to {LARGEST}")
+    found = read_corpus(corpus, layout)
+    annotations = _annotations(found, boxes)
+    made = _how(Path(corpus), layout, size, found, annotations)
+    store = finished(out, made)
+    if store is not None:
+        return store
+    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size)]
+    finish = _Finish(Path(corpus), found, annotations)
+    store = build(
+        out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
+    )
+    say(f"{out}: {store.info['videos']} videos, {len(store)} clips")
+    return store
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to prepare one video: see `VideoEntry` and `prepare`.
+
+    Attributes:
+        annotated: seconds that are kept even when they are silent.
+        read: see `Corpus.read`.
+    """
+
+    video: VideoEntry
+    size: int
+    annotated: frozenset[int]
+    read: Callable[..., Iterable[Any]] | None
+
+    @property
+    def part_name(self) -> str:
+        """Changes when the file or what is asked of it changes."""
+        files = [file.stat() for file in self.video.files if file.exists()]
+        identity = [VERSION, self.video.category, self.video.split, self.size, sorted(self.annotated),
+                    [[file.st_size, file.st_mtime_ns] for file in files]]  # fmt: skip
+        return f"{slug(self.video.name)}-{_digest(identity)}"
+
+
+def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
+    """Write the seconds of one video.
+
+    Args:
+        job: the video.
+        body: where its clips go.
+
+    Returns:
+        The rows of its clips, and a report: video, silent (number of clips left out), problem (why the video
+        could not be read, or not to its end, or None). No error of the file is raised: it is in the report.
+    """
+    video, rows, silent = job.video, [], 0
+    options: dict[str, Any] = {"size": (job.size, job.size), **({"sound": video.sound} if video.sound else {})}
+    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, **options))
+    for second in seconds:
+        heard = LOG_MEL in second.extras or not is_silent(second.waveform)
+        if not heard and second.index not in job.annotated:
+            silent += 1
+            continue
+        facts = {"video": video.name, "second": second.index, "category": video.category, "split": video.split,
+                 "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
+        rows.append(body.add_clip(facts, second.frames, second.waveform, second.extras))
+    problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
+    return rows, {"video": video.name, "clips": len(rows), "silent": silent, "problem": problem}
+
+
+class _UntilBroken:
+    """Iterates until the source raises, and keeps the reason."""
+
+    def __init__(self, source: Iterable[Any]):
+        self.source, self.problem = source, None
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self.source
+        except DsolError as error:
+            self.problem = error.what
+        except Exception as error:  # whatever a broken file does to its reader, the others go on
+            self.problem = f"cannot be read: {type(error).__name__}: {error}"
+
+
+def _report_of_a_crash(job: Job) -> dict:
+    return {"video": job.video.name, "clips": 0, "silent": 0, "problem": "crashed the process that read it"}
+
+
+class _Finish:
+    """Says what was left out, and gives store.json its account."""
+
+    def __init__(self, folder: Path, corpus: Corpus, boxes: Boxes | None):
+        self.folder, self.corpus, self.boxes = folder, corpus, boxes
+
+    def __call__(self, reports: list[dict]) -> tuple[dict, Boxes | None]:
+        skipped = [_entry(r) for r in reports if not r["clips"]]
+        cut = [_entry(r) for r in reports if r["clips"] and r["problem"]]
+        silent = sum(r["silent"] for r in reports)
+        if len(skipped) == len(reports) == 1:
+            raise self._nothing_usable(skipped)  # says it all
+        for entry, what in [(e, "left out") for e in skipped] + [(e, "kept up to the fault") for e in cut]:
+            say(f"{entry['video']}: {entry['reason']} ({what})")
+        if silent:
+            say(f"{silent} silent clips left out")
+        if len(skipped) == len(reports):
+            raise self._nothing_usable(skipped)
+        boxes = self.boxes and self.boxes.of_videos(r["video"] for r in reports if r["clips"])
+        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent}, boxes
+
+    def _told_by_the_corpus(self, skipped: list[dict]) -> dict:
+        missing, listed, note = self.corpus.missing, self.corpus.listed, self.corpus.note
+        unused = [{"video": name, "reason": reason} for name, reason in self.corpus.skipped.items()]
+        if unused:
+            others = f", as are {len(unused) - 1} others" if len(unused) > 1 else ""
+            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out{others}; store.json names all)")
+        if missing:
+            say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
+        if note:
+            say(f"note: {note}")
+        told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
+        return told | ({"note": note} if note else {})
+
+    def _nothing_usable(self, skipped: list[dict]) -> DsolError:
+        first = skipped[0]
+        what = f"has no usable video: {first['video']} {first['reason']}"
+        return DsolError(self.folder, what, "give videos with pictures and sound")
+
+
+def _entry(report: dict) -> dict:
+    return {"video": report["video"], "reason": report["problem"]}
+
+
+def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
+    """The annotations to use; says how many belong to no video."""
+    names = {video.name for video in corpus.videos}
+    boxes = attach(read_boxes(file), known_names(names)) if file else corpus.boxes
+    if boxes is None:
+        return None
+    annotated = {frame.video for frame in boxes}
+    strangers = sorted(annotated - names)
+    if file and annotated and len(strangers) == len(annotated):
+        raise DsolError(file, f"annotates no video of the corpus: it knows {strangers[0]}, the corpus has {min(names)}",
+                        "name videos by their path below the corpus")  # fmt: skip
+    if strangers:
+        say(f"{len(strangers)} of {len(annotated)} annotated videos are not there, the first is {strangers[0]}")
+    return boxes.of_videos(names)
+
+
+def _jobs(corpus: Corpus, boxes: Boxes | None, size: int) -> list[Job]:
+    annotated = defaultdict(set)
+    for frame in boxes or ():
+        annotated[frame.video].add(int(frame.time_s + ROUNDING_S))
+    return [Job(video, size, frozenset(annotated[video.name]), corpus.read) for video in corpus.videos]
+
+
+def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None) -> dict:
+    """What the store depends on: names and sizes stand for the content of the files."""
+    videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
+               *([] if v.sound is None else [v.sound.name])] for v in corpus.videos]  # fmt: skip
+    return {
+        "by": "prepare",
+        "corpus": folder.resolve().name,
+        "layout": layout,
+        "size": size,
+        "videos": _digest(videos),
+        "boxes": _digest(boxes and [repr(frame) for frame in boxes]),
+    }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

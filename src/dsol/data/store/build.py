@@ -1,0 +1,212 @@
+"""Making a store: parts that survive a kill, merged at the end, whole or not at all.
+
+    tasks ──make, in any process──▶ OUT.partial/<part>.tar + .json ──merge, in order──▶ OUT.partial/store ──▶ OUT
+
+A part is kept as soon as it is done, and its .json is written last: what is there is whole. The merge runs in
+the order of the tasks and the parts do not depend on it, so the result is the same to the byte whatever the
+number of workers and however often the work was stopped. While it runs it takes twice the room of the result.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from dsol.data.boxes import Boxes
+from dsol.data.engines import run
+from dsol.data.store.index import INDEX, IndexWriter
+from dsol.data.store.reader import BOXES, INFO, VERSION, Store, read_info
+from dsol.data.store.shards import END_OF_TAR, JPEG_QUALITY, TarBody, shard_name
+from dsol.errors import DsolError
+from dsol.progress import say, track
+
+SHARD_BYTES = 256 * 2**20  # a shard is closed once it has so many; no part is ever split
+DRAFT = ".tmp"
+
+Report = dict[str, Any]  # JSON
+Make = Callable[[Any, TarBody], tuple[list[dict], Report]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of work that is kept as a whole.
+
+    Attributes:
+        name: a file name that changes whenever the part's content would.
+        task: what `make` gets, picklable.
+    """
+
+    name: str
+    task: Any
+
+
+def build(
+    out: str | Path,
+    made: dict,
+    parts: Sequence[Part],
+    make: Make,
+    finish: Callable[[list[Report]], tuple[dict, Boxes | None]],
+    label: str,
+    unit: str,
+    engine: str = "local",
+    workers: int = 0,
+    lost: Callable[[Any], Report] | None = None,
+) -> Store:
+    """Make a store, or go on with one that was stopped. The caller asks `finished` first.
+
+    Args:
+        out: the folder to make.
+        made: how it is made, JSON: goes into store.json.
+        parts: the work, in the order of the result.
+        make: from a task and an open body to its rows and a report; a part without rows is not kept.
+        finish: from all reports, in order, to more entries for store.json and the annotations.
+        label, unit: what is done to what, for the progress.
+        engine, workers, lost: see `engines.run`; `lost` makes the report of a task that killed its process.
+
+    Raises:
+        DsolError: the folder cannot be written, or another process is making it.
+    """
+    out = Path(out)
+    with _writing(out), _workspace(out) as folder:
+        work = partial(_make_part, folder, make)
+        results = run(work, parts, engine, workers, lost and (lambda part: lost(part.task)))
+        reports = list(track(results, label, total=len(parts), unit=unit))
+        info, boxes = finish(reports)
+        store = _merge(folder, [part.name for part in parts], {"made": made, **info}, boxes)
+        os.rename(store, out)  # an empty folder there is replaced
+        shutil.rmtree(folder)
+    return Store.open(out)
+
+
+def finished(out: str | Path, made: dict) -> Store | None:
+    """The store if it is there already, made the same way; None if there is nothing in its place.
+
+    Raises:
+        DsolError: something else is there.
+    """
+    out = Path(out)
+    try:
+        if not out.exists() or not any(out.iterdir()):
+            return None
+    except NotADirectoryError:
+        raise DsolError(out, "is a file", "choose another name for the store") from None
+    there = read_info(out).get("made", {}) if (out / INFO).exists() else None
+    if there is None:
+        raise DsolError(out, "exists and is not a store", "choose another folder")
+    other = [f"{k} {there.get(k)!r}, not {made.get(k)!r}" for k in {**made, **there} if made.get(k) != there.get(k)]
+    if other:
+        raise DsolError(out, f"exists and was made otherwise: {'; '.join(other)}", "remove it or choose another folder")
+    shutil.rmtree(partial_folder(out), ignore_errors=True)  # a kill after the last rename leaves it
+    say(f"{out}: is there already, made the same way")
+    return Store.open(out)
+
+
+def partial_folder(out: Path) -> Path:
+    """Where the parts of a store lie while it is made."""
+    return out.with_name(f"{out.name}.partial")
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "is there room, and may you write there? What is done is kept: run it again"
+        raise DsolError(out, f"cannot be written: {error.strerror or error}", remedy) from None
+
+
+@contextmanager
+def _workspace(out: Path) -> Iterator[Path]:
+    """OUT.partial, for this process alone. The lock goes with the process, however it ends."""
+    folder = partial_folder(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DsolError(out, "is being made by another process", "wait for it, or stop it") from None
+        for draft in folder.glob(f"*{DRAFT}"):  # of a process that was killed
+            draft.unlink()
+        try:
+            yield folder
+        finally:
+            if not any(folder.glob("*.json")):  # nothing worth keeping
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_part(folder: Path, make: Make, part: Part) -> Report:
+    """One part, unless it is there already."""
+    kept = folder / f"{part.name}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())["report"]
+    draft = folder / f"{part.name}.{uuid4().hex}{DRAFT}"
+    try:
+        with open(draft, "wb") as file:
+            rows, report = make(part.task, TarBody(file))
+        if rows:
+            os.replace(draft, folder / f"{part.name}.tar")
+            draft.write_text(json.dumps({"report": report, "rows": rows}))
+            os.replace(draft, kept)
+    finally:
+        draft.unlink(missing_ok=True)
+    return report
+
+
+def _merge(folder: Path, names: list[str], info: dict, boxes: Boxes | None) -> Path:
+    """Join the parts to shards, write the index and the description; returns the folder of the result."""
+    store = folder / "store"
+    shutil.rmtree(store, ignore_errors=True)
+    store.mkdir()
+    kept = [name for name in names if (folder / f"{name}.json").exists()]
+    clips, videos, shards = 0, set(), 0
+    with IndexWriter(store / INDEX) as index:
+        for shards, group in enumerate(_groups(folder, kept), start=1):
+            rows = _join(folder, group, store / shard_name(shards - 1), shards - 1)
+            index.add(rows)
+            clips += len(rows)
+            videos.update(row["video"] for row in rows)
+    if boxes is not None:
+        boxes.save(store / BOXES)
+    counts = {"clips": clips, "videos": len(videos), "shards": shards, "jpeg_quality": JPEG_QUALITY}
+    text = json.dumps({"format": "dsol store", "version": VERSION, **counts, **info}, indent=1, ensure_ascii=False)
+    (store / INFO).write_text(text + "\n")
+    return store
+
+
+def _groups(folder: Path, names: list[str]) -> Iterator[list[str]]:
+    """The parts of each shard."""
+    group, size = [], 0
+    for name in names:
+        group.append(name)
+        size += (folder / f"{name}.tar").stat().st_size
+        if size >= SHARD_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _join(folder: Path, names: list[str], target: Path, number: int) -> list[dict]:
+    """Write one shard; returns its rows, their offsets counted from its beginning."""
+    rows = []
+    with open(target, "wb") as shard:
+        for name in names:
+            start = shard.tell()
+            part = json.loads((folder / f"{name}.json").read_text())
+            rows += [_moved(row, number, start) for row in part["rows"]]
+            with open(folder / f"{name}.tar", "rb") as body:
+                shutil.copyfileobj(body, shard, 2**20)
+        shard.write(END_OF_TAR)
+    return rows
+
+
+def _moved(row: dict, shard: int, start: int) -> dict:
+    lists = {name: [start + offset for offset in row[name]] for name in ("frame_offset", "extra_offset") if name in row}
+    return {**row, **lists, "shard": shard, "sound_offset": start + row["sound_offset"]}

@@ -1,0 +1,241 @@
+"""report.html: what a run learned, how well, and what it looks like, in one file that needs no network."""
+
+import base64
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from dsol.errors import DsolError
+from dsol.page import write_page
+
+METRICS = {  # as `evaluate` names them -> as people read them
+    "iou@0.5": "IoU@0.5",
+    "ciou@0.3": "CIoU@0.3",
+    "auc": "AUC",
+    "nsa": "NSA",
+    "nmi": "NMI",
+    "class_iou": "Class IoU",
+    "silent_auroc": "Silent AUROC",
+}
+MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+CHART = (520, 220)  # width and height in the units of the drawing
+MARGIN = (46, 14, 14, 28)  # left, top, right, bottom
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    curves: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+    evaluations: Sequence[Mapping] = (),
+    pictures: Iterable[tuple[str, str | Path | bytes]] = (),
+    video: str | Path | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> Path:
+    """Write one HTML file that holds everything it shows.
+
+    Args:
+        path: the .html to write, whole or not at all.
+        title: its heading.
+        curves: stage -> name of a loss -> its value an epoch; a chart a stage.
+        evaluations: what `dsol evaluate --json` wrote, each a table: figures with intervals and floors.
+        pictures: (caption, PNG or JPEG as a path or bytes).
+        video: an .mp4 to play in the page.
+        facts: name -> value, shown on top: data, model, time taken.
+
+    Raises:
+        DsolError: a picture or the video cannot be read.
+
+    Example:
+        >>> write_report("report.html", title="Demo", facts={"clips": 240})     # doctest: +SKIP
+        PosixPath('report.html')
+    """
+    parts = [
+        _facts(facts or {}),
+        _video(video) if video else "",
+        "".join(_evaluation(e) for e in evaluations),
+        _section("Training", "".join(_chart(stage, lines) for stage, lines in (curves or {}).items()), "charts"),
+        _section("Pictures", "".join(_picture(caption, source) for caption, source in pictures), "pictures"),
+    ]
+    return write_page(path, title, "\n".join(parts))
+
+
+def _section(title: str, content: str, kind: str = "") -> str:
+    if not content:
+        return ""
+    return f'<section><h2>{html.escape(title)}</h2><div class="{kind}">{content}</div></section>'
+
+
+def _facts(facts: Mapping[str, object]) -> str:
+    rows = (f"<div><dt>{_words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in facts.items())
+    return f'<dl class="facts">{"".join(rows)}</dl>' if facts else ""
+
+
+def _words(name: object) -> str:
+    return html.escape(str(name).replace("_", " "))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else html.escape(str(value))
+
+
+def _video(video: str | Path) -> str:
+    source = f"data:video/mp4;base64,{_base64(_read(video))}"
+    player = f'<video controls loop preload="auto" src="{source}"></video>'
+    return _section("What it hears and sees", player, "film")
+
+
+def _picture(caption: str, source: str | Path | bytes) -> str:
+    content = source if isinstance(source, bytes) else _read(source)
+    kind = next((kind for start, kind in MAGIC.items() if content.startswith(start)), None)
+    if kind is None:
+        raise DsolError(caption, "is neither PNG nor JPEG", "give one of these")
+    caption = html.escape(caption)
+    image = f'<img src="data:{kind};base64,{_base64(content)}" alt="{caption}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DsolError(path, f"cannot be read: {error.strerror}", "leave it out of the report") from None
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _evaluation(evaluation: Mapping) -> str:
+    """One table: a row a metric; its figure, its interval as a number and as a bar, and every floor."""
+    metrics, intervals = evaluation["metrics"], evaluation.get("ci95", {})
+    floors = {name: floor for name, floor in evaluation.get("floors", {}).items() if floor}
+    ahead = {name: edges or {} for name, edges in evaluation.get("ahead", {}).items()}
+    head = "".join(f'<th class="number">{_words(name)}</th>' for name in floors)
+    known = {name: value for name, value in metrics.items() if _known(value)}
+    rows = "".join(_row(name, value, intervals.get(name), floors, ahead) for name, value in known.items())
+    table = (
+        '<table><thead><tr><th>Percent</th><th class="number">Result</th><th class="number">95 % interval</th>'
+        f"{head}<th></th></tr></thead><tbody>{rows}</tbody></table>"
+    )
+    note = f"{evaluation['frames']:,} frames of {evaluation['videos']:,} videos. "
+    note += "Intervals: bootstrap over videos. " if intervals else ""
+    note += "Floors: what is reached without listening or without a model; the tick marks the best. " if floors else ""
+    note += "Floors in bold are not clearly beaten (95 % over the same videos)." if "floor close" in rows else ""
+    title = str(evaluation.get("title") or f"Result, protocol “{evaluation['protocol']}”")
+    return _section(title, f'<div class="wide">{table}</div><p class="note">{note}</p>')
+
+
+def _row(
+    name: str,
+    value: float,
+    interval: Sequence[float] | None,
+    floors: Mapping[str, Mapping],
+    ahead: Mapping[str, Mapping],
+) -> str:
+    low, high = interval if interval is not None and all(map(_known, interval)) else (value, value)
+    best_floor = max((f[name] for f in floors.values() if _known(f.get(name))), default=None)
+    between = f"{_percent(low)} – {_percent(high)}" if high > low else "–"
+    cells = "".join(_floor(floor.get(name), ahead.get(of, {}).get(name)) for of, floor in floors.items())
+    return (
+        f"<tr><th>{html.escape(METRICS.get(name, name))}</th>"
+        f'<td class="number result">{_percent(value)}</td><td class="number">{between}</td>'
+        f"{cells}<td>{_bar(value, low, high, best_floor)}</td></tr>"
+    )
+
+
+def _floor(value: float | None, ahead: Sequence[float] | None) -> str:
+    """A floor; marked where the result is not clearly ahead of it."""
+    close = ahead is not None and ahead[0] <= 0
+    return f'<td class="number floor{" close" if close else ""}">{_percent(value)}</td>'
+
+
+def _known(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _percent(value: object) -> str:
+    return f"{100 * value:.1f}" if _known(value) else "–"  # type: ignore[operator]
+
+
+def _bar(value: float, low: float, high: float, floor: float | None) -> str:
+    """0 to 100 as a bar: the result filled, its interval as a whisker, the best floor as a tick."""
+    x = [round(160 * min(max(v, 0.0), 1.0), 1) for v in (value, low, high)]
+    whisker = f'<path class="whisker" d="M{x[1]} 7H{x[2]}M{x[1]} 4v6M{x[2]} 4v6"/>' if high > low else ""
+    tick = (
+        f'<path class="tick" d="M{160 * floor:.1f} 0v14"><title>best floor</title></path>' if floor is not None else ""
+    )
+    return (
+        f'<svg class="bar" viewBox="-1 0 162 14"><rect class="track" width="160" y="3" height="8" rx="4"/>'
+        f'<rect class="fill" width="{x[0]}" y="3" height="8" rx="4"/>'
+        f"{whisker}{tick}</svg>"
+    )
+
+
+def _chart(stage: str, lines: Mapping[str, Sequence[float]]) -> str:
+    """The curves of one stage as SVG, and their last values as its legend."""
+    lines = {name: [float(v) for v in values] for name, values in lines.items() if len(values)}
+    finite = [v for values in lines.values() for v in values if math.isfinite(v)]
+    if not finite:
+        return ""
+    ticks = _ticks(min(finite), max(finite))
+    steps = max(len(values) for values in lines.values())
+    drawn = "".join(_curve(values, n, ticks, steps) for n, values in enumerate(lines.values()))
+    legend = "".join(
+        f'<span class="c{n % 6}">{_words(name)} <b>{values[-1]:.3g}</b></span>'
+        for n, (name, values) in enumerate(lines.items())
+    )
+    return (
+        f"<figure><figcaption>{_words(stage)}</figcaption>"
+        f'<svg class="chart" viewBox="0 0 {CHART[0]} {CHART[1]}">{_axes(ticks, steps)}{drawn}</svg>'
+        f'<p class="legend">{legend}</p></figure>'
+    )
+
+
+def _place(step: int, value: float, ticks: Sequence[float], steps: int) -> tuple[float, float]:
+    left, top, right, bottom = MARGIN
+    across = step / (steps - 1) if steps > 1 else 0.5
+    up = (value - ticks[0]) / (ticks[-1] - ticks[0])
+    return (
+        round(left + across * (CHART[0] - left - right), 1),
+        round(CHART[1] - bottom - up * (CHART[1] - top - bottom), 1),
+    )
+
+
+def _curve(values: Sequence[float], n: int, ticks: Sequence[float], steps: int) -> str:
+    points = [_place(step, v, ticks, steps) for step, v in enumerate(values) if math.isfinite(v)]
+    if not points:
+        return ""
+    line = " ".join(f"{x},{y}" for x, y in points)
+    x, y = points[-1]
+    return f'<polyline class="c{n % 6}" points="{line}"/><circle class="c{n % 6}" cx="{x}" cy="{y}" r="3.5"/>'
+
+
+def _axes(ticks: Sequence[float], steps: int) -> str:
+    left, _, right, bottom = MARGIN
+    lines = []
+    for value in ticks:
+        _, y = _place(0, value, ticks, steps)
+        lines.append(f'<path class="grid" d="M{left} {y}H{CHART[0] - right}"/>')
+        lines.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{value:g}</text>')
+    for step in sorted({0, (steps - 1) // 2, steps - 1}):
+        x, _ = _place(step, ticks[0], ticks, steps)
+        lines.append(f'<text x="{x}" y="{CHART[1] - bottom + 18}" text-anchor="middle">{step + 1}</text>')
+    return "".join(lines)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Three to six round numbers from below `low` to above `high`.
+
+    Example:
+        >>> _ticks(0.13, 0.71)
+        [0.0, 0.2, 0.4, 0.6, 0.8]
+    """
+    span = max(high - low, 1e-3 * max(abs(high), 1e-3))
+    step = next(s * 10.0**p for p in range(-9, 12) for s in (1, 2, 5) if span / (s * 10.0**p) <= 4)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    last = max(last, first + 2)
+    return [float(f"{n * step:.6g}") for n in range(first, last + 1)]

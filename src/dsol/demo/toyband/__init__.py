@@ -1,0 +1,165 @@
+"""Toyband: a small data set that we draw and play ourselves, for tests, demonstrations and first steps.
+
+    seed ──plan──▶ Plans ──make_video (in worker processes)──▶ mp4 files and boxes.json
+
+Eleven instruments, as in MUSIC. Solo videos show one, and it sounds. Duet videos show three or four on one stage;
+two sound, the others are silent, and all have boxes. A box encloses what is in sight of the instrument, without
+bow and mallets, to the pixel.
+"""
+
+import json
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from dsol.data.boxes import Boxes, Frame
+from dsol.demo.toyband.sounds import CATEGORIES
+from dsol.demo.toyband.videos import Plan, make_video
+from dsol.errors import DsolError
+from dsol.progress import say, track
+
+__all__ = ["CATEGORIES", "make_toyband"]
+
+VERSION = 1  # of what the same arguments draw and play
+RECORD = "toyband.json"  # written last: a folder that has it is whole
+
+
+def make_toyband(
+    out: str | Path,
+    solos: int = 132,
+    duets: int = 44,
+    seconds: int = 4,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Path:
+    """Make the toyband data set, whole or not at all.
+
+    Writes `solo/{train,test}/<category>/<name>.mp4`, `duet/{train,test}/<name>.mp4`, a `boxes.json` in `solo` and in
+    `duet` (four frames a second, of all videos), and `toyband.json`, which holds the arguments. The result depends
+    on the arguments alone, not on the number of workers.
+
+    Args:
+        out: folder to make.
+        solos: videos of one instrument, evenly over the categories; a quarter of them for testing.
+        duets: videos of three or four instruments of which two sound; a quarter of them for testing.
+        seconds: length of each video.
+        seed: chooses everything else.
+        workers: processes; all processors by default.
+
+    Returns:
+        `out`.
+
+    Raises:
+        DsolError: an argument makes no sense, or `out` holds something else.
+
+    Example:
+        >>> make_toyband("toyband", solos=22, duets=4)  # doctest: +SKIP
+        PosixPath('toyband')
+    """
+    out = Path(out)
+    _check(solos, duets, seconds, seed, workers)
+    made = {"version": VERSION, "solos": solos, "duets": duets, "seconds": seconds, "seed": seed}
+    if _is_made(out, made):
+        say(f"{out}: is this toyband already, nothing to do")
+        return out
+    partial = Path(f"{out}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        _write(partial, {"solo": plan_solos(solos, seconds, seed), "duet": plan_duets(duets, seconds, seed)}, workers)
+        (partial / RECORD).write_text(json.dumps(made, indent=1) + "\n")
+        if out.exists():
+            out.rmdir()  # empty, or `_is_made` had refused
+        os.replace(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return out
+
+
+def _check(solos: int, duets: int, seconds: int, seed: int, workers: int | None) -> None:
+    for name, value, least in (("solos", solos, 0), ("duets", duets, 0), ("seconds", seconds, 1), ("seed", seed, 0)):
+        if value < least:
+            raise DsolError(name, f"is {value}", f"give {least} or more")
+    if workers is not None and workers < 1:
+        raise DsolError("workers", f"is {workers}", "give 1 or more")
+
+
+def _is_made(out: Path, made: dict) -> bool:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    try:
+        there = json.loads((out / RECORD).read_text())
+    except (OSError, ValueError):
+        raise DsolError(out, "exists and is no toyband", "choose another folder, or move it away") from None
+    if there != made:
+        raise DsolError(out, "holds a toyband made with other arguments", "choose another folder, or move it away")
+    return True
+
+
+def plan_solos(count: int, seconds: int, seed: int) -> list[Plan]:
+    """Which solo videos there are: category after category, every fourth of a category for testing.
+
+    Example:
+        >>> [plan.name for plan in plan_solos(24, 4, 0)][::11]
+        ['train/accordion/0000.mp4', 'test/accordion/0001.mp4', 'train/accordion/0002.mp4']
+    """
+    plans = []
+    for index in range(count):
+        category, number = CATEGORIES[index % len(CATEGORIES)], index // len(CATEGORIES)
+        split = "test" if number % 4 == 1 else "train"
+        plans.append(Plan(f"{split}/{category}/{number:04d}.mp4", (category,), 1, seconds, (seed, 1, index)))
+    return plans
+
+
+def plan_duets(count: int, seconds: int, seed: int) -> list[Plan]:
+    """Which duet videos there are: three or four different instruments each, all of them equally often."""
+    rng = np.random.default_rng((seed, 2))
+    waiting: list[str] = []
+    plans = []
+    for index in range(count):
+        size = int(rng.integers(3, 5))
+        seen: list[str] = []
+        while len(seen) < size:
+            waiting = waiting or [str(c) for c in rng.permutation(CATEGORIES)]
+            fresh = [c for c in waiting if c not in seen]
+            if not fresh:
+                waiting += [str(c) for c in rng.permutation(CATEGORIES)]
+                continue
+            waiting.remove(fresh[0])
+            seen.append(fresh[0])
+        seen = [str(c) for c in rng.permutation(seen)]
+        split = "test" if index % 4 == 1 else "train"
+        plans.append(Plan(f"{split}/{index:04d}.mp4", tuple(seen), 2, seconds, (seed, 3, index)))
+    return plans
+
+
+def _write(folder: Path, plans: dict[str, list[Plan]], workers: int | None) -> None:
+    jobs = [(folder / kind / plan.name, plan) for kind in plans for plan in plans[kind]]
+    for path in {path.parent for path, _ in jobs}:
+        path.mkdir(parents=True)
+    frames = list(track(_run(jobs, workers or os.cpu_count() or 1), "Making toyband", len(jobs), "videos"))
+    split = len(plans["solo"])
+    for kind, found in (("solo", frames[:split]), ("duet", frames[split:])):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        Boxes(CATEGORIES, tuple(frame for video in found for frame in video)).save(folder / kind / "boxes.json")
+
+
+def _run(jobs: list[tuple[Path, Plan]], workers: int):
+    # New processes instead of forked ones: a fork of a process whose libraries run threads may hang.
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
+        yield from pool.map(_job, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
+
+
+def _one_thread() -> None:
+    """Matrix products in one thread: the processes share the processors, and sums round alike everywhere."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+
+
+def _job(job: tuple[Path, Plan]) -> list[Frame]:
+    path, plan = job
+    return make_video(plan, path)

@@ -1,0 +1,1 @@
+"""The network, the predictor, and what they are made of."""

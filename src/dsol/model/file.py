@@ -1,0 +1,178 @@
+"""A model file: one .safetensors file; its metadata holds configuration, names, provenance and metrics as JSON."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from dsol.config import SHIPPED
+from dsol.errors import DsolError
+from dsol.model.onnx_file import is_onnx, open_onnx
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    Attributes:
+        system: name of the system in `dsol.model.system`, "dsol" for ours.
+        config: `Config.to_dict()` of its training.
+        categories: one name a cluster, "cluster 3" until named; two clusters may share a name.
+        named: whether the names are categories, not clusters.
+        threshold: score from which a category counts as heard and seen.
+        provenance: data, versions and dates of the training.
+        metrics: figures measured on the training data.
+    """
+
+    system: str
+    config: dict[str, Any]
+    categories: tuple[str, ...]
+    named: bool = False
+    threshold: float = 0.5
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+class CardedSystem:
+    """What every system of a file says by its model card."""
+
+    card: ModelCard
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """One name a cluster, two clusters may share one; none where the system knows no categories."""
+        return self.card.categories
+
+    @property
+    def threshold(self) -> float:
+        """Score from which a category, or anything, counts as heard and seen."""
+        return self.card.threshold
+
+
+class SavedSystem(CardedSystem):
+    """How every system with a network is saved.
+
+    Args:
+        network: what is saved.
+        card: the model file's metadata.
+    """
+
+    def __init__(self, network: nn.Module, card: ModelCard):
+        self.network, self.card = network.eval(), card
+
+    def save(self, path: str | Path) -> None:
+        """To a model file."""
+        save_model(path, self.network.state_dict(), self.card)
+
+
+def halve(path: str | Path, target: str | Path, threshold: float | None = None) -> None:
+    """Write a model file again with half the bytes: its tensors in half precision, for shipping.
+
+    Args:
+        path: the model file.
+        target: where to write.
+        threshold: in place of the model's own.
+    """
+    card = load_card(path)
+    tensors = {name: t.half() if t.is_floating_point() else t for name, t in load_tensors(path).items()}
+    save_model(target, tensors, card if threshold is None else replace(card, threshold=threshold))
+
+
+def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) -> None:
+    """Write a model file, whole or not at all.
+
+    Raises:
+        DsolError: the folder cannot be written.
+    """
+    from safetensors.torch import save  # save_file lets nobody but its owner read the file
+
+    partial = Path(f"{path}.partial")
+    try:
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        partial.write_bytes(save(kept, {"dsol": card_text(card)}))
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and the free space") from error
+
+
+def card_text(card: ModelCard) -> str:
+    """What a file's metadata holds under "dsol": JSON that `load_card` reads."""
+    return json.dumps({"version": VERSION, **asdict(card)})
+
+
+def load_card(path: str | Path) -> ModelCard:
+    """The metadata of a model file, exported or not, without its tensors.
+
+    Raises:
+        DsolError: no file, no model, or a model of another version.
+    """
+    return read_card(path, open_onnx(path, fast=False).metadata if is_onnx(path) else _metadata(path))
+
+
+def read_card(path: str | Path, metadata: Mapping[str, str]) -> ModelCard:
+    """The card in a file's metadata; see `load_card`."""
+    text, maker = metadata.get("dsol"), "dsol export" if is_onnx(path) else "dsol train"
+    if text is None:
+        raise DsolError(path, "is no dsol model: its metadata lacks the entry 'dsol'", f"give one of `{maker}`")
+    try:
+        values = dict(json.loads(text))
+        version = values.pop("version", None)
+        if version != VERSION:
+            raise DsolError(path, f"is a model of version {version}, this is version {VERSION}", "train it again")
+        return ModelCard(**{**values, "categories": tuple(values["categories"])})
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise DsolError(path, f"has broken metadata: {error!r}", "copy it again, or train it again") from None
+
+
+def _metadata(path: str | Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return file.metadata() or {}
+    except Exception as error:  # safetensors raises its own kind for a broken header
+        raise DsolError(path, f"is no model: {error}", "give one of `dsol train`, or a run folder") from None
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a model file; those kept in half precision, as in shipped models, come in single precision."""
+    from safetensors.torch import load_file
+
+    return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+
+
+def fill(network: nn.Module, path: str | Path) -> None:
+    """Give a network the tensors of a model file.
+
+    Raises:
+        DsolError: they are not those of such a network.
+    """
+    try:
+        network.load_state_dict(load_tensors(path))
+    except RuntimeError as error:
+        what = f"holds other weights than its options tell of: {str(error).splitlines()[-1].strip()}"
+        raise DsolError(path, what, "copy it again, or train it again") from None
+
+
+def find_model(path: str | Path) -> Path:
+    """The model file of a run folder, the file itself, or a shipped model by its name ("small").
+
+    Raises:
+        DsolError: there is none.
+    """
+    path = Path(path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if file.is_file():
+        return file
+    shipped = SHIPPED / f"{path}.safetensors"
+    if shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors")))
+    raise DsolError(path, "is no model file, run folder or shipped model", f"give a model.safetensors, or {known}")

@@ -1,0 +1,278 @@
+"""What any localiser answers, in memory and as a maps file.
+
+A maps file is an .npz: one float array a frame, named by the frame's key, shaped (H, W) or (K, H, W), and
+`categories`, K names, where maps are class-aware. Both ways are streams: neither reading nor writing ever holds
+more than one batch.
+"""
+
+import ast
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from dsol.errors import DsolError
+
+CATEGORIES = "categories"  # the one array of a maps file that is no frame
+REMEDY = "write it with dsol.model.maps.MapsWriter or numpy.savez, see docs/evaluation.md"
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Localisation maps of N frames.
+
+    Attributes:
+        keys: N names, `Frame.key` each.
+        maps: (N, K, H, W) float32, one map a category, gated by sound: for scenes of several objects.
+            None where a localiser knows no categories.
+        area: (N, H, W) float32, the class-agnostic sounding area: for single-source frames.
+        score: (N, K) float32, how surely each category is heard *and* seen. None without categories.
+        categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
+    """
+
+    keys: tuple[str, ...]
+    area: np.ndarray
+    maps: np.ndarray | None = None
+    score: np.ndarray | None = None
+    categories: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, which: slice) -> "Maps":
+        """Some of the frames."""
+        maps, score = (None if part is None else part[which] for part in (self.maps, self.score))
+        return Maps(self.keys[which], self.area[which], maps, score, self.categories)
+
+
+def merge_clusters(maps: Maps, assignment: np.ndarray, categories: Sequence[str]) -> Maps:
+    """Add the maps of each category's clusters.
+
+    Args:
+        maps: of (N, clusters, H, W).
+        assignment: (clusters,) index of a category, from `dsol.naming.matching.match_clusters`.
+        categories: names.
+
+    Returns:
+        The same frames with one map a category; zero where a category has no cluster. A category's score is
+        the highest of its clusters.
+
+    Raises:
+        DsolError: the maps are of another number of clusters.
+
+    Example:
+        >>> two = Maps(("a",), np.zeros((1, 1, 1)), np.ones((1, 2, 1, 1)), np.ones((1, 2)), ("cluster 0", "cluster 1"))
+        >>> merge_clusters(two, np.array([0, 0]), ["cello"]).maps.ravel()
+        array([2.])
+    """
+    if maps.maps is None or maps.maps.shape[1] != len(assignment):
+        held = "no clusters" if maps.maps is None else f"{maps.maps.shape[1]} clusters"
+        raise DsolError("maps", f"hold {held}, {len(assignment)} are matched", "match the clusters of this very model")
+    member = np.asarray(assignment)[None, :] == np.arange(len(categories))[:, None]  # (categories, clusters)
+    merged = np.einsum("ck,nkhw->nchw", member.astype(maps.maps.dtype), maps.maps)
+    score = None
+    if maps.score is not None:
+        score = np.where(member[None], maps.score[:, None, :], 0).max(axis=2).astype(maps.score.dtype)
+    return Maps(maps.keys, maps.area, merged, score, tuple(categories))
+
+
+def join_names(maps: Maps) -> Maps:
+    """One map a name: clusters that share one are joined as in `merge_clusters`; names in the order of their first.
+
+    Example:
+        >>> two = Maps(("a",), np.zeros((1, 1, 1)), np.ones((1, 2, 1, 1)), np.ones((1, 2)), ("cello", "cello"))
+        >>> join_names(two).categories
+        ('cello',)
+    """
+    names = tuple(dict.fromkeys(maps.categories))
+    if len(names) == len(maps.categories):
+        return maps
+    return merge_clusters(maps, np.array([names.index(name) for name in maps.categories]), names)
+
+
+class MapsWriter:
+    """Writes a maps file batch by batch; it appears under its name only when it is whole.
+
+    Args:
+        path: the .npz.
+        class_aware: write the class maps where there are any; the sounding area otherwise.
+
+    Raises:
+        DsolError: a frame comes twice, or batches differ in their categories.
+
+    Example:
+        >>> with MapsWriter("maps.npz") as writer:                              # doctest: +SKIP
+        ...     writer.add(system.answer(frames, waveforms, keys))
+    """
+
+    def __init__(self, path: str | Path, class_aware: bool = True):
+        self.path, self.class_aware = Path(path), class_aware
+        self._partial = Path(f"{path}.partial")
+        self._written: set[str] = set()
+        self._categories: tuple[str, ...] | None = None
+
+    def __enter__(self) -> "MapsWriter":
+        self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_STORED)
+        return self
+
+    def add(self, maps: Maps) -> None:
+        """Append the frames of a batch."""
+        aware = self.class_aware and maps.maps is not None
+        categories = maps.categories if aware else ()
+        if self._categories not in (None, categories):
+            raise DsolError(self.path, f"batches of {self._categories} and of {categories}", "write one file for each")
+        self._categories = categories
+        for key, array in zip(maps.keys, maps.maps if aware else maps.area, strict=True):  # type: ignore[arg-type]
+            if key in self._written or key == CATEGORIES:
+                raise DsolError(self.path, f"frame {key!r} comes twice", "write every frame once")
+            self._written.add(key)
+            self._write(key, array)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        if kind is None and self._categories:
+            self._write(CATEGORIES, np.array(self._categories))
+        self._zip.close()
+        if kind is None:
+            os.replace(self._partial, self.path)
+        else:
+            self._partial.unlink()
+
+    def _write(self, key: str, array: np.ndarray) -> None:
+        with self._zip.open(f"{key}.npy", "w") as member:
+            np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def read_maps(path: str | Path, batch: int = 256) -> Iterator[Maps]:
+    """Read a maps file, a batch at a time.
+
+    Args:
+        path: the .npz.
+        batch: most frames of a batch. Frames of different shapes never share one.
+
+    Yields:
+        Maps in the order of the file. Of class-aware maps (K, H, W) `area` is the maximum over categories.
+
+    Raises:
+        DsolError: not an .npz, damaged, or an array of another kind or shape; the frame is named.
+
+    Example:
+        >>> sum(len(maps) for maps in read_maps("maps.npz"))                    # doctest: +SKIP
+        12356
+    """
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            yield from _batches(_Members(path, file, archive), batch)
+    except OSError as error:
+        raise DsolError(path, f"cannot be read: {error.strerror or error}", "give the path of a maps file") from None
+    except zipfile.BadZipFile as error:
+        raise DsolError(path, f"is not a whole .npz: {error}", REMEDY) from None
+
+
+def _batches(members: "_Members", batch: int) -> Iterator[Maps]:
+    categories = members.categories()
+    keys: list[str] = []
+    arrays: list[np.ndarray] = []
+    for key in members.keys:
+        array = _checked(members, key, categories)
+        if arrays and (array.shape != arrays[0].shape or array.dtype != arrays[0].dtype or len(arrays) == batch):
+            yield _as_maps(keys, arrays, categories)
+            keys, arrays = [], []
+        keys.append(key)
+        arrays.append(array)
+    if arrays:
+        yield _as_maps(keys, arrays, categories)
+
+
+def _as_maps(keys: Sequence[str], arrays: Sequence[np.ndarray], categories: tuple[str, ...]) -> Maps:
+    stacked = np.stack(arrays)
+    if stacked.ndim == 3:
+        return Maps(tuple(keys), stacked)
+    return Maps(tuple(keys), stacked.max(axis=1), stacked, None, categories)
+
+
+def _checked(members: "_Members", key: str, categories: tuple[str, ...]) -> np.ndarray:
+    array = members.array(key)
+    where = f"{members.path}, frame {key}"
+    if array.dtype.kind not in "fiub":
+        raise DsolError(where, f"has values of type {array.dtype}", "write floats")
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise DsolError(where, f"has shape {array.shape}", "write (H, W), or (K, H, W) for K categories")
+    if array.ndim == 2 and categories:
+        what = f"has shape {array.shape} and the file names {len(categories)} categories"
+        raise DsolError(where, what, "write (K, H, W), one map a category, or leave out 'categories'")
+    if array.ndim == 3 and len(array) != len(categories):
+        what = f"has {len(array)} maps and the file names {len(categories)} categories"
+        raise DsolError(where, what, "write an array 'categories' with one name for each map")
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
+class _Members:
+    """The arrays of an .npz by name. Uncompressed ones are read in place, which is ten times as quick."""
+
+    def __init__(self, path: str | Path, file, archive: zipfile.ZipFile):
+        self.path, self.archive = path, archive
+        self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
+        self._info: dict[str, zipfile.ZipInfo] = {}
+        for info in archive.infolist():
+            key = info.filename.removesuffix(".npy")
+            if key in self._info:
+                raise DsolError(f"{path}, frame {key}", "comes twice in the maps", "write every frame once")
+            self._info[key] = info
+        self.keys = [key for key in self._info if key != CATEGORIES]
+
+    def categories(self) -> tuple[str, ...]:
+        if CATEGORIES not in self._info:
+            return ()
+        names = self.array(CATEGORIES)
+        if names.ndim != 1 or names.dtype.kind not in "US":
+            raise DsolError(self.path, "'categories' is not a list of names", "write numpy.array([name, …])")
+        found = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+        twice = next((name for name in found if found.count(name) > 1), None)
+        if twice is not None:
+            raise DsolError(self.path, f"'categories' names {twice!r} twice", "add up the maps of one category")
+        return found
+
+    def array(self, key: str) -> np.ndarray:
+        data = self._content(self._info[key])
+        try:
+            dtype, order, shape, start = _header(bytes(data[: _header_end(data)]))
+            flat = np.frombuffer(data, dtype, offset=start, count=int(np.prod(shape)))
+            return flat.reshape(shape, order=order)  # type: ignore[call-overload]
+        except (ValueError, SyntaxError, KeyError, TypeError, struct.error) as error:
+            raise DsolError(f"{self.path}, frame {key}", f"is no plain array: {error}", REMEDY) from None
+
+    def _content(self, info: zipfile.ZipInfo) -> memoryview | bytes:
+        if info.compress_type != zipfile.ZIP_STORED:
+            return self.archive.read(info)
+        names, extra = struct.unpack_from("<HH", self._bytes, info.header_offset + 26)
+        start = info.header_offset + 30 + names + extra
+        data = self._bytes[start : start + info.file_size]
+        if zlib.crc32(data) != info.CRC:
+            raise zipfile.BadZipFile(f"{info.filename} is damaged")
+        return data
+
+
+def _header_end(data: memoryview | bytes) -> int:
+    """Where the header of a .npy ends: magic (6), version (2), its length (2, or 4 from version 2 on)."""
+    if bytes(data[:6]) != b"\x93NUMPY":
+        raise ValueError("not a .npy")
+    width, kind = (2, "<H") if data[6] == 1 else (4, "<I")
+    return 8 + width + struct.unpack_from(kind, data, 8)[0]
+
+
+@lru_cache(maxsize=64)
+def _header(header: bytes) -> tuple[np.dtype, str, tuple[int, ...], int]:
+    """Type, order, shape and start of the data; the frames of a file mostly share one header."""
+    said = ast.literal_eval(header[10 if header[6] == 1 else 12 :].decode("utf8"))
+    dtype = np.dtype(said["descr"])
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    return dtype, "F" if said["fortran_order"] else "C", tuple(said["shape"]), len(header)

@@ -1,0 +1,98 @@
+"""Ours, the compared systems and the floors, behind one interface."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from dsol.errors import DsolError
+from dsol.model.file import ModelCard, find_model, load_card
+from dsol.model.maps import Maps
+from dsol.model.onnx_file import is_onnx
+
+SYSTEMS = {  # name in a model file and on the command line -> where it is
+    "dsol": "model.predictor.OurSystem",
+    "sound_of_pixels": "baselines.sound_of_pixels.SoundOfPixels",
+    "object_that_sound": "baselines.object_that_sound.ObjectThatSound",
+    "attention": "baselines.attention.Attention",
+    "dmc": "baselines.dmc.Dmc",
+}
+
+
+class System(Protocol):
+    """Anything that localises sound: it takes pictures with sound and answers `Maps`."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """K names; clusters ("cluster 3") until they are named; empty if class-agnostic."""
+        ...
+
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """Localise the sound of B pictures.
+
+        Args:
+            frames: B pictures, (height, width, 3) uint8 RGB of any size; one array may come several times, with
+                different sounds.
+            waveforms: (B, 16000) float32, one second of 16 kHz mono sound around each picture; or (B, 201, 64), its
+                log-mel spectrogram, where nothing else is to be had (the official synthetic scenes).
+            keys: B names, handed through to `Maps.keys`.
+        """
+        ...
+
+
+@runtime_checkable
+class ClusteringSystem(Protocol):
+    """A system whose categories are clusters that it found; labels of single-source clips give them their names."""
+
+    card: ModelCard
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """See `System.categories`."""
+        ...
+
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `System.answer`."""
+        ...
+
+    def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """What single-source pictures with their sound are clustered by, (B, P)."""
+        ...
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """The cluster (N,) of points (N, P), or of means of them."""
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write a model file."""
+        ...
+
+
+def system_type(name: str) -> Any:
+    """The class of a system, imported only now."""
+    module, _, kind = SYSTEMS[name].rpartition(".")
+    return getattr(import_module(f"dsol.{module}"), kind)
+
+
+def load_system(path: str | Path, size: int | None = None, sources: int | None = None) -> System:
+    """The system in a model file or run folder.
+
+    Args:
+        path: a model file, an exported one, or a run folder that holds one.
+        size: side of the picture that the network sees, pixels; as trained where None.
+        sources: how many objects sound, for a system that cannot find it out (DMC); others pass over it.
+
+    Raises:
+        DsolError: no model there, one of a system that this version does not know, or one that needs `sources`.
+    """
+    file = find_model(path)
+    if is_onnx(file):
+        from dsol.model.onnx import ExportedSystem
+
+        return ExportedSystem.load(file, size)
+    name = load_card(file).system
+    if name not in SYSTEMS:
+        raise DsolError(file, f"holds the unknown system '{name}'", f"known here: {', '.join(SYSTEMS)}")
+    return system_type(name).load(file, size, sources)

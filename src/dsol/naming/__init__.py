@@ -1,0 +1,1 @@
+"""From clusters to categories: by a labelled store, or by a person who looks."""

@@ -1,0 +1,332 @@
+"""Clusters to look at and listen to, so that a person can name them.
+
+store ─ assign ─▶ clips of each cluster ─ answer ─▶ the most typical ─▶ cluster-00.png, cluster-00.wav ─▶ gallery.html
+                                                                names.json ─ edited ─▶ `rename_model`
+"""
+
+import html
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from dsol.config import SHIPPED
+from dsol.data.clip import SAMPLE_RATE
+from dsol.data.store import Store
+from dsol.data.store.shards import encode_wav
+from dsol.errors import DsolError
+from dsol.localize.painter import light
+from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
+from dsol.model.file import find_model
+from dsol.model.system import ClusteringSystem
+from dsol.naming.naming import (
+    BATCH,
+    assign_clips,
+    cluster_keys,
+    name_model,
+    own_model,
+    read_names,
+    rename_model,
+    system_to_name,
+)
+from dsol.page import write_page
+from dsol.progress import say, track
+
+PAGE, NAMES = "gallery.html", "names.json"
+SHOWN, ACROSS = 8, 4  # clips in a cluster's picture, side by side
+LOOKED_AT = 64  # clips of a cluster among which those are chosen
+SURE = 0.25  # share of the best score below which a clip is a stray
+TILE = (240, 180)  # pixels: a store keeps squares, most videos are wider
+GAP, CAPTION, LETTERS = 8, 24, 13  # pixels
+PAUSE_S = 0.2  # between two clips
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip of a cluster: its row in the store, its picture (h, w, 3), the cluster's map (H, W) and score on it."""
+
+    row: int
+    picture: np.ndarray
+    map: np.ndarray
+    score: float
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the gallery says of a cluster.
+
+    Attributes:
+        key: "cluster 3", whatever its name.
+        name: what the model calls it.
+        clips, videos: how many fell into it.
+    """
+
+    key: str
+    name: str
+    clips: int
+    videos: int
+
+    @property
+    def count(self) -> str:
+        """Its size in words."""
+        clips, videos = (f"{n} {word}{'s' * (n != 1)}" for n, word in ((self.clips, "clip"), (self.videos, "video")))
+        return f"{clips} of {videos}"
+
+
+def name(
+    model: Path,
+    store: Path | None = None,
+    gallery: Path | None = None,
+    names: Path | None = None,
+    interactive: bool = False,
+) -> None:
+    """Name the clusters of a model in one of four ways.
+
+    Args:
+        model: model file or run folder.
+        store: its labels name the clusters; or its clips are looked at, with `gallery` or `interactive`.
+        gallery: folder of pictures and sounds, for a person who names the clusters afterwards.
+        names: JSON of names, as such a person has edited it; goes with nothing else.
+        interactive: make a gallery and ask for the names.
+
+    Raises:
+        DsolError: these do not go together, or see what each of them calls.
+    """
+    by_looking = interactive or gallery is not None
+    if names is not None:
+        if store is not None or by_looking:
+            raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
+        rename_model(model, read_names(names), names)
+    elif store is None:
+        what = "has no clips to look at" if by_looking else "has nothing to take names from"
+        raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
+    elif interactive:
+        name_by_looking(model, store, gallery)
+    elif gallery is not None:
+        make_gallery(model, store, gallery)
+    else:
+        name_model(model, store)
+
+
+def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> list[Cluster]:
+    """Show what fell into each cluster of a model.
+
+    Args:
+        model: model file or run folder.
+        store: single-source clips, labelled or not; those of the split "train" where there are splits.
+        folder: gets gallery.html, for every cluster a picture of its most typical clips and their sound, and
+            names.json, the present names; a names.json that says something else is kept.
+
+    Returns:
+        Every cluster, in the model's order.
+
+    Raises:
+        DsolError: no such model or store, a model without clusters, or no clips.
+
+    Example:
+        >>> make_gallery("run", "store", "gallery")[0].count                    # doctest: +SKIP
+        '28 clips of 7 videos'
+    """
+    folder, system, found = Path(folder), system_to_name(model), Store.open(store)
+    clips = found.select(split="train") if found.splits else found
+    if not len(clips):
+        raise DsolError(store, "has no clips of the split train", "give the store that the model was trained on")
+    if folder.exists() and not folder.is_dir():
+        raise DsolError(folder, "is a file", "give a folder for the gallery")
+    assigned, videos = assign_clips(system, clips), clips.column("video")
+    folder.mkdir(parents=True, exist_ok=True)
+    clusters = []
+    names, keys = system.categories, cluster_keys(system.categories)
+    system.card = replace(system.card, categories=keys, named=False)  # each answers for itself, whatever it is called
+    for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
+        rows = np.flatnonzero(assigned == k).tolist()
+        clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))
+        if rows:
+            shown = typical(system, clips, rows, k)
+            sheet(shown, clips, COLOURS[k % len(COLOURS)]).save(folder / f"{_file(key)}.png")
+            (folder / f"{_file(key)}.wav").write_bytes(encode_wav(_one_after_another(shown, clips)))
+    write_page(folder / PAGE, "What fell into each cluster", _body(clusters, model, folder), _STYLE)
+    _write_names(folder / NAMES, clusters)
+    say(f"{folder / PAGE} shows {len(clusters)} clusters; to name them edit {folder / NAMES}, then: "
+        f"{_command(model, folder)}")  # fmt: skip
+    return clusters
+
+
+def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | None = None) -> tuple[str, ...]:
+    """Make a gallery and ask on the terminal for a name of each cluster; an empty answer keeps the present one.
+
+    Args:
+        model, store: see `make_gallery`.
+        folder: of the gallery; beside the model file where None.
+
+    Returns:
+        One category a cluster.
+
+    Raises:
+        DsolError: see `make_gallery`; or the answers end too early: no name is changed then.
+    """
+    folder = Path(folder) if folder else own_model(model).parent / "gallery"
+    clusters = make_gallery(model, store, folder)
+    say("Or look at it and tell them here: Enter keeps a name, clusters of one name become one category.")
+    told: dict[str, str] = {}
+    for asked, cluster in enumerate(clusters):
+        try:
+            said = _answer(f"{cluster.key}, {cluster.count} [{cluster.name}]: ")
+        except (EOFError, UnicodeDecodeError):
+            what = f"the answers ended after {asked} of {len(clusters)} clusters: no name was changed"
+            raise DsolError("--interactive", what, f"answer all, or edit {folder / NAMES} and give --names") from None
+        except KeyboardInterrupt:
+            say("\nNo name was changed")
+            raise
+        told |= {cluster.key: said} if said else {}
+    names = rename_model(model, told)
+    _save_names(folder / NAMES, dict(zip(cluster_keys(names), names, strict=True)))
+    return names
+
+
+def _answer(question: str) -> str:
+    said = input(question).strip()
+    if not sys.stdin.isatty():
+        print(said)  # a terminal shows it already
+    return said
+
+
+def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int) -> list[Example]:
+    """The clips of cluster k in which it is heard and seen most surely, of different videos first, strays last.
+
+    Args:
+        system: whose cluster it is.
+        clips: the store.
+        rows: the clips in the cluster.
+        k: its number.
+    """
+    videos = clips.column("video")
+    some = by_turns(np.random.default_rng(0).permutation(rows).tolist(), videos)[:LOOKED_AT]
+    found: dict[int, Example] = {}
+    for start in range(0, len(some), BATCH):
+        part = some[start : start + BATCH]
+        pictures = [clips.frame(i, clips.frame_count(i) // 2) for i in part]
+        answer = system.answer(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
+        for i, picture, maps, score in zip(part, pictures, answer.maps, answer.score, strict=True):  # type: ignore
+            found[i] = Example(i, picture, maps[k], float(score[k]))
+    best = sorted(found, key=lambda i: -found[i].score)
+    sure = [i for i in best if found[i].score >= SURE * found[best[0]].score]
+    return [found[i] for i in (by_turns(sure, videos) + by_turns(best[len(sure) :], videos))[:SHOWN]]
+
+
+def by_turns(rows: Iterable[int], videos: Sequence[str]) -> list[int]:
+    """The first row of each video, then the second of each, and so on.
+
+    Example:
+        >>> by_turns([0, 1, 2, 3], ["a", "a", "a", "b"])
+        [0, 3, 1, 2]
+    """
+    turn: Counter[str] = Counter()
+    turns = {}
+    for row in rows:
+        turns[row] = turn[videos[row]]
+        turn[videos[row]] += 1
+    return sorted(turns, key=turns.__getitem__)
+
+
+def sheet(shown: Sequence[Example], clips: Store, colour: Colour) -> Image.Image:
+    """One picture of some clips: the cluster's map as light, and below each the video, its second and the score."""
+    across = min(len(shown), ACROSS)
+    width, height = TILE[0] + GAP, TILE[1] + CAPTION + GAP
+    image = Image.new("RGB", (across * width + GAP, -(-len(shown) // across) * height + GAP), NIGHT)
+    draw = ImageDraw.Draw(image)
+    for n, example in enumerate(shown):
+        left, top = GAP + n % across * width, GAP + n // across * height
+        tile = Image.fromarray(example.picture).resize(TILE, Image.Resampling.BICUBIC)
+        if example.map.max() > 0:
+            light(tile, [(example.map, colour, 1.0)])
+        image.paste(tile, (left, top))
+        row, middle = clips.row(example.row), top + TILE[1] + CAPTION / 2
+        score = f"{example.score:.2f}"
+        words = _cut(f"{Path(row.video).stem} {row.second} s", TILE[0] - font(LETTERS).getlength(score) - 2 * GAP)
+        draw.text((left, middle), words, SNOW, font(LETTERS), anchor="lm")
+        draw.text((left + TILE[0], middle), score, colour, font(LETTERS), anchor="rm")
+    return image
+
+
+def _cut(words: str, width: float) -> str:
+    """The end of a text that is too wide: there the names of videos differ."""
+    if font(LETTERS).getlength(words) <= width:
+        return words
+    while font(LETTERS).getlength(f"…{words}") > width:
+        words = words[1:]
+    return f"…{words}"
+
+
+def _one_after_another(shown: Sequence[Example], clips: Store) -> np.ndarray:
+    pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
+    return np.concatenate([part for example in shown for part in (clips.waveform(example.row), pause)])
+
+
+def _file(key: str) -> str:
+    return f"cluster-{int(key.split()[1]):02d}"
+
+
+def _command(model: str | Path, folder: Path) -> str:
+    """What names the model; of a shipped one, which keeps its names, a copy."""
+    file, copy = find_model(model), []
+    if file.parent == SHIPPED:
+        model = folder / "model.safetensors"
+        copy = [shlex.join(["cp", str(file), str(model)])]
+    return " && ".join([*copy, shlex.join(["dsol", "name", str(model), "--names", str(folder / NAMES)])])
+
+
+def _body(clusters: Sequence[Cluster], model: str | Path, folder: Path) -> str:
+    command = html.escape(_command(model, folder))
+    told = (
+        "<section><p>In the light: what the model takes the cluster to be. Below a picture: video, second, and how "
+        "surely the cluster is heard and seen there. The sounds come in the order of the pictures.</p>"
+        f"<p>To name the clusters, edit <b>{NAMES}</b> beside this page, then run <code>{command}</code>. Clusters of "
+        "one name become one category.</p></section>"
+    )
+    return told + "".join(map(_section, clusters))
+
+
+def _section(cluster: Cluster) -> str:
+    colour = "rgb({},{},{})".format(*COLOURS[int(cluster.key.split()[1]) % len(COLOURS)])
+    named = "" if cluster.name == cluster.key else f" <b>{html.escape(spoken(cluster.name))}</b>"
+    shown = "<p>No clip fell into it.</p>"
+    if cluster.clips:
+        file = _file(cluster.key)
+        shown = f'<img src="{file}.png" alt="{cluster.key}"><audio controls preload="none" src="{file}.wav"></audio>'
+    head = f'<h2><i style="background:{colour}"></i>{cluster.key}{named}<small>{cluster.count}</small></h2>'
+    return f'<section class="cluster">{head}{shown}</section>'
+
+
+def _write_names(file: Path, clusters: Sequence[Cluster]) -> None:
+    """The present names, unless somebody has written others."""
+    names = {cluster.key: cluster.name for cluster in clusters}
+    try:
+        kept = file.exists() and json.loads(file.read_text(encoding="utf-8")) != names
+    except ValueError:
+        kept = True
+    if kept:
+        say(f"{file} says something else and is kept; delete it to have the present names")
+    else:
+        _save_names(file, names)
+
+
+def _save_names(file: Path, names: dict[str, str]) -> None:
+    file.write_text(json.dumps(names, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+_STYLE = """
+.cluster h2{display:flex;align-items:baseline;gap:8px}
+.cluster h2 i{width:12px;height:12px;border-radius:50%;flex:none}
+.cluster small{color:var(--quiet);font-weight:400;margin-left:auto}
+.cluster img{display:block;max-width:100%;border-radius:10px}
+.cluster audio{display:block;width:100%;margin-top:12px}
+code{overflow-wrap:anywhere}
+main>section>p{margin:0}main>section>p+p{margin-top:10px}
+"""

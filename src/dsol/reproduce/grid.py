@@ -1,0 +1,165 @@
+"""Runs what a table still lacks: a grid that goes on where it was stopped.
+
+    cell ─ trained? ─no─▶ stage one, or that of a cell which shares it ─▶ stage two ─▶ model
+                └─yes, same options? ──────────────────────────────────────────────────┴─▶ evaluation/DATA.json
+
+Cells of tables 3 and 5 differ in stage two only; they share stage one and the composed scenes.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dsol.data.store import Store
+from dsol.errors import DsolError
+from dsol.evaluation.evaluate import evaluate
+from dsol.evaluation.protocols import protocol_named
+from dsol.model.file import find_model, load_card
+from dsol.naming.naming import name_model
+from dsol.progress import say
+from dsol.reproduce.experiment import Cell, Experiment, differences, evaluation_file
+from dsol.reproduce.paper import DATA
+from dsol.training.run import Run
+from dsol.training.train import train, training_clips
+
+
+@dataclass
+class Grid:
+    """What is run in a folder.
+
+    Attributes:
+        experiment: the folder.
+        failed: errors of the runs that could not be finished; the others go on.
+    """
+
+    experiment: Experiment
+    failed: list[DsolError] = field(default_factory=list)
+
+    def run(self, cells: Iterable[tuple[Cell, list[str]]]) -> None:
+        """Train cells and score each on its data sets; nothing is done twice."""
+        cells = list(cells)
+        for number, (cell, sets) in enumerate(cells, start=1):
+            try:
+                self._train(cell, f"Run {number} of {len(cells)}, {cell.name}")
+                if cell.stage == "both":
+                    self._name(self.experiment.folder / cell.name, cell.training, sets)
+                    self.score(self.experiment.folder / cell.name, cell.training, sets)
+            except DsolError as error:
+                self._failed(cell.name, error)
+
+    def score_guests(self, runs: Mapping[Path, tuple[str, list[str]]]) -> None:
+        """Score models that were trained elsewhere: folder -> training, data sets."""
+        for run, (training, sets) in runs.items():
+            try:
+                self.score(run, training, sets)
+            except DsolError as error:
+                self._failed(run.name, error)
+
+    def score(self, run: Path, training: str, sets: list[str]) -> None:
+        """Write the figures of a trained run on each data set whose store is known."""
+        if not (run / "model.safetensors").is_file():
+            return
+        match = self.experiment.match(run, training)
+        for data in sets:
+            wanted = DATA[data]
+            store = self.experiment.store(*wanted.stores)
+            if store is not None and not _fresh(evaluation_file(run, data), find_model(run), store):
+                say(f"{run.name}: scoring on {wanted.name}, {store.path}")
+                found = evaluate(run, store.path, wanted.protocol, match=match, sources=wanted.sources)
+                _write(evaluation_file(run, data), {**found.to_json(), "store": str(store.path),
+                                                    "fingerprint": store.fingerprint})  # fmt: skip
+
+    def _name(self, run: Path, training: str, sets: list[str]) -> None:
+        """Name the clusters of a run of ours once, for all that is scored by category."""
+        labelled = self.experiment.labelled(training)
+        by_category = any(not protocol_named(DATA[data].protocol).united for data in sets)
+        model = run / "model.safetensors"
+        if by_category and labelled is not None and model.is_file() and not load_card(model).named:
+            name_model(run, labelled.path)
+
+    def _train(self, cell: Cell, label: str) -> None:
+        """Train a cell, unless it is trained or there is nothing to train on."""
+        run = self.experiment.folder / cell.name
+        target = run / ("model.safetensors" if cell.stage == "both" else "stage_one.safetensors")
+        store, scenes = self.experiment.training_stores(cell.training)
+        if (run / "config.yaml").is_file():
+            self._check(run, cell, store)
+        if target.is_file() or store is None:
+            return
+        say(f"{label}: training")
+        if not (run / "stage_one.safetensors").is_file():
+            for donor in self._alike(cell, "stage_one.safetensors")[:1]:
+                _share_stage_one(donor, run, cell)
+        given = None if scenes is None else scenes.path
+        resume = (run / "config.yaml").is_file()
+        train(store.path, run, cell.config, scenes=given or self._composed(cell), stage=cell.stage, resume=resume)
+
+    def _composed(self, cell: Cell) -> Path | None:
+        """Scenes that a run with the same stage one has composed from its pseudo-labels."""
+        found = self._alike(cell, "scenes/store.json")
+        return found[0] / "scenes" if found else None
+
+    def _alike(self, cell: Cell, holds: str) -> list[Path]:
+        """Other runs whose options differ in stage two at most, and that hold a file."""
+        return [
+            self.experiment.folder / other.name
+            for other in self.experiment.all_cells()
+            if other.name != cell.name
+            and other.training == cell.training
+            and not _stage_one_differs(other, cell)
+            and (self.experiment.folder / other.name / holds).is_file()
+        ]
+
+    def _check(self, run: Path, cell: Cell, store: Store | None) -> None:
+        """Figures of other options or other clips must not slip into a table."""
+        other = differences(Run.resume(run)[1], cell.config, without=("recipe", "workers", "device", "devices"))
+        if other:
+            raise DsolError(run, f"is a run of other options: {other[0]}", "delete it, or give another --runs folder")
+        first = run / "stage_one.safetensors"
+        if store is None or not first.is_file():
+            return
+        card, clips = load_card(first), training_clips(store, cell.config)
+        made = (card.provenance.get("clips"), card.provenance.get("videos"))
+        now = (len(clips), len(set(clips.videos)))
+        if made != now:
+            what = f"was trained on {made[0]} clips of {made[1]} videos, {store.path} has {now[0]} of {now[1]}"
+            raise DsolError(run, what, "give the store that it was trained on, or another --runs folder")
+
+    def _failed(self, name: str, error: DsolError) -> None:
+        say(f"{name} is left out: {error}")
+        self.failed.append(error)
+
+
+def _stage_one_differs(one: Cell, other: Cell) -> bool:
+    """Whether options beyond those of stage two differ."""
+    found = differences(one.config, other.config, without=("recipe", "workers", "device", "devices"))
+    return any(not line.startswith("stage_two.") for line in found)
+
+
+def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:
+    """Begin a run with the finished stage one of another. The model comes last: with it the stage counts as done."""
+    if not (run / "config.yaml").is_file():
+        Run.start(run, cell.config)
+    for name in ("resume/labels.json", "stage_one.safetensors"):
+        shutil.copyfile(donor / name, run / f"{name}.partial")
+        os.replace(run / f"{name}.partial", run / name)
+
+
+def _fresh(file: Path, model: Path, store: Store) -> bool:
+    """Whether a file holds the figures of this very model on this very store."""
+    if not file.is_file() or file.stat().st_mtime < model.stat().st_mtime:
+        return False
+    try:
+        return json.loads(file.read_text()).get("fingerprint", store.fingerprint) == store.fingerprint
+    except (ValueError, AttributeError):
+        return False
+
+
+def _write(file: Path, said: dict) -> None:
+    file.parent.mkdir(exist_ok=True)
+    partial = Path(f"{file}.partial")
+    partial.write_text(json.dumps(said, indent=1) + "\n")
+    os.replace(partial, file)

@@ -1,0 +1,239 @@
+"""From a store to batches of tensors.
+
+    rows of a store ─ read, decode (worker processes) ─▶ uint8 frames, waveforms ─ view, log-mel (device) ─▶ Batch
+
+Which frame of a clip is taken, in which order and under which view depends on the seed and the number of the pass
+only: a resumed run sees what a run that was never stopped would have seen.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dsol.data.store import Store
+from dsol.errors import DsolError
+from dsol.model.audio import sound_view
+from dsol.model.batch import Batch
+from dsol.model.encoders import VisionTower
+from dsol.model.images import resize, test_view, to_tensor, training_view
+from dsol.model.principal import Principal
+from dsol.progress import track
+
+MARGIN = 256 / 224  # training pictures are resized to this many times the size that is cut out
+MEASURED_ON = 400  # clips whose pictures the principal directions are measured on
+Pick = tuple[int, int]  # row of the store, frame of its clip
+
+
+class Feed(Protocol):
+    """Where batches come from."""
+
+    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
+        """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""
+        ...
+
+
+class Picks:
+    """Order and choice of frames, by seed and pass.
+
+    Args:
+        store: the clips.
+        batch: clips a batch, over all processes.
+        rank, world: this process and how many there are; each takes its own part of the same order.
+    """
+
+    def __init__(self, store: Store, batch: int, rank: int = 0, world: int = 1):
+        self.counts = [store.frame_count(i) for i in range(len(store))]
+        self.photo = store.photos
+        self.batch, self.rank, self.world = max(1, batch // world), rank, world
+
+    def shuffled(self, seed: int) -> list[list[Pick]]:
+        """All clips once, in random order, with a random frame each; whole batches first, the same number a process."""
+        rng = np.random.default_rng(seed)
+        return self._drawn(rng.permutation(len(self.counts)), rng)
+
+    def alike(self, seed: int, video_passes: int) -> list[list[Pick]]:
+        """As `shuffled`, with photos and videos (clips of one frame and of several) in batches of their own.
+
+        Args:
+            seed: of order and frames.
+            video_passes: how often each clip of a video comes, where there are photos.
+        """
+        rng = np.random.default_rng(seed)
+        photo = self.photo
+        if photo.all() or not photo.any():
+            return self.shuffled(seed)
+        kinds = (np.flatnonzero(photo), np.repeat(np.flatnonzero(~photo), video_passes))
+        batches = [batch for kind in kinds for batch in self._drawn(rng.permutation(kind), rng)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _drawn(self, order: np.ndarray, rng: np.random.Generator) -> list[list[Pick]]:
+        picks = [(int(i), int(rng.integers(self.counts[i]))) for i in order]
+        usable = len(picks) - len(picks) % self.world
+        return self._cut(picks[self.rank : usable : self.world])
+
+    def in_order(self) -> list[list[Pick]]:
+        """Every clip once, with its middle frame; the last process takes what is over."""
+        picks = [(i, count // 2) for i, count in enumerate(self.counts)]
+        return self._cut(picks[self.rank :: self.world])
+
+    def other_videos(self, picks: Sequence[Pick], videos: np.ndarray, seed: int) -> list[Pick]:
+        """For each pick a random frame of another video."""
+        rng = np.random.default_rng(seed)
+        found = []
+        for row, _ in picks:
+            candidates = np.flatnonzero(videos != videos[row])
+            other = int(rng.choice(candidates)) if len(candidates) else row
+            found.append((other, int(rng.integers(self.counts[other]))))
+        return found
+
+    def _cut(self, picks: list[Pick]) -> list[list[Pick]]:
+        batches = [picks[i : i + self.batch] for i in range(0, len(picks), self.batch)]
+        if len(batches) > 1 and len(batches[-1]) == 1:  # a batch of one has no negatives and no batch statistics
+            single = batches.pop()
+            batches[-1] = batches[-1] + single
+        return batches
+
+
+def video_numbers(store: Store) -> np.ndarray:
+    """(N,) one number a clip, the same for clips of one video."""
+    return np.unique(store.column("video"), return_inverse=True)[1]
+
+
+class _Reader(Dataset):
+    """Reads whole batches; runs in worker processes."""
+
+    def __init__(self, store: Store, picks: Sequence[Sequence[Pick]]):
+        self.store, self.picks = store, picks
+
+    def __len__(self) -> int:
+        return len(self.picks)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | DsolError:
+        try:
+            return self._batch(index)
+        except DsolError as error:  # a loader would hand on its text only, inside a traceback
+            return error
+
+    def _batch(self, index: int) -> tuple[Tensor, Tensor]:
+        frames = np.stack([self.store.frame(row, j) for row, j in self.picks[index]])
+        waveforms = np.stack([self.store.sound(row) for row, _ in self.picks[index]])
+        return torch.from_numpy(frames), torch.from_numpy(waveforms)
+
+
+def _one_thread(_: int) -> None:
+    torch.set_num_threads(1)
+
+
+def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Frames (B, h, w, 3) uint8 and waveforms (B, 16000) of each batch of picks."""
+    workers = min(workers, len(picks))
+    for batch in DataLoader(_Reader(store, picks), batch_size=None, num_workers=workers, worker_init_fn=_one_thread):
+        if isinstance(batch, DsolError):
+            raise batch
+        yield batch
+
+
+class DiskFeed:
+    """Reads clips from the store each time, with a fresh random view."""
+
+    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int, vary: bool):
+        self.store, self.towers, self.device, self.workers, self.size = store, towers, device, workers, size
+        self.vary = vary
+        self.videos = torch.from_numpy(video_numbers(store))
+
+    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
+        """See `Feed`."""
+        pairs = zip(picks, read(self.store, picks, self.workers), strict=True)
+        for number, (chosen, (frames, waveforms)) in enumerate(track(pairs, label, len(picks), "batches")):
+            rows = torch.tensor([row for row, _ in chosen])
+            generator = None if seed is None else torch.Generator().manual_seed(seed * 100_003 + number)
+            sounds = waveforms.to(self.device)
+            pictures = self._view(to_tensor(frames.to(self.device)), generator)
+            if generator is not None and self.vary:
+                sounds = sound_view(sounds, generator)
+            yield Batch(pictures, self.towers.spectrogram(sounds), self.videos[rows], rows, sounds)
+
+    def _view(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        if generator is None:
+            return test_view(images, self.size)
+        return training_view(resize(images, round(self.size * MARGIN)), self.size, generator)
+
+
+class CachedFeed:
+    """For a frozen vision backbone: features of the frames and spectrograms of all sounds, computed once, in memory.
+
+    Pictures are seen without random crops, since each would have to pass the backbone again; where clips are varied,
+    features are mirrored and spectrograms computed anew. Of a clip's frames `nets.frozen_frames` are kept, evenly
+    spaced; a frame that is not kept is stood in for by the one before it.
+    """
+
+    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int, vary: bool):
+        self.towers, self.device, self.vary = towers, device, vary
+        self.videos = torch.from_numpy(video_numbers(store))
+        self.counts = np.array([store.frame_count(i) for i in range(len(store))])
+        self.kept = np.minimum(self.counts, towers.options.frozen_frames or self.counts)
+        self.starts = np.cumsum(self.kept) - self.kept
+        picks = [
+            [(i, j * int(count) // int(kept)) for j in range(kept)]
+            for i, (count, kept) in enumerate(zip(self.counts, self.kept, strict=True))
+        ]
+        features, mels, sounds = [], [], []
+        fast = towers.for_answers()
+        for frames, waveforms in track(read(store, picks, workers), "Computing features once", len(picks), "clips"):
+            with torch.inference_mode():
+                images = test_view(to_tensor(frames.to(device)), size)
+                features.append(fast.backbone(images).half().cpu())
+                mels.append(towers.spectrogram(waveforms[:1]))
+                sounds.append(waveforms[:1])
+        self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
+
+    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
+        """See `Feed`; the seed matters only where clips are varied."""
+        for number, chosen in enumerate(picks):
+            rows = torch.tensor([row for row, _ in chosen])
+            cells = torch.tensor([self.starts[row] + j * self.kept[row] // self.counts[row] for row, j in chosen])
+            pictures, mels, sounds = self.features[cells].float(), self.mels[rows], self.waveforms[rows]
+            if seed is not None and self.vary:
+                generator = torch.Generator().manual_seed(seed * 100_003 + number)
+                sounds = sound_view(sounds, generator)
+                mels = self.towers.spectrogram(sounds)
+                mirrored = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
+                pictures = torch.where(mirrored, pictures.flip(3), pictures)
+            device = self.device
+            yield Batch(pictures.to(device), mels.to(device), self.videos[rows], rows, sounds.to(device))
+
+
+def open_feed(
+    store: Store, towers: VisionTower, device: torch.device, workers: int, size: int = 0, vary: bool = False
+) -> Feed:
+    """The feed that fits the towers: cached features for a frozen vision backbone, the store otherwise.
+
+    Measures the towers' principal directions where that is still to be done.
+
+    Args:
+        store: the clips.
+        towers: what they are fed to.
+        device: where batches go.
+        workers: processes that read clips.
+        size: side of the square picture, pixels; 0: the towers' own.
+        vary: vary the sounds of training views, too, and mirror cached features.
+    """
+    kind = CachedFeed if towers.options.freeze_vision else DiskFeed
+    if isinstance(towers.principal, Principal) and not towers.principal.measured:
+        measure_principal(store, towers, device, workers)
+    return kind(store, towers, device, workers, size or towers.options.size, vary)
+
+
+def measure_principal(store: Store, towers: VisionTower, device: torch.device, workers: int) -> None:
+    """Measure the principal directions of a frozen backbone's features on clips spread over the store."""
+    rows = np.unique(np.linspace(0, len(store) - 1, MEASURED_ON).astype(int)).tolist()
+    batches = [[(i, store.frame_count(i) // 2) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
+    fast = towers.for_answers()
+    pictures = track(read(store, batches, workers), "Measuring principal directions", len(batches), "batches")
+    with torch.inference_mode():
+        views = (test_view(to_tensor(frames.to(device)), towers.options.size) for frames, _ in pictures)
+        towers.principal.measure(fast.raw_features(view) for view in views)  # type: ignore[operator]
