@@ -17,6 +17,7 @@ from dsol.errors import DsolError
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
+WILD = "wild"  # of `evaluate` alone: it needs labels beside the boxes
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
 COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
@@ -236,7 +237,8 @@ def evaluate(parser, words: Words) -> Work:
     """Score a model on the annotated frames of a store."""
     parser.add_argument("model", type=Path, help="model file or run folder")
     parser.add_argument("store", type=Path, help="store with boxes")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--protocol", choices=(*PROTOCOLS, WILD), default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--labels", type=Path, default=None, help=f"for {WILD}: CSV of what sounds in which second")
     parser.add_argument("--match", type=Path, default=None, help="labelled store that tells which cluster is what")
     parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
@@ -252,6 +254,10 @@ def evaluate(parser, words: Words) -> Work:
         _make_room_for(args.json, args.maps, folder=args.figures)
         if args.size is not None and not 32 <= args.size <= 2048:
             raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
+        if args.protocol == WILD:
+            return _show(_wild(args), args.json)
+        if args.labels is not None:
+            raise DsolError("--labels", f"is of no use to the protocol {args.protocol}", f"give --protocol {WILD}")
         result = evaluate(
             args.model,
             args.store,
@@ -267,6 +273,18 @@ def evaluate(parser, words: Words) -> Work:
         _show(result, args.json)
 
     return run
+
+
+def _wild(args):
+    """The protocol that has labels of its own."""
+    from dsol.evaluation.wild import evaluate_wild
+
+    if args.labels is None:
+        raise DsolError(f"--protocol {WILD}", "needs labels of the clips", "give their CSV file with --labels")
+    for option in ("match", "floor", "maps", "figures"):
+        if getattr(args, option) is not None:
+            raise DsolError(f"--{option}", f"is of no use to the protocol {WILD}", "leave it out")
+    return evaluate_wild(args.model, args.store, args.labels, size=args.size)
 
 
 def score(parser, words: Words) -> Work:

@@ -10,6 +10,8 @@ SPOKEN = {
     "adaptive_iiou@0.5": "adaptive IIoU@0.5", "adaptive_iauc": "adaptive IAUC", "cap": "CAP", "piap": "PIAP",
     "j": "J", "f": "F", "ap": "AP", "max_f1": "max-F1", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
+    "by_ear": "by ear alone", "by_eye": "by eye alone", "in_vocabulary": "in vocabulary",
+    "mismatch_auroc": "mismatch AUROC", "off_screen_auroc": "off-screen AUROC",
 }  # fmt: skip
 NSA_NOTE = "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
 

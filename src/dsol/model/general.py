@@ -1,0 +1,264 @@
+"""`general`: the paper's method for any everyday video, with a dictionary that nobody had to cluster.
+
+    picture ─ eye ─▶ f ─ classes ─▶ z ─┬─ best class of each category ─▶ m_k                  equation 4
+                     │                 └─ best class of all ─▶ whatever there is
+                     ├─ people ─▶ m_k of voices and of what people do
+                     └─ principal directions ─▶ cells that look alike ─┐
+    m_k ─ object feature o_k under m_k (equation 2), cells like o_k ───┴─ extent ─▶ shape of k
+    sound ─ ear ─▶ tags ─▶ audible_k                 m_k ─ best cells ─▶ visible_k
+    score_k = audible_k × visible_k                                    both distributions agree (equation 7)
+    area = mean shape of the categories that sound, by how surely they do                     equation 5
+
+The eye is a frozen ImageNet classifier, whose own rows are the dictionary; the ear a compressed AudioSet tagger; the
+vocabulary says which class and which tag are of one category. `people` and `extent` are small convolutions, learned
+from pictures without a label of what sounds: see the model's card.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dsol.model.backbones import EfficientNetLite0
+from dsol.model.dictionary import object_shapes, objectness, refined, stretched
+from dsol.model.ear import Ear
+from dsol.model.file import ModelCard, SavedSystem, fill, load_card
+from dsol.model.images import LITE0_MEAN, LITE0_STD, normalise, stack
+from dsol.model.maps import Maps
+from dsol.model.vocabulary import Vocabulary, vocabulary
+
+SIZE = 320  # pixels: 20×20 cells
+CLASSES, DIRECTIONS = 1000, 128  # of ImageNet; in which cells are compared
+WHOLE, HEAD_AND_CHEST = 0, 1  # maps of people
+VOICES, ACTIONS = "Human voice", "Human action"  # roots whose categories are people
+BEST_CELLS = 20  # of 400: as many say how visible a category is
+PEOPLE_CELLS = 8
+WEAK_TAG = 2.5  # logits less for a tag that is heard of much else, too
+FAINTEST = -8.0  # logits less than that are all alike
+LIFT = 1.0  # a family's root ("Music") is heard: its surest member is at most so many logits below
+BORNE_OUT = 0.6  # logits that a category gains for each standard deviation in which it is visible
+AUDIBLE = (0.7, -1.0)  # steepness, and logits at which a category is as likely heard as not
+VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which it is as likely seen as not
+NEVER_SEEN = 0.15  # how visible a category is that no picture tells of
+SHOWN = 4  # categories whose shapes make up the area
+SHAPE_EDGE, AREA_EDGE, SHARPNESS = 0.5, 0.58, 20.0  # see `object_shapes`
+
+
+class Extent(nn.Module):
+    """How far the object goes that a class map is brightest at: (B, 10, H, W) of `clues` -> logits (B, H, W)."""
+
+    def __init__(self, width: int = 48):
+        super().__init__()
+        self.first = nn.Conv2d(10, width, 3, padding=1)
+        self.wider = nn.ModuleList(nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in (2, 4))
+        self.whole = nn.Linear(width, width)
+        self.last = nn.Conv2d(width, width, 3, padding=1)
+        self.out = nn.Conv2d(width, 1, 1)
+
+    def forward(self, clues: Tensor) -> Tensor:
+        x = F.relu(self.first(clues))
+        for convolution in self.wider:
+            x = x + F.relu(convolution(x))
+        x = x + F.relu(self.whole(x.mean((2, 3))))[:, :, None, None]
+        return self.out(F.relu(self.last(x)))[:, 0]
+
+
+class People(nn.Module):
+    """Where people are: cells (B, 128, H, W) -> logits (B, 2, H, W), whole persons, and heads with their chests."""
+
+    def __init__(self, width: int = 48):
+        super().__init__()
+        self.near = nn.Conv2d(DIRECTIONS, width, 1)
+        self.around = nn.Conv2d(width, width, 3, padding=1)
+        self.further = nn.Conv2d(width, width, 3, padding=2, dilation=2)
+        self.out = nn.Conv2d(2 * width, 2, 1)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        near = F.relu(self.near(cells))
+        return self.out(torch.cat([near, F.relu(self.further(F.relu(self.around(near))))], 1))
+
+
+def clues(cells: Tensor, query: Tensor, anything: Tensor) -> Tensor:
+    """What `Extent` judges by, (B, 10, H, W).
+
+    Args:
+        cells: (B, 128, H, W), see `GeneralNetwork.see`.
+        query: class map of the object, (B, H, W), standardised.
+        anything: the best of all classes, (B, H, W), standardised.
+    """
+    height, width = query.shape[1:]
+    raw = stretched(query)
+    alike = stretched(refined(raw[:, None], cells, 2.0)[:, 0])
+    spread = query.flatten(1).std(1, keepdim=True).clamp(min=0.3)
+    under = (4 * query.flatten(1) / spread).softmax(1)
+    centred = F.normalize(cells.flatten(2) - cells.flatten(2).mean(2, keepdim=True), dim=1)
+    key = F.normalize(torch.einsum("bcn,bn->bc", centred, under), dim=1)  # o, equation 2
+    like_key = torch.einsum("bcn,bc->bn", centred, key).view_as(query)  # equation 4, with a key of this very picture
+    maps = [query / 3, raw, alike, like_key, objectness(cells), anything / 4, stretched(anything)]
+    down = torch.linspace(-1, 1, height, device=query.device)[:, None].expand(height, width)
+    across = torch.linspace(-1, 1, width, device=query.device)[None].expand(height, width)
+    place = torch.stack([across.abs(), down.abs(), down]).expand(len(query), -1, -1, -1)
+    return torch.cat([torch.stack(maps, 1), place], 1)
+
+
+class GeneralNetwork(nn.Module):
+    """What is saved.
+
+    Args:
+        words: its vocabulary.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    class_mean: Tensor
+    class_std: Tensor
+    visible_mean: Tensor
+    visible_std: Tensor
+
+    def __init__(self, words: Vocabulary):
+        super().__init__()
+        count, channels = len(words.entries), EfficientNetLite0.channels
+        self.words = words
+        self.eye, self.classes = EfficientNetLite0(), nn.Linear(channels, CLASSES)
+        self.ear, self.people, self.extent = Ear(len(words.tags)), People(), Extent()
+        self.register_buffer("mean", torch.zeros(channels))  # of f over the cells of many videos
+        self.register_buffer("directions", torch.zeros(channels, DIRECTIONS))
+        self.register_buffer("class_mean", torch.zeros(CLASSES))  # of class logits over the same cells
+        self.register_buffer("class_std", torch.ones(CLASSES))
+        self.register_buffer("visible_mean", torch.zeros(count))  # of `best_cells` over many videos
+        self.register_buffer("visible_std", torch.ones(count))
+
+    def see(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """What the eye sees of pictures (B, 3, S, S) in [0, 1].
+
+        Returns:
+            cells (B, 128, H, W), in which what looks alike lies together; classes z (B, 1000, H, W), standardised.
+        """
+        features = self.eye(normalise(pictures, LITE0_MEAN, LITE0_STD).contiguous(memory_format=torch.channels_last))
+        flat = features.flatten(2).transpose(1, 2)
+        cells = ((flat - self.mean) @ self.directions).transpose(1, 2).unflatten(2, features.shape[2:])
+        classes = ((self.classes(flat) - self.class_mean) / self.class_std).transpose(1, 2)
+        return cells, classes.unflatten(2, features.shape[2:])
+
+
+class Categories:
+    """The vocabulary as places: of tags, classes and families, in the order of all entries, roots too."""
+
+    def __init__(self, words: Vocabulary):
+        names, tags = list(words.entries), list(words.tags)
+        entries = list(words.entries.values())
+        self.answers = [k for k, entry in enumerate(entries) if entry.parent]  # places of what can be answered
+        self.tags = [[tags.index(tag) for tag in entry.audible] for entry in entries]
+        self.less = [[WEAK_TAG * (tag in entry.weak) for tag in entry.audible] for entry in entries]
+        self.classes = [list(entry.visible) for entry in entries]
+        self.root = [names.index(words.root(name)) for name in names]
+        roots = {names[place] for place in self.root}
+        self.people = {k: WHOLE if words.root(name) == ACTIONS else HEAD_AND_CHEST
+                       for k, name in enumerate(names) if words.root(name) in (VOICES, ACTIONS)}  # fmt: skip
+        self.families = [[k for k in self.answers if names[self.root[k]] == root] for root in sorted(roots)]
+
+
+class GeneralSystem(SavedSystem):
+    """`general` behind the interface of `dsol.model.system.System`.
+
+    Args:
+        network: what is saved.
+        card: the model file's metadata; its categories are those of the vocabulary that are no roots.
+        size: side of the picture that the network sees, pixels.
+    """
+
+    network: GeneralNetwork
+
+    def __init__(self, network: GeneralNetwork, card: ModelCard, size: int = SIZE):
+        super().__init__(network, card)
+        self.network, self.places, self.size = network, Categories(network.words), size
+
+    @classmethod
+    def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "GeneralSystem":
+        """From a model file. Pictures are always seen in `SIZE`: what the eye is standardised by holds there alone."""
+        network = GeneralNetwork(vocabulary())
+        fill(network, path)
+        return cls(network, load_card(path))
+
+    @torch.inference_mode()
+    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.answer`."""
+        different = {id(frame): frame for frame in frames}
+        place = {of: n for n, of in enumerate(different)}
+        rows = torch.tensor([place[id(frame)] for frame in frames])
+        cells, classes = self.network.see(stack(list(different.values()), self.size))
+        audible = self.audible_logits(torch.from_numpy(np.asarray(waveforms, np.float32)))
+        people = self.network.people(cells).sigmoid()
+        visible = self.visible(classes, people)
+        return self._maps(cells[rows], classes[rows], people[rows], audible, visible[rows], keys)
+
+    def audible_logits(self, waveforms: Tensor) -> Tensor:
+        """How audible each entry is, (B, E) logits, by ear alone."""
+        tags = self.network.ear(waveforms)
+        pairs = zip(self.places.tags, self.places.less, strict=True)
+        own = torch.stack([(tags[:, mine] - tags.new_tensor(less)).amax(1) for mine, less in pairs], 1)
+        own = own.clamp(min=FAINTEST)
+        found = own.clone()
+        for family in self.places.families:
+            root = self.places.root[family[0]]
+            short = (own[:, root] - LIFT - own[:, family].amax(1)).clamp(min=0)
+            found[:, family] = own[:, family] + short[:, None]
+        return found
+
+    def visible(self, classes: Tensor, people: Tensor) -> Tensor:
+        """How visible each entry is, (B, E) standard deviations; 0 of what no picture tells of."""
+        best = best_cells(classes, self.places.classes)
+        found = (best - self.network.visible_mean) / self.network.visible_std
+        heads = people[:, HEAD_AND_CHEST].flatten(1).topk(PEOPLE_CELLS, 1).values.mean(1).clamp(1e-4, 1 - 1e-4)
+        found[:, list(self.places.people)] = (heads.logit() / 1.5).clamp(-2.5, 2.5)[:, None]
+        return found
+
+    def _maps(
+        self, cells: Tensor, classes: Tensor, people: Tensor, audible: Tensor, visible: Tensor, keys: Sequence[str]
+    ) -> Maps:
+        """Area, maps and scores of B pictures with their sounds."""
+        answers = self.places.answers
+        borne_out = (audible + BORNE_OUT * visible)[:, answers]
+        heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
+        seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
+        score, surest = (heard * seen)[:, answers], borne_out.topk(SHOWN, 1)
+        area = torch.zeros(len(cells), *cells.shape[2:])
+        maps = torch.zeros(len(cells), len(answers), *cells.shape[2:])
+        for b in range(len(cells)):
+            shown = surest.indices[b].tolist()
+            shapes = self.shapes(cells[b], classes[b], people[b], [answers[k] for k in shown])
+            weight = surest.values[b].softmax(0)
+            area[b] = (weight[:, None, None] * shapes).sum(0)
+            outlined = object_shapes(shapes[:, None], SHAPE_EDGE, SHARPNESS)[:, 0]
+            maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
+        loudest = heard[:, answers].amax(1)[:, None, None]
+        area = object_shapes(area[:, None], AREA_EDGE, SHARPNESS)[:, 0] * loudest
+        parts = (area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers])
+        area, maps, score, heard, seen = (part.cpu().numpy() for part in parts)
+        return Maps(tuple(keys), area, maps, score, self.categories, heard, seen)
+
+    def shapes(self, cells: Tensor, classes: Tensor, people: Tensor, shown: Sequence[int]) -> Tensor:
+        """The shape (S, H, W) in [0, 1] of each of S entries in one picture: cells (128, H, W), classes (1000, H, W),
+        people (2, H, W). What no class tells of is whatever is there."""
+        anything = classes.amax(0)
+        query = torch.stack([classes[mine].amax(0) if (mine := self.places.classes[k]) else anything for k in shown])
+        many = cells.expand(len(shown), -1, -1, -1)
+        found = self.network.extent(clues(many, query, anything.expand_as(query))).sigmoid()
+        for n, k in enumerate(shown):
+            if k in self.places.people:
+                found[n] = people[self.places.people[k]]
+        return found
+
+
+def best_cells(classes: Tensor, of: Sequence[Sequence[int]]) -> Tensor:
+    """The mean of the best cells of each category's best class, (B, E), of classes (B, 1000, H, W); 0 without any."""
+    found = [classes[:, list(mine)].amax(1).flatten(1).topk(BEST_CELLS, 1).values.mean(1) if mine
+             else classes.new_zeros(len(classes)) for mine in of]  # fmt: skip
+    return torch.stack(found, 1)
+
+
+def _likely(values: Tensor, steepness: float, middle: float) -> Tensor:
+    return (steepness * (values - middle)).sigmoid()
