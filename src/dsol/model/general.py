@@ -36,10 +36,13 @@ WHOLE, HEAD_AND_CHEST = 0, 1  # maps of people
 VOICES, ACTIONS = "Human voice", "Human action"  # roots whose categories are people
 BEST_CELLS = 20  # of 400: as many say how visible a category is
 PEOPLE_CELLS = 8
-WEAK_TAG = 2.5  # logits less for a tag that is heard of much else, too
+WEAK_TAG = 1.0  # logits less for a tag that is heard of much else, too
 FAINTEST = -8.0  # logits less than that are all alike
 LIFT = 1.0  # a family's root ("Music") is heard: its surest member is at most so many logits below
-BORNE_OUT = 0.6  # logits that a category gains for each standard deviation in which it is visible
+BORNE_OUT = 0.7  # logits that a category gains for each standard deviation in which it is visible
+STRIKING, BEYOND = 4.0, 0.25  # standard deviations beyond the first count by the second: rare classes have many
+BROAD = 1.0  # logits less for each level of groups below a category: "Percussion" gathers "Drum", a group itself
+RIVAL = 0.6  # of what a category has less than the surest of its family, it loses this share once more
 AUDIBLE = (0.7, -1.0)  # steepness, and logits at which a category is as likely heard as not
 VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which it is as likely seen as not
 NEVER_SEEN = 0.15  # how visible a category is that no picture tells of
@@ -158,7 +161,14 @@ class Categories:
         roots = {names[place] for place in self.root}
         self.people = {k: WHOLE if words.root(name) == ACTIONS else HEAD_AND_CHEST
                        for k, name in enumerate(names) if words.root(name) in (VOICES, ACTIONS)}  # fmt: skip
+        self.broad = [BROAD * max(_levels_below(name, words) - 1, 0) for name in names]
         self.families = [[k for k in self.answers if names[self.root[k]] == root] for root in sorted(roots)]
+
+
+def _levels_below(category: str, words: Vocabulary) -> int:
+    """How many levels of categories are below one."""
+    children = [name for name, entry in words.entries.items() if entry.parent == category]
+    return 1 + max(_levels_below(child, words) for child in children) if children else 0
 
 
 class GeneralSystem(SavedSystem):
@@ -206,12 +216,13 @@ class GeneralSystem(SavedSystem):
             root = self.places.root[family[0]]
             short = (own[:, root] - LIFT - own[:, family].amax(1)).clamp(min=0)
             found[:, family] = own[:, family] + short[:, None]
-        return found
+        return found - found.new_tensor(self.places.broad)
 
     def visible(self, classes: Tensor, people: Tensor) -> Tensor:
         """How visible each entry is, (B, E) standard deviations; 0 of what no picture tells of."""
         best = best_cells(classes, self.places.classes)
         found = (best - self.network.visible_mean) / self.network.visible_std
+        found = torch.where(found > STRIKING, STRIKING + BEYOND * (found - STRIKING), found)
         heads = people[:, HEAD_AND_CHEST].flatten(1).topk(PEOPLE_CELLS, 1).values.mean(1).clamp(1e-4, 1 - 1e-4)
         found[:, list(self.places.people)] = (heads.logit() / 1.5).clamp(-2.5, 2.5)[:, None]
         return found
@@ -221,7 +232,7 @@ class GeneralSystem(SavedSystem):
     ) -> Maps:
         """Area, maps and scores of B pictures with their sounds."""
         answers = self.places.answers
-        borne_out = (audible + BORNE_OUT * visible)[:, answers]
+        borne_out = self._without_rivals(audible + BORNE_OUT * visible)[:, answers]
         heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
         seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
         score, surest = (heard * seen)[:, answers], borne_out.topk(SHOWN, 1)
@@ -239,6 +250,14 @@ class GeneralSystem(SavedSystem):
         parts = (area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers])
         area, maps, score, heard, seen = (part.cpu().numpy() for part in parts)
         return Maps(tuple(keys), area, maps, score, self.categories, heard, seen)
+
+    def _without_rivals(self, logits: Tensor) -> Tensor:
+        """Logits (B, E) in which each family's surest category takes from the others: one sound has one name."""
+        found = logits.clone()
+        for family in self.places.families:
+            mine = logits[:, family]
+            found[:, family] = mine - RIVAL * (mine.amax(1, keepdim=True) - mine)
+        return found
 
     def shapes(self, cells: Tensor, classes: Tensor, people: Tensor, shown: Sequence[int]) -> Tensor:
         """The shape (S, H, W) in [0, 1] of each of S entries in one picture: cells (128, H, W), classes (1000, H, W),
