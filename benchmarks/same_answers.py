@@ -23,10 +23,10 @@ TRAINED = {  # name -> words for `dsol train`
     "tiny": ("--recipe", "tiny"),
     "quick": ("--recipe", "quick"),
     "best": ("--recipe", "best"),
-    "object_that_sound": ("--recipe", "tiny", "--system", "object_that_sound"),
-    "sound_of_pixels": ("--recipe", "tiny", "--system", "sound_of_pixels"),
-    "attention": ("--recipe", "tiny", "--system", "attention"),
-    "dmc": ("--recipe", "tiny", "--system", "dmc"),
+    "object_that_sound": ("--recipe", "best", "--system", "object_that_sound"),
+    "sound_of_pixels": ("--recipe", "best", "--system", "sound_of_pixels"),
+    "attention": ("--recipe", "best", "--system", "attention"),
+    "dmc": ("--recipe", "best", "--system", "dmc"),
 }
 NAMES = ("small", *TRAINED)
 

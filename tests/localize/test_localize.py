@@ -35,7 +35,7 @@ class TwoTones:
     def __init__(self):
         self.waveforms: list[np.ndarray] = []
 
-    def answer(self, frames, waveforms, keys) -> Maps:
+    def predict(self, frames, waveforms, keys) -> Maps:
         self.waveforms.append(waveforms)
         spectrum = np.abs(np.fft.rfft(waveforms, axis=1)) / 8000  # 1 Hz a bin
         score = np.stack([spectrum[:, hz - 3 : hz + 4].max(axis=1) for hz in (440, 880)], axis=1) * 2
@@ -49,7 +49,7 @@ class AnySound:
 
     categories = ()
 
-    def answer(self, frames, waveforms, keys) -> Maps:
+    def predict(self, frames, waveforms, keys) -> Maps:
         return Maps(tuple(keys), np.repeat(spot(0.5, 0.5)[None], len(frames), axis=0) * 0.9)
 
 
@@ -106,8 +106,8 @@ class SameName(TwoTones):
 
     categories = ("bird", "bird", "stone")
 
-    def answer(self, frames, waveforms, keys) -> Maps:
-        two = super().answer(frames, waveforms, keys)
+    def predict(self, frames, waveforms, keys) -> Maps:
+        two = super().predict(frames, waveforms, keys)
         maps = np.pad(two.maps, [(0, 0), (0, 1), (0, 0), (0, 0)])
         return Maps(two.keys, two.area, maps, np.pad(two.score, [(0, 0), (0, 1)]), self.categories)
 

@@ -138,16 +138,16 @@ def test_tables_share_runs_and_every_run_has_a_folder_of_its_own(tmp_path):
     assert len({(cell.config, cell.training) for cell in cells}) == len(cells)
     music = [cell for cell in cells if cell.training == "music" and cell.stage == "both" and cell.config.seed == 0]
     assert len(music) == 12  # as docs/tables.md says
-    assert len({cell.config.stage_one for cell in music}) == 5
+    assert len({cell.config.clustering for cell in music}) == 5
 
 
 def test_a_row_changes_its_own_options_only(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("paper"), {})
     (cell,) = experiment.row_cells(TABLES[4].rows[4], "music")
-    assert differences(experiment.recipe, cell.config) == ["stage_one.clusters is 11, not 20"]
+    assert differences(experiment.recipe, cell.config) == ["clustering.clusters is 11, not 20"]
     (cell,) = experiment.row_cells(TABLES[5].rows[0], "music")
-    assert not cell.config.stage_two.use_localization
-    assert cell.config.stage_two.gate == "none"
+    assert cell.config.stage_two.localization_weight == 0
+    assert not cell.config.stage_two.product
     assert cell.config.stage_two.use_matching
 
 
@@ -174,11 +174,11 @@ def test_cells_are_trained_scored_and_named_once(ran, monkeypatch, capfd):
 
 
 def test_a_shared_stage_one_gives_the_weights_of_a_run_of_its_own(ran, shapes, tmp_path):
-    alone = train(shapes.path, tmp_path / "alone", load_recipe("tiny", stage_two={"weight": 0.3}))
+    alone = train(shapes.path, tmp_path / "alone", load_recipe("tiny", stage_two={"localization_weight": 0.3}))
     shared = ran / "weight-0.3" / "model.safetensors"
     one, other = load_tensors(alone), load_tensors(shared)
     assert all((one[name] == other[name]).all() for name in one)
-    assert load_card(shared).config["stage_two"]["weight"] == 0.3
+    assert load_card(shared).config["stage_two"]["localization_weight"] == 0.3
     assert not (ran / "weight-0.3" / "scenes").exists()
 
 
@@ -291,7 +291,7 @@ def test_other_people_s_runs_find_their_rows(trained, tmp_path):
 
 
 def test_dmc_is_told_how_many_objects_sound(runs, shapes):
-    train(shapes.path, runs / "centres", load_recipe("tiny", system="dmc", fit={"epochs": 1}))
+    train(shapes.path, runs / "centres", load_recipe("tiny", system="dmc", baselines={"epochs": 1}))
     filled, failed = make_table(1, Experiment.open(runs))
     assert not failed
     (line,) = [line for line in filled.blocks[0].lines if line.head[0] == "DMC"]
@@ -432,7 +432,7 @@ def test_a_run_of_other_options_or_other_clips_is_refused(runs, shapes, capfd, t
     config = runs / "ours" / "config.yaml"
     before = config.read_text()
     config.write_text(before.replace("clusters: 4", "clusters: 5"))
-    assert "stage_one.clusters is 5, not 4" in refused(capfd, "table", 2, "--runs", runs)
+    assert "clustering.clusters is 5, not 4" in refused(capfd, "table", 2, "--runs", runs)
     config.write_text(before)
     fewer = compose(shapes, tmp_path / "fewer", scenes=8, split="train", tile=64).path
     said = refused(capfd, "table", 2, "--runs", runs, "--store", fewer)
