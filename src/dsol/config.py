@@ -307,7 +307,7 @@ def descriptions(kind: type) -> dict[str, str]:
         'Folder of recordings of things that are in no clip, mixed into a third of the mixtures; null: none.'
     """
     body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
-    pairs = [(node.target.id, after) for node, after in pairwise(body) if isinstance(node, ast.AnnAssign)]
+    pairs = [(ast.unparse(node.target), after) for node, after in pairwise(body) if isinstance(node, ast.AnnAssign)]
     return {name: " ".join(str(ast.literal_eval(after.value)).split()) for name, after in pairs}
 
 

@@ -271,7 +271,6 @@ def test_only_the_training_split_is_trained_on(shapes):
 
 
 BEST = {  # what the recipe `best` switches on, at test size
-    "balance_photos": True,
     "encoders": {"sound": "deep", "mixture_encoder": True, "adapter": 16},
     "stage_one": {"epochs": 8, "negatives": "all", "pool": "soft", "augment": True, "classify_from": 0},
     "clustering": {

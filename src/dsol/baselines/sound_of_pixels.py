@@ -14,7 +14,7 @@ clip belongs to the channel that answers most above its own mean over the traini
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -201,6 +201,10 @@ class SoundOfPixels(BaselineSystem):
         area = self.fast.pixel_energy(*perceived).cpu().numpy()
         found = Maps(tuple(keys), area, maps.cpu().numpy(), self._score(maps).cpu().numpy(), self.card.categories)
         return join_names(found)
+
+    def named(self, names: Sequence[str]) -> Self:
+        """See `dsol.model.system.ClusteringSystem.named`."""
+        return type(self)(self.network, self.renamed(names), self.size, self.sources)
 
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:

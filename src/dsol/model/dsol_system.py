@@ -59,8 +59,7 @@ class DsolSystem(SavedSystem):
 
     def named(self, names: Sequence[str]) -> "DsolSystem":
         """The same network with a name for each of its clusters."""
-        card = replace(self.card, categories=tuple(names), named=True)
-        return DsolSystem(self.network, card, self.predictor.size)
+        return DsolSystem(self.network, self.renamed(names), self.predictor.size)
 
     def with_inference(self, changes: Mapping[str, Any]) -> "DsolSystem":
         """The same network with other options of inference.

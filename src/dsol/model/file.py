@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,10 @@ class SavedSystem(CardedSystem):
 
     def __init__(self, network: nn.Module, card: ModelCard):
         self.network, self.card = network.eval(), card
+
+    def renamed(self, names: Sequence[str]) -> ModelCard:
+        """The card with a category for each cluster."""
+        return replace(self.card, categories=tuple(names), named=True)
 
     def save(self, path: str | Path) -> None:
         """To a model file."""

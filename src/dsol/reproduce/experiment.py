@@ -1,7 +1,7 @@
 """What a folder of runs is about: table.json, one recipe and one set of stores for all tables.
 
 DIR/table.json               recipe, stores, seeds: written by the first call, so that later ones need DIR only
-DIR/ours, DIR/weight-0.3, …  one run folder a cell, named by what it changes; tables share cells
+DIR/ours, DIR/localization_weight-0.3, …  one run folder a cell, named by what it changes; tables share cells
 DIR/RUN/evaluation/duet.json the figures of a run on one data set, as `dsol evaluate --json` writes them
 """
 

@@ -109,14 +109,14 @@ def refuse_changes(config: Config, saved: Config, run: str | Path, allowed: Sequ
     """
     now, then = (flat(each.to_dict()) for each in (config, saved))
     for name, value in now.items():
-        if value != then[name] and name not in RUNTIME and name.partition(".")[0] not in allowed:
+        if value != then[name] and name not in ("recipe", *RUNTIME) and name.partition(".")[0] not in allowed:
             what = f"began with {name} {then[name]}, not {value}"
             raise DsolError(run, what, "leave that option out, or train into another folder")
 
 
 def same_training(one: Config, other: Config) -> bool:
-    """Whether two configurations differ at most in where they run."""
-    anywhere = {name: getattr(one, name) for name in RUNTIME}
+    """Whether two configurations differ at most in where they run, and in the name of their recipe."""
+    anywhere = {name: getattr(one, name) for name in ("recipe", *RUNTIME)}
     return other.replace(**anywhere) == one
 
 
