@@ -43,8 +43,8 @@ class Folded:
     def __init__(self, systems: Sequence[GeneralSystem], fold: dict[int, int]):
         self.systems, self.fold, self.categories = systems, fold, systems[0].categories
 
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`."""
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
         of = np.array([self.fold.get(hash(frame.tobytes()), 0) for frame in frames])
         parts = {f: self._part(f, np.flatnonzero(of == f), frames, waveforms) for f in np.unique(of)}
         order = np.argsort(np.concatenate([np.flatnonzero(of == f) for f in parts]))
@@ -53,7 +53,7 @@ class Folded:
         return Maps(keys=tuple(keys), categories=self.categories, **joined)
 
     def _part(self, fold: int, rows: np.ndarray, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> Maps:
-        return self.systems[fold].answer([frames[i] for i in rows], waveforms[rows], [""] * len(rows))
+        return self.systems[fold].predict([frames[i] for i in rows], waveforms[rows], [""] * len(rows))
 
 
 def folded(data: Path, cache: Path, clips: Store, labels: Path) -> Folded:

@@ -17,7 +17,7 @@ import numpy as np
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
-from dsol.evaluation.evaluate import annotated_frames, answer_frames, swapped_places
+from dsol.evaluation.evaluate import annotated_frames, predict_frames, swapped_places
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.model.maps import Maps, join_names
@@ -169,7 +169,7 @@ def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluat
     """The annotated frames, scored as `solo`."""
     boxes, places = annotated_frames(clips)
     sounds = [places, swapped_places(boxes, places)]
-    answers = list(answer_frames(system, clips, boxes, places, sounds, None, "Localising, wild"))
+    answers = list(predict_frames(system, clips, boxes, places, sounds, True, "Localising, wild"))
     own, other = ([answer[n] for answer in answers] for n in range(2))
     return score(own, boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
 
@@ -205,7 +205,7 @@ def _heard_part(system: System, clips: Store, labelled: Labelled, part: range, o
 
 
 def _answer(system: System, frames: Sequence[np.ndarray], sounds: Sequence[np.ndarray]) -> Maps:
-    return join_names(system.answer(frames, np.stack(sounds), [str(n) for n in range(len(frames))]))
+    return join_names(system.predict(frames, np.stack(sounds), [str(n) for n in range(len(frames))]))
 
 
 def _named(answer: Maps) -> np.ndarray:

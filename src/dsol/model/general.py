@@ -194,8 +194,8 @@ class GeneralSystem(SavedSystem):
         return cls(network, load_card(path))
 
     @torch.inference_mode()
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`."""
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
         different = {id(frame): frame for frame in frames}
         place = {of: n for n, of in enumerate(different)}
         rows = torch.tensor([place[id(frame)] for frame in frames])
