@@ -298,7 +298,7 @@ def build(data: Path, cache: Path, python: str | None, without: int | None = Non
 def save(network: GeneralNetwork, out: Path) -> None:
     """The model file, in half precision."""
     made = {"made_by": "benchmarks/general.py", "date": date.today().isoformat(), "labels": "see general.md"}
-    card = ModelCard("general", {"nets": {"size": SIZE}}, network.words.categories, True, THRESHOLD, made)
+    card = ModelCard("general", {"encoders": {"size": SIZE}}, network.words.categories, True, THRESHOLD, made)
     tensors = {name: t.half() if t.is_floating_point() else t for name, t in network.state_dict().items()}
     save_model(out, tensors, card)
 

@@ -429,7 +429,7 @@ def _show(result: Any, json_file: Path | None) -> None:
 def localize(parser, words: Words) -> Work:
     """Find the sounding objects of videos: annotated mp4, timeline, JSON and COCO boxes."""
     parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
-    parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
+    parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     _add_inference_options(parser)
@@ -445,7 +445,7 @@ def localize(parser, words: Words) -> Work:
 
 def serve(parser, words: Words) -> Work:
     """Serve a web page on this machine: drop a video, see who sounds when and where."""
-    parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
+    parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: others may use it, too")
     parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")
     parser.add_argument("--limit", type=whole_number, default=500, help="largest video that is taken, MB")

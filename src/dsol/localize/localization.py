@@ -16,9 +16,13 @@ from PIL import Image
 from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
+from dsol.data.levels import SILENCE_DB
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold
 BOX_LEVEL = 0.5  # a box encloses the cells above this share of the map's maximum
+HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
+SILENT = 10 ** (SILENCE_DB / 20)  # root mean square below which nothing sounds
+MOST_OFF_SCREEN = 2  # at a time: the surest
 FINE = 4  # maps are enlarged this many times before a box is read off, so that it may end inside a cell
 
 
@@ -53,6 +57,8 @@ class Timeline:
         strength: (T,) the maximum of the sounding area: how surely anything in the picture sounds.
         loudness: (T,) root mean square of the sound from each time to the next, full scale is 1.
         xywh: (T, K, 4) boxes as fractions of the frame; of use only where `sounding`.
+        heard: (T, K) in [0, 1], how surely each category is heard, seen or not; None where a system cannot tell.
+        seen: (T, K) in [0, 1], how surely each is in the picture, sounding or not; None likewise.
     """
 
     video: str
@@ -65,6 +71,8 @@ class Timeline:
     strength: np.ndarray
     loudness: np.ndarray
     xywh: np.ndarray
+    heard: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     @cached_property
     def sounding(self) -> np.ndarray:
@@ -77,9 +85,25 @@ class Timeline:
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
 
     @cached_property
-    def heard(self) -> list[int]:
+    def ever_sounding(self) -> list[int]:
         """The categories that ever sound, as places in `categories`."""
         return np.flatnonzero(self.sounding.any(axis=0)).tolist()
+
+    @cached_property
+    def off_screen(self) -> np.ndarray:
+        """(T, K) bool: clearly heard, and not in the picture; of all categories the surest two at most."""
+        if self.heard is None:
+            return np.zeros(self.score.shape, bool)
+        rank = np.argsort(np.argsort(-self.heard, axis=1, kind="stable"), axis=1, kind="stable")
+        return (self.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~self.sounding
+
+    @cached_property
+    def unknown(self) -> np.ndarray:
+        """(T,) bool: something sounds, and no category is heard clearly or seen to sound."""
+        if self.heard is None:
+            return np.zeros(len(self.times_s), bool)
+        named = self.sounding.any(axis=1) | (self.heard >= HEARD).any(axis=1)
+        return ~named & (self.loudness > SILENT)
 
     @cached_property
     def edges_s(self) -> np.ndarray:
@@ -100,12 +124,19 @@ class Timeline:
             >>> found.timeline().segments()[0]                                  # doctest: +SKIP
             Segment(category='violin', start_s=0.0, end_s=4.125, score=0.91)
         """
+        return self._stretches(self.sounding, self.score)
+
+    def off_screen_segments(self) -> list[Segment]:
+        """All stretches in which a category is heard and not seen, by start; scored by how surely it is heard."""
+        return [] if self.heard is None else self._stretches(self.off_screen, self.heard)
+
+    def _stretches(self, during: np.ndarray, score: np.ndarray) -> list[Segment]:
         found = []
         for k, category in enumerate(self.categories):
-            switches = np.flatnonzero(np.diff(self.sounding[:, k], prepend=False, append=False))
+            switches = np.flatnonzero(np.diff(during[:, k], prepend=False, append=False))
             for first, end in switches.reshape(-1, 2):
                 start_s, end_s = float(self.edges_s[first]), float(self.edges_s[end])
-                found.append(Segment(category, start_s, end_s, float(self.score[first:end, k].mean())))
+                found.append(Segment(category, start_s, end_s, float(score[first:end, k].mean())))
         return sorted(found, key=lambda s: (s.start_s, s.category))
 
     def boxes(self) -> Boxes:
@@ -125,7 +156,8 @@ class Timeline:
             Of the video: "video", "width", "height" (pixels), "duration_s". Of the answer: "threshold", K
             "categories", "segments" ({"category", "start_s", "end_s", "score"} each). Columns of T entries:
             "times_s", "score" (K numbers), "strength", "loudness", "boxes" (a list of {"category", "xywh",
-            "score"}, xywh in fractions of the frame, top left corner first).
+            "score"}, xywh in fractions of the frame, top left corner first). "off_screen": segments of what is
+            heard and not seen. "unknown": T entries, whether something sounds that has no name here.
         """
         place = {name: k for k, name in enumerate(self.categories)}
         boxes = [
@@ -142,17 +174,15 @@ class Timeline:
             "duration_s": _rounded(self.duration_s),
             "threshold": self.threshold,
             "categories": list(self.categories),
-            "segments": [
-                {"category": s.category, "start_s": _rounded(s.start_s), "end_s": _rounded(s.end_s),
-                 "score": _rounded(s.score)}
-                for s in self.segments()
-            ],
+            "segments": [_plain(segment) for segment in self.segments()],
             "times_s": _rounded(self.times_s),
             "score": _rounded(self.score),
             "strength": _rounded(self.strength),
             "loudness": _rounded(self.loudness),
             "boxes": boxes,
-        }  # fmt: skip
+            "off_screen": [_plain(segment) for segment in self.off_screen_segments()],
+            "unknown": self.unknown.tolist(),
+        }
 
     def to_coco(self) -> dict:
         """The content of boxes.coco.json: one image a time, boxes in pixels, ids from 1.
@@ -187,6 +217,7 @@ class Localization:
         video, size, duration_s, threshold, categories, times_s, score, loudness: as in `Timeline`.
         maps: (T, K, H, W) float32, one map a category, gated by sound.
         area: (T, H, W) float32, where anything sounds.
+        heard, seen: as in `Timeline`.
 
     Example:
         >>> found = localizer("party.mp4")                                      # doctest: +SKIP
@@ -204,12 +235,14 @@ class Localization:
     area: np.ndarray
     score: np.ndarray
     loudness: np.ndarray
+    heard: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     def timeline(self) -> Timeline:
         """Who sounds when, and in which box."""
         strength = self.area.max(axis=(1, 2))
         return Timeline(self.video, self.size, self.duration_s, self.threshold, self.categories, self.times_s,
-                        self.score, strength, self.loudness, self._xywh())  # fmt: skip
+                        self.score, strength, self.loudness, self._xywh(), self.heard, self.seen)  # fmt: skip
 
     def boxes(self) -> Boxes:
         """A box round every sounding object at every time."""
@@ -233,6 +266,7 @@ def joined(parts: Sequence[Part]) -> Part:
     """One localization (or timeline) of the parts of one video, in their order."""
     columns = ("times_s", "score", "loudness")
     columns += ("maps", "area") if isinstance(parts[0], Localization) else ("strength", "xywh")
+    columns += tuple(name for name in ("heard", "seen") if getattr(parts[0], name) is not None)
     return replace(parts[0], **{name: np.concatenate([getattr(p, name) for p in parts]) for name in columns})
 
 
@@ -262,6 +296,12 @@ def box_of(map_: np.ndarray, level: float = BOX_LEVEL) -> tuple[float, float, fl
     rows, columns = ndimage.find_objects(parts)[sizes.argmax() - 1]
     return (columns.start / width, rows.start / height,
             (columns.stop - columns.start) / width, (rows.stop - rows.start) / height)  # fmt: skip
+
+
+def _plain(segment: Segment) -> dict:
+    """A segment as result.json has it."""
+    start_s, end_s, score = (_rounded(v) for v in (segment.start_s, segment.end_s, segment.score))
+    return {"category": segment.category, "start_s": start_s, "end_s": end_s, "score": score}
 
 
 def _connected(mask: np.ndarray, structure=None) -> np.ndarray:

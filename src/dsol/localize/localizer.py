@@ -31,7 +31,7 @@ class Localizer:
         frames_per_second: how many answers a second.
 
     Example:
-        >>> localizer = Localizer.load("model.safetensors")                     # doctest: +SKIP
+        >>> localizer = Localizer.load()                                        # doctest: +SKIP
         >>> localizer("party.mp4").timeline().segments()                        # doctest: +SKIP
     """
 
@@ -43,7 +43,7 @@ class Localizer:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path = "general",
         threshold: float | None = None,
         sources: int | None = None,
         inference: Mapping[str, Any] | None = None,
@@ -51,7 +51,7 @@ class Localizer:
         """The localizer of a model file, a run folder or the name of a shipped model.
 
         Args:
-            model: which one.
+            model: which one; "general" knows everyday things, "small" eleven instruments.
             threshold: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
             inference: changed options of inference, see `dsol.config.InferenceOptions`.
@@ -97,6 +97,8 @@ class Localizer:
             area=answer.area,
             score=score,
             loudness=self._loudness(second),
+            heard=answer.heard,
+            seen=answer.seen,
         )
 
     def _loudness(self, second: Second) -> np.ndarray:
@@ -109,7 +111,7 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
     """Nothing sounds in the frames of `silent` (B,): systems are trained on sound alone and cannot tell."""
     if not silent.any():
         return answer
-    parts = {name: getattr(answer, name) for name in ("area", "maps", "score")}
+    parts = {name: getattr(answer, name) for name in ("area", "maps", "score", "heard")}
     zeroed = {name: part.copy() for name, part in parts.items() if part is not None}
     for part in zeroed.values():
         part[silent] = 0

@@ -35,8 +35,8 @@ class Painter:
 
     def __init__(self, timeline: Timeline):
         self.timeline = timeline
-        self.places = np.array(timeline.heard, int)
-        self.colours = colours_of(timeline.heard)
+        self.places = np.array(timeline.ever_sounding, int)
+        self.colours = colours_of(timeline.ever_sounding)
         self.xywh = _steady(timeline.xywh[:, self.places], timeline.sounding[:, self.places])
         times = _zoom(timeline.size)
         self.picture = (timeline.size[0] * times, timeline.size[1] * times)
