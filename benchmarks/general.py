@@ -36,6 +36,7 @@ from dsol.errors import DsolError
 from dsol.model.backbones import lite0_weights_file, load_weights
 from dsol.model.ear import Ear, compressed
 from dsol.model.file import ModelCard, save_model
+from dsol.model.folding import folded
 from dsol.model.general import (
     DIRECTIONS,
     SIZE,
@@ -90,7 +91,8 @@ def frames_of(data: Path, cache: Path) -> dict[str, tuple[list[str], np.ndarray]
 @torch.inference_mode()
 def features_of(network: GeneralNetwork, frames: np.ndarray) -> Tensor:
     """f (N, 1280, 20, 20) in half precision."""
-    parts = [network.eye(normalise(stack(list(part), SIZE), LITE0_MEAN, LITE0_STD)).half()
+    eye = folded(network.eye)
+    parts = [eye(normalise(stack(list(part), SIZE), LITE0_MEAN, LITE0_STD)).half()
              for part in np.array_split(frames, -(-len(frames) // 8))]  # fmt: skip
     return torch.cat(parts)
 
@@ -105,18 +107,9 @@ def standardise(network: GeneralNetwork, features: Tensor) -> None:
     network.class_mean.copy_(classes.mean(0))
     network.class_std.copy_(classes.std(0))
     places = Categories(network.words)
-    best = torch.cat([best_cells(placed(network, part.float())[1], places.classes) for part in features[::3].split(16)])
+    best = torch.cat([best_cells(network.place(part.float())[1], places.classes) for part in features[::3].split(16)])
     network.visible_mean.copy_(best.mean(0))
     network.visible_std.copy_(best.std(0).clamp(min=1e-3))
-
-
-def placed(network: GeneralNetwork, features: Tensor) -> tuple[Tensor, Tensor]:
-    """Cells and classes of features, as in `GeneralNetwork.see`."""
-    flat = features.flatten(2).transpose(1, 2)
-    cells = (flat - network.mean) @ network.directions
-    classes = (network.classes(flat) - network.class_mean) / network.class_std
-    cells, classes = (part.transpose(1, 2).unflatten(2, features.shape[2:]) for part in (cells, classes))
-    return cells, classes
 
 
 def whole_ear(weights: Path) -> Ear:
@@ -276,7 +269,7 @@ def build(data: Path, cache: Path, python: str | None, without: int | None = Non
     if not kept.is_file():
         features = {name: features_of(network, frame) for name, (_, frame) in frames.items()}
         standardise(network, torch.cat([features[name] for name in STANDARD]))
-        cells = {name: torch.cat([placed(network, part.float())[0].half() for part in found.split(32)])
+        cells = {name: torch.cat([network.place(part.float())[0].half() for part in found.split(32)])
                  for name, found in features.items()}  # fmt: skip
         buffers = dict(network.named_buffers(recurse=False))
         torch.save((buffers, cells), kept)

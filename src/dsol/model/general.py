@@ -26,6 +26,7 @@ from dsol.model.backbones import EfficientNetLite0
 from dsol.model.dictionary import object_shapes, objectness, refined, stretched
 from dsol.model.ear import Ear
 from dsol.model.file import ModelCard, SavedSystem, fill, load_card
+from dsol.model.folding import folded
 from dsol.model.images import LITE0_MEAN, LITE0_STD, normalise, stack
 from dsol.model.maps import Maps
 from dsol.model.vocabulary import Vocabulary, vocabulary
@@ -134,13 +135,17 @@ class GeneralNetwork(nn.Module):
         self.register_buffer("visible_mean", torch.zeros(count))  # of `best_cells` over many videos
         self.register_buffer("visible_std", torch.ones(count))
 
-    def see(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """What the eye sees of pictures (B, 3, S, S) in [0, 1].
+    def see(self, pictures: Tensor, eye: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+        """What is seen of pictures (B, 3, S, S) in [0, 1], by a faster copy of the eye where there is one.
 
         Returns:
             cells (B, 128, H, W), in which what looks alike lies together; classes z (B, 1000, H, W), standardised.
         """
-        features = self.eye(normalise(pictures, LITE0_MEAN, LITE0_STD).contiguous(memory_format=torch.channels_last))
+        eye = self.eye if eye is None else eye
+        return self.place(eye(normalise(pictures, LITE0_MEAN, LITE0_STD).contiguous(memory_format=torch.channels_last)))
+
+    def place(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells and classes, as in `see`, of features f (B, 1280, H, W)."""
         flat = features.flatten(2).transpose(1, 2)
         cells = ((flat - self.mean) @ self.directions).transpose(1, 2).unflatten(2, features.shape[2:])
         classes = ((self.classes(flat) - self.class_mean) / self.class_std).transpose(1, 2)
@@ -185,6 +190,7 @@ class GeneralSystem(SavedSystem):
     def __init__(self, network: GeneralNetwork, card: ModelCard, size: int = SIZE):
         super().__init__(network, card)
         self.network, self.places, self.size = network, Categories(network.words), size
+        self._eye = folded(network.eye)
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "GeneralSystem":
@@ -199,7 +205,7 @@ class GeneralSystem(SavedSystem):
         different = {id(frame): frame for frame in frames}
         place = {of: n for n, of in enumerate(different)}
         rows = torch.tensor([place[id(frame)] for frame in frames])
-        cells, classes = self.network.see(stack(list(different.values()), self.size))
+        cells, classes = self.network.see(stack(list(different.values()), self.size), self._eye)
         audible = self.audible_logits(torch.from_numpy(np.asarray(waveforms, np.float32)))
         people = self.network.people(cells).sigmoid()
         visible = self.visible(classes, people)
