@@ -4,6 +4,7 @@
 
     sounds ─ YAMNet, its two widest layers along principal directions ─▶ ear
     frames of videos ─ EfficientNet-Lite0 ─▶ cells: mean, principal directions; classes: mean, spread    (standardising)
+    frames and sound of videos, of `wild` too ─ which came with which ─▶ correspondence
     frames of videos, of `wild` too ─ a public person segmenter and face finder ─▶ where people are ─▶ people
     objects with outlines on backgrounds (`general_scenes.py`) ─▶ how far each goes from its class map ─▶ extent
 
@@ -41,6 +42,7 @@ from dsol.model.general import (
     DIRECTIONS,
     SIZE,
     Categories,
+    Correspondence,
     Extent,
     GeneralNetwork,
     People,
@@ -57,7 +59,9 @@ FOLDERS = {"videos": "videos", "music_mini": "music_mini/videos", "wild": "wild/
 STANDARD = ("videos", "music_mini")  # what is standardised by: none of `wild`
 HEARD = 1500  # seconds of sound that the ear is compressed for
 SCENES = 3000
-PEOPLE_STEPS, EXTENT_STEPS, BATCH, RATE = 400, 700, 32, 2e-3
+PEOPLE_STEPS, EXTENT_STEPS, PAIR_STEPS, BATCH, PAIRS, RATE = 400, 700, 300, 32, 64, 2e-3
+DECAY = 2e-2  # of weights; of the correspondence's, which sees few videos, far more
+PAIR_DECAY = 0.3
 ANYTHING = 0.2  # share of the scenes in which no category is asked for: all objects are
 THRESHOLD = 0.15
 
@@ -170,9 +174,54 @@ def people_in(frames: dict[str, tuple[list[str], np.ndarray]], cache: Path, pyth
         return {name: torch.from_numpy(file[name]) for name in file.files}
 
 
-def learn(network: nn.Module, steps: int, loss_of) -> None:
+def embeddings_of(network: GeneralNetwork, data: Path, cache: Path) -> dict[str, Tensor]:
+    """Folder -> what the ear makes of the sound of each frame's second, (N, 1024)."""
+    kept = cache / "embeddings.pt"
+    if not kept.is_file():
+        found = {}
+        for name, folder in FOLDERS.items():
+            files = list(find_videos(data / folder))
+            sounds = [second.waveform for file in files for second in read_seconds(file, size=(8, 8))]
+            with torch.inference_mode():
+                parts = torch.from_numpy(np.stack(sounds)).split(64)
+                found[name] = torch.cat([network.ear.embed(part) for part in parts])
+        torch.save(found, kept)
+    return torch.load(kept, weights_only=True)
+
+
+def correspondence_net(cells: Tensor, embedding: Tensor, videos: list[str]) -> Correspondence:
+    """Which place goes with which sound: cells (N, 128, 20, 20) of frames, embeddings (N, 1024) of their sounds."""
+    torch.manual_seed(0)
+    network, scale = Correspondence(), nn.Parameter(torch.tensor(2.3))
+    network.register_parameter("scale", scale)
+    network.sound_mean.copy_(embedding.mean(0))
+    network.sound_std.copy_(embedding.std(0).clamp(min=0.05))
+    names = sorted(set(videos))
+    rows = [torch.tensor([n for n, video in enumerate(videos) if video == name]) for name in names]
+
+    def pairs() -> Tensor:
+        return torch.stack([rows[v][torch.randint(len(rows[v]), (1,))[0]] for v in torch.randperm(len(rows))[:PAIRS]])
+
+    def loss() -> Tensor:
+        chosen = pairs()
+        shown, sound = F.dropout(cells[chosen].float(), 0.1), F.dropout(embedding[chosen], 0.2)
+        match = (network(shown, sound).flatten(2) * scale.exp()).logsumexp(2)
+        own = torch.arange(len(chosen))
+        return F.cross_entropy(match, own) + F.cross_entropy(match.T, own)
+
+    learn(network, PAIR_STEPS, loss, PAIR_DECAY)
+    del network.scale
+    with torch.inference_mode():
+        best = torch.stack([network.best(cells[mine].float(), embedding[mine]) for mine in (pairs() for _ in range(8))])
+        strangers = best[:, ~torch.eye(best.shape[1], dtype=torch.bool)]
+        network.best_mean.copy_(strangers.mean())
+        network.best_std.copy_(strangers.std())
+    return network
+
+
+def learn(network: nn.Module, steps: int, loss_of, decay: float = DECAY) -> None:
     """Train a small network with `loss_of()`, the loss of a new batch."""
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=2e-2)
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=decay)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     network.train()
     for step in range(steps):
@@ -280,7 +329,13 @@ def build(data: Path, cache: Path, python: str | None, without: int | None = Non
     names = list(FOLDERS)
     used = torch.tensor([name != "wild" or fold_of(video) != without for name in names for video in frames[name][0]])
     target = torch.cat([people[name] for name in names])
-    network.people = people_net(torch.cat([cells[name] for name in names])[used], target[used])
+    seen = torch.cat([cells[name] for name in names])[used]
+    network.people = people_net(seen, target[used])
+    embeddings = embeddings_of(network, data, cache)
+    videos = [f"{name}/{video}" for name in names for video in frames[name][0]]
+    kept_videos = [video for video, use in zip(videos, used.tolist(), strict=True) if use]
+    heard_by = torch.cat([embeddings[name] for name in names])[used]
+    network.correspondence = correspondence_net(seen, heard_by, kept_videos)
     extent = cache / "extent.pt"
     if not extent.is_file():
         torch.save(extent_net(scenes_of(network, data, frames, cache)).state_dict(), extent)

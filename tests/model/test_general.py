@@ -10,6 +10,7 @@ from dsol.model.general import (
     NEVER_SEEN,
     SIZE,
     Categories,
+    Correspondence,
     GeneralNetwork,
     GeneralSystem,
     best_cells,
@@ -65,8 +66,8 @@ def test_what_is_heard_of_a_family_lifts_its_members(system, monkeypatch):
     words = vocabulary()
     tags = torch.full((1, len(words.tags)), -9.0)
     tags[0, words.tags.index("Music")] = 3.0
-    monkeypatch.setattr(system.network.ear, "forward", lambda waveforms: tags)
-    audible = system.audible_logits(torch.zeros(1, 16_000))[0]
+    monkeypatch.setattr(system.network.ear.head, "forward", lambda embedding: tags)
+    audible = system.audible_logits(torch.zeros(1, 1024))[0]
     names = list(words.entries)
     assert audible[names.index("Violin")] == 2.0
     assert audible[names.index("Dog")] == FAINTEST
@@ -82,6 +83,17 @@ def test_the_best_cells_are_those_of_the_best_class():
     classes = torch.zeros(1, 1000, 20, 20)
     classes[0, 7, :5, :4] = 2.0
     assert best_cells(classes, [[7, 8], [9], []]).tolist() == [[2.0, 0.0, 0.0]]
+
+
+def test_the_correspondence_is_highest_where_the_picture_goes_with_the_sound():
+    torch.manual_seed(0)
+    correspondence, sound = Correspondence(), torch.randn(1, 1024)
+    cells = torch.randn(1, 128, 20, 20) * 0.1
+    wanted = correspondence.sound(sound) - correspondence.picture.bias
+    cells[0, :, 3, 4] = torch.linalg.lstsq(correspondence.picture.weight[:, :, 0, 0], wanted[0]).solution
+    found = correspondence(cells, sound)[0, 0]
+    assert found.argmax() == 3 * 20 + 4
+    assert found.max().item() == pytest.approx(1.0, abs=1e-4)
 
 
 def test_people_are_what_speaks_and_what_claps():

@@ -6,12 +6,14 @@
                      └─ principal directions ─▶ cells that look alike ─┐
     m_k ─ object feature o_k under m_k (equation 2), cells like o_k ───┴─ extent ─▶ shape of k
     sound ─ ear ─▶ tags ─▶ audible_k                 m_k ─ best cells ─▶ visible_k
-    score_k = audible_k × visible_k                                    both distributions agree (equation 7)
-    area = mean shape of the categories that sound, by how surely they do                     equation 5
+              └─▶ embedding ─┬─ cosine ─▶ l ─ best cells ─▶ whether picture and sound belong together
+    picture ─▶ cells ────────┘
+    score_k = audible_k × visible_k × belong together                          equations 5 and 7: all agree
+    area = mean shape of the categories that sound, by how surely they do
 
 The eye is a frozen ImageNet classifier, whose own rows are the dictionary; the ear a compressed AudioSet tagger; the
-vocabulary says which class and which tag are of one category. `people` and `extent` are small convolutions, learned
-from pictures without a label of what sounds: see the model's card.
+vocabulary says which class and which tag are of one category. `people`, `extent` and the correspondence l are small
+networks, learned without a label of what sounds: see the model's card.
 """
 
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ from torch.nn import functional as F
 
 from dsol.model.backbones import EfficientNetLite0
 from dsol.model.dictionary import object_shapes, objectness, refined, stretched
-from dsol.model.ear import Ear
+from dsol.model.ear import WIDTHS, Ear
 from dsol.model.file import ModelCard, SavedSystem, fill, load_card
 from dsol.model.folding import folded
 from dsol.model.images import LITE0_MEAN, LITE0_STD, normalise, stack
@@ -46,6 +48,7 @@ BROAD = 1.0  # logits less for each level of groups below a category: "Percussio
 RIVAL = 0.6  # of what a category has less than the surest of its family, it loses this share once more
 AUDIBLE = (0.7, -1.0)  # steepness, and logits at which a category is as likely heard as not
 VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which it is as likely seen as not
+TOGETHER, COUNTS = 2.0, 0.6  # steepness over standard deviations of l, and the power with which it enters the score
 NEVER_SEEN = 0.15  # how visible a category is that no picture tells of
 SHOWN = 4  # categories whose shapes make up the area
 SHAPE_EDGE, AREA_EDGE, SHARPNESS = 0.5, 0.58, 20.0  # see `object_shapes`
@@ -83,6 +86,37 @@ class People(nn.Module):
     def forward(self, cells: Tensor) -> Tensor:
         near = F.relu(self.near(cells))
         return self.out(torch.cat([near, F.relu(self.further(F.relu(self.around(near))))], 1))
+
+
+class Correspondence(nn.Module):
+    """l: how well each place of a picture goes with a sound, learned from which sound came with which picture."""
+
+    sound_mean: Tensor
+    sound_std: Tensor
+    best_mean: Tensor
+    best_std: Tensor
+
+    def __init__(self, width: int = 48):
+        super().__init__()
+        self.picture, self.sound = nn.Conv2d(DIRECTIONS, width, 1), nn.Linear(WIDTHS[-1], width)
+        self.register_buffer("sound_mean", torch.zeros(WIDTHS[-1]))  # of embeddings over many videos
+        self.register_buffer("sound_std", torch.ones(WIDTHS[-1]))
+        self.register_buffer("best_mean", torch.zeros(()))  # of `best` over pictures and sounds of different videos
+        self.register_buffer("best_std", torch.ones(()))
+
+    def forward(self, cells: Tensor, embedding: Tensor) -> Tensor:
+        """Cosines (B, D, H, W) of cells (B, 128, H, W) with D sounds, embeddings (D, 1024)."""
+        sound = self.sound((embedding - self.sound_mean) / self.sound_std)
+        return torch.einsum("bchw,dc->bdhw", F.normalize(self.picture(cells), dim=1), F.normalize(sound, dim=1))
+
+    def best(self, cells: Tensor, embedding: Tensor) -> Tensor:
+        """The mean of the best cells for each picture and sound, (B, D)."""
+        return self(cells, embedding).flatten(2).topk(BEST_CELLS, 2).values.mean(2)
+
+    def together(self, cells: Tensor, embedding: Tensor) -> Tensor:
+        """How likely B pictures and their own B sounds belong together, (B,) in [0, 1]."""
+        best = torch.cat([self.best(c[None], e[None])[0] for c, e in zip(cells, embedding, strict=True)])
+        return (TOGETHER * (best - self.best_mean) / self.best_std).sigmoid()
 
 
 def clues(cells: Tensor, query: Tensor, anything: Tensor) -> Tensor:
@@ -128,6 +162,7 @@ class GeneralNetwork(nn.Module):
         self.words = words
         self.eye, self.classes = EfficientNetLite0(), nn.Linear(channels, CLASSES)
         self.ear, self.people, self.extent = Ear(len(words.tags)), People(), Extent()
+        self.correspondence = Correspondence()
         self.register_buffer("mean", torch.zeros(channels))  # of f over the cells of many videos
         self.register_buffer("directions", torch.zeros(channels, DIRECTIONS))
         self.register_buffer("class_mean", torch.zeros(CLASSES))  # of class logits over the same cells
@@ -206,14 +241,18 @@ class GeneralSystem(SavedSystem):
         place = {of: n for n, of in enumerate(different)}
         rows = torch.tensor([place[id(frame)] for frame in frames])
         cells, classes = self.network.see(stack(list(different.values()), self.size), self._eye)
-        audible = self.audible_logits(torch.from_numpy(np.asarray(waveforms, np.float32)))
+        embedding = self.network.ear.embed(torch.from_numpy(np.asarray(waveforms, np.float32)))
+        audible, together = self.audible_logits(embedding), self.network.correspondence.together(cells[rows], embedding)
         people = self.network.people(cells).sigmoid()
         visible = self.visible(classes, people)
-        return self._maps(cells[rows], classes[rows], people[rows], audible, visible[rows], keys)
+        found = self._maps(cells[rows], classes[rows], people[rows], audible, visible[rows])
+        area, maps, score, heard, seen = (part.cpu().numpy() for part in found)
+        agreeing = score * together.pow(COUNTS).cpu().numpy()[:, None]
+        return Maps(tuple(keys), area, maps, agreeing, self.categories, heard, seen)
 
-    def audible_logits(self, waveforms: Tensor) -> Tensor:
-        """How audible each entry is, (B, E) logits, by ear alone."""
-        tags = self.network.ear(waveforms)
+    def audible_logits(self, embedding: Tensor) -> Tensor:
+        """How audible each entry is, (B, E) logits, by ear alone: of embeddings (B, 1024)."""
+        tags = self.network.ear.head(embedding)
         pairs = zip(self.places.tags, self.places.less, strict=True)
         own = torch.stack([(tags[:, mine] - tags.new_tensor(less)).amax(1) for mine, less in pairs], 1)
         own = own.clamp(min=FAINTEST)
@@ -234,9 +273,9 @@ class GeneralSystem(SavedSystem):
         return found
 
     def _maps(
-        self, cells: Tensor, classes: Tensor, people: Tensor, audible: Tensor, visible: Tensor, keys: Sequence[str]
-    ) -> Maps:
-        """Area, maps and scores of B pictures with their sounds."""
+        self, cells: Tensor, classes: Tensor, people: Tensor, audible: Tensor, visible: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Area, maps, scores, heard and seen of B pictures with their sounds."""
         answers = self.places.answers
         borne_out = self._without_rivals(audible + BORNE_OUT * visible)[:, answers]
         heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
@@ -253,9 +292,7 @@ class GeneralSystem(SavedSystem):
             maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
         loudest = heard[:, answers].amax(1)[:, None, None]
         area = object_shapes(area[:, None], AREA_EDGE, SHARPNESS)[:, 0] * loudest
-        parts = (area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers])
-        area, maps, score, heard, seen = (part.cpu().numpy() for part in parts)
-        return Maps(tuple(keys), area, maps, score, self.categories, heard, seen)
+        return area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers]
 
     def _without_rivals(self, logits: Tensor) -> Tensor:
         """Logits (B, E) in which each family's surest category takes from the others: one sound has one name."""
