@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dsol.config import SECTIONS, Config
+from dsol.old_options import MERGED, MOVED
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -17,7 +18,7 @@ PAGES = sorted(
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 CODE = re.compile(r"```.*?```", re.DOTALL)
-ENDINGS = ("py", "yaml", "safetensors", "png")  # stage_one.safetensors is a file
+ENDINGS = ("md", "py", "yaml", "safetensors", "png")  # stage_one.safetensors is a file
 OPTION = re.compile(rf"(?<![\w.])({'|'.join(SECTIONS)})\.([a-z_]+)(?![\w(.])")
 
 
@@ -47,6 +48,12 @@ def test_every_option_that_a_page_names_exists(page):
     found = OPTION.findall(page.read_text(encoding="utf-8"))
     unknown = [(section, name) for section, name in found if name not in vars(getattr(Config(), section))]
     assert not [f"{section}.{name}" for section, name in unknown if name not in ENDINGS]
+
+
+def test_the_change_log_says_what_became_of_every_old_option():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert not [old for old, new in MOVED.items() if f"| `{old}` | `{new}` |" not in text]
+    assert not [old for old in MERGED if f"`{old}`" not in text]
 
 
 def test_the_tests_see_pages_links_and_options():
