@@ -225,3 +225,42 @@ def test_per_category_rows_are_the_means_of_their_objects():
         assert row["objects"] == expected.frames
         assert row["class_iou"] == pytest.approx(expected.metrics["class_iou"])
         assert row["ciou@0.3"] == pytest.approx(expected.metrics["ciou@0.3"])
+
+
+def scenes_of(pairs: list[tuple[str, str]], copies: int = 1) -> Boxes:
+    """A scene of each pair of videos, `copies` times over, with two boxes of which the right one is silent."""
+    both = (Box("cello", (0.0, 0.0, 0.5, 1.0)), Box("flute", (0.5, 0.0, 0.5, 1.0), False))
+    return Boxes(("cello", "flute"), tuple(
+        Frame(f"scene/{copy:03d}{n:03d}", 0.0, both, sources=pair)
+        for copy in range(copies) for n, pair in enumerate(pairs)
+    ))  # fmt: skip
+
+
+def score_scenes(boxes: Boxes, seed: int = 15):
+    """Maps that depend on the source videos alone, so that scenes of the same videos are true copies."""
+    cells = {pair: np.random.default_rng([seed, *map(ord, "".join(pair))]).random((2, 3, 3)) for pair in
+             {frame.sources for frame in boxes}}  # fmt: skip
+    maps = np.stack([cells[frame.sources] for frame in boxes])
+    answer = Maps(tuple(f.key for f in boxes), maps.max(1), maps, None, boxes.categories)
+    return score([answer], boxes, "synthetic", size=9)
+
+
+def test_copies_of_scenes_do_not_make_an_interval_narrower():
+    pairs = [(f"v{a}", f"v{b}") for a in range(6) for b in range(a) if (a + b) % 2]
+    once, often = (score_scenes(scenes_of(pairs, copies)) for copies in (1, 20))
+    assert (once.frames, once.videos) == (9, 6)
+    assert (often.frames, often.videos) == (180, 6)
+    for name, edges in once.ci95.items():
+        assert often.ci95[name] == (edges if edges is None else pytest.approx(edges)), name
+        assert often.ahead["random"].keys() == once.ahead["random"].keys()
+    assert np.ptp(once.ci95["class_iou"]) > 0
+    assert score_scenes(scenes_of(pairs[:1], 50)).ci95["class_iou"] is None
+
+
+def test_scenes_say_that_their_videos_are_drawn_and_files_of_boxes_keep_them(tmp_path):
+    boxes = scenes_of([("a", "b"), ("b", "c"), ("a", "c")])
+    assert "intervals draw the source videos" in score_scenes(boxes).table()
+    assert "3 frames of 3 videos" in score_scenes(boxes).table()
+    assert "source videos" not in score([Maps(("a.mp4@0.000",), LEFT)], ONE, "solo").table()
+    boxes.save(tmp_path / "boxes.json")
+    assert Boxes.load(tmp_path / "boxes.json") == boxes

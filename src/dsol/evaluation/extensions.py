@@ -63,7 +63,7 @@ def adaptive_iou(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Co
 
 def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """Of objects and of frames, which count by their worst object (IS3; Senocak et al., 2024)."""
-    video = truth.video[truth.object_frame]
+    group = truth.group[truth.object_frame]
     found: dict[str, Statistic] = {}
     read = {"": values} | ({"adaptive_": columns["adaptive"]} if "adaptive" in columns else {})
     for prefix, each in read.items():
@@ -71,10 +71,10 @@ def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> d
         np.minimum.at(worst, truth.object_frame, each)
         worst[np.isinf(worst)] = np.nan
         found |= {
-            f"{prefix}iou@0.5": Mean.over(success(each, 0.5), video, truth.videos),
-            f"{prefix}auc": Mean.over(area_under_success(each), video, truth.videos),
-            f"{prefix}iiou@0.5": Mean.over(success(worst, 0.5), truth.video, truth.videos),
-            f"{prefix}iauc": Mean.over(area_under_success(worst), truth.video, truth.videos),
+            f"{prefix}iou@0.5": Mean.over(success(each, 0.5), group, truth.groups),
+            f"{prefix}auc": Mean.over(area_under_success(each), group, truth.groups),
+            f"{prefix}iiou@0.5": Mean.over(success(worst, 0.5), truth.group, truth.groups),
+            f"{prefix}iauc": Mean.over(area_under_success(worst), truth.group, truth.groups),
         }
     return found
 
@@ -96,8 +96,8 @@ def f_scores(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Column
 
 def segmentation_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """J, and the largest over thresholds of the mean F of the whole set (AVSBench; Zhou et al., 2022)."""
-    video = truth.video[truth.object_frame]
-    return {"j": Mean.over(values, video, truth.videos), "f": LargestMean.over(columns["f"], video, truth.videos)}
+    group = truth.group[truth.object_frame]
+    return {"j": Mean.over(values, group, truth.groups), "f": LargestMean.over(columns["f"], group, truth.groups)}
 
 
 def precisions(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
@@ -133,7 +133,7 @@ def average_precision(values: np.ndarray, mask: np.ndarray) -> float:
 def precision_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """CAP and PIAP: means over the objects of a frame, then over frames."""
     frames = {name: frame_means(column, truth.object_frame, len(truth.keys)) for name, column in columns.items()}
-    return {name: Mean.over(column, truth.video, truth.videos) for name, column in frames.items()}
+    return {name: Mean.over(column, truth.group, truth.groups) for name, column in frames.items()}
 
 
 def confidence(maps: np.ndarray, size: int) -> Columns:
@@ -153,7 +153,7 @@ def confidence(maps: np.ndarray, size: int) -> Columns:
 def detection_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """AP and the largest F1 of frames that are to be found at IoU 0.5, or to be left alone (Mo and Morgado, 2022)."""
     found = frame_means(values, truth.object_frame, len(truth.keys))
-    cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.video, truth.videos)
+    cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.group)
     return {"ap": Detection(average_precision_over, *cases), "max_f1": Detection(largest_f1, *cases)}
 
 

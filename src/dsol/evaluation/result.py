@@ -11,6 +11,7 @@ SPOKEN = {
     "j": "J", "f": "F", "ap": "AP", "max_f1": "max-F1", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
 }  # fmt: skip
+SCENES_NOTE = "Scenes share videos: intervals draw the source videos of what sounds, and those are counted here."
 NSA_NOTE = "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
 
 Figures = dict[str, float | None]
@@ -23,7 +24,7 @@ class Evaluation:
     Attributes:
         protocol: its name.
         says: what it computes, one line.
-        frames, videos: how many were scored.
+        frames, videos: how many were scored; of composed scenes, the source videos of what sounds in them.
         metrics: the figures, always with the keys `METRICS`; a protocol's own figures follow them.
         ci95: [low, high] over videos of the same keys, None where there is none.
         floors: what blind answers score, always with the keys `FLOORS`; "swapped_sound" is None unless given.

@@ -16,10 +16,10 @@ import numpy as np
 from dsol.data.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import floors
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
+from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, draws_of_groups, interval, value
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
-from dsol.evaluation.result import METRICS, NSA_NOTE, SPOKEN, Evaluation, Figures
+from dsol.evaluation.result import METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.maps import Maps, read_maps
@@ -77,7 +77,7 @@ def score(
         raise DsolError(sources.boxes, "no frame has a box of a sounding object", "give annotations with boxes")
     found = _tally(batches, truth, plan, sources.maps)
     statistics = statistics_of(found, truth, plan)
-    draws = draws_of(truth.videos, bootstrap, seed)
+    draws = draws_of_groups(draws_of(truth.videos, bootstrap, seed), truth.members)
     tallies = {
         "whole_image": floors.whole_image(truth, plan),
         "best_centred_box": floors.best_centred_box(truth, plan),
@@ -155,14 +155,14 @@ def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Stati
         "nsa": found.quiet,
         "class_iou": frames,
     }
-    named: dict[str, Statistic] = {n: Mean.over(v, truth.video, truth.videos) for n, v in of_frames.items()}
-    video = truth.video[truth.box_frame]
-    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, video, truth.videos)
+    named: dict[str, Statistic] = {n: Mean.over(v, truth.group, truth.groups) for n, v in of_frames.items()}
+    group = truth.group[truth.box_frame]
+    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, group, truth.groups)
     return named if plan.extension is None else named | plan.extension.statistics(found.iou, found.columns, truth)
 
 
 def _figures(statistics: dict[str, Statistic], truth: Truth) -> Figures:
-    return {name: value(statistics[name], truth.videos) if name in statistics else None for name in _names(statistics)}
+    return {name: value(statistics[name], truth.groups) if name in statistics else None for name in _names(statistics)}
 
 
 def _ahead(
@@ -183,8 +183,10 @@ def _names(statistics: dict[str, Statistic]) -> list[str]:
 
 def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> Iterator[str]:
     """What people must know to read the figures."""
-    if value(statistics["nsa"], truth.videos) is not None:
+    if value(statistics["nsa"], truth.groups) is not None:
         yield NSA_NOTE
+    if truth.composed:
+        yield SCENES_NOTE
     if plan.published is not None:
         names = ", ".join(SPOKEN[name] for name in plan.published.peeks)
         if plan.extension is plan.published:

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dsol.data.boxes import Boxes
+from dsol.data.boxes import Boxes, Frame
 
 AGREED = 2  # annotators who must cover a pixel for it to count as one
 
@@ -29,8 +29,9 @@ class Truth:
 
     Attributes:
         keys: F names of frames.
-        video: (F,) index of the video that a frame belongs to.
-        videos: how many videos there are.
+        group: (F,) index of the group that a frame belongs to: those of one video, or composed of the same videos.
+        members: (G, M) indices of the videos that each group is made of; -1 where it has fewer than M.
+        videos: how many videos there are, of scenes the source videos.
         categories: names, indexed by `object_category` and `box_category`.
         object_frame, object_category: (O,) indices; ordered by frame.
         rects: (R, 4) pixels top, bottom, left, right; ordered by object.
@@ -43,7 +44,8 @@ class Truth:
     """
 
     keys: tuple[str, ...]
-    video: np.ndarray
+    group: np.ndarray
+    members: np.ndarray
     videos: int
     categories: tuple[str, ...]
     object_frame: np.ndarray
@@ -56,6 +58,16 @@ class Truth:
     box_rect: np.ndarray
     box_sounding: np.ndarray
     size: int
+
+    @property
+    def groups(self) -> int:
+        """G, how many groups of frames there are."""
+        return len(self.members)
+
+    @property
+    def composed(self) -> bool:
+        """Whether there are scenes composed of several videos."""
+        return self.members.shape[1] > 1
 
     @cached_property
     def object_area(self) -> np.ndarray:
@@ -90,21 +102,34 @@ def truth_of(
         (array([[  0, 224,   0, 112]]), array([25088.]))
     """
     frames = [f for f in boxes.frames if f.boxes or empty_too]
-    names, video = np.unique([f.video for f in frames], return_inverse=True)
+    group, members, videos = _groups(frames)
     place = {name: k for k, name in enumerate(boxes.categories)}
     flat = [(n, place[b.category], b.sounding, *b.xywh) for n, f in enumerate(frames) for b in f.boxes]
     table = np.array(flat, dtype=np.float64).reshape(-1, 7)
     frame, category, sounding = table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2] > 0
     rects = pixels(table[:, 3:], size)
-    group = frame[sounding] if united else frame[sounding] * max(len(place), 1) + category[sounding]
-    _, first, member = np.unique(group, return_index=True, return_inverse=True)
+    item = frame[sounding] if united else frame[sounding] * max(len(place), 1) + category[sounding]
+    _, first, member = np.unique(item, return_index=True, return_inverse=True)
     masks, weight, owner = _masks(rects[sounding], member, consensus and boxes.votes)
     return Truth(
-        keys=tuple(f.key for f in frames), video=video, videos=len(names), categories=tuple(boxes.categories),
+        keys=tuple(f.key for f in frames), group=group, members=members, videos=videos,
+        categories=tuple(boxes.categories),
         object_frame=frame[sounding][first], object_category=category[sounding][first],
         rects=masks, rect_object=owner, rect_weight=weight,
         box_frame=frame, box_category=category, box_rect=_not_empty(rects, size), box_sounding=sounding, size=size,
     )  # fmt: skip
+
+
+def _groups(frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray, int]:
+    """The group of each frame, the videos of each group, and how many videos there are; see `Truth`."""
+    of_frame = [tuple(sorted(set(frame.sources))) or (frame.video,) for frame in frames]
+    made_of = sorted(set(of_frame))
+    place = {videos: n for n, videos in enumerate(made_of)}
+    number = {video: n for n, video in enumerate(sorted({video for videos in made_of for video in videos}))}
+    members = np.full((len(made_of), max(map(len, made_of), default=1)), -1)
+    for row, videos in zip(members, made_of, strict=True):
+        row[: len(videos)] = [number[video] for video in videos]
+    return np.array([place[videos] for videos in of_frame], dtype=int), members, len(number)
 
 
 def pixels(xywh: np.ndarray, size: int) -> np.ndarray:
