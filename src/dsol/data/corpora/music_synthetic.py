@@ -24,8 +24,8 @@ from dsol.data.media import Second, read_photo
 from dsol.data.store.shards import LOG_MEL, encode_log_mel
 from dsol.errors import DsolError
 
-NOTE = ("there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show; and nothing "
-        "says which videos they were made of: intervals draw scenes and are too narrow")  # fmt: skip
+NOTE = ("there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show; and which "
+        "videos they were made of is not told: intervals draw scenes and are too narrow")  # fmt: skip
 REMEDY = "fetch the set again; see docs/data.md"
 
 
