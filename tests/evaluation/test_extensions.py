@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from dsol.data.boxes import Box, Boxes, Frame
-from dsol.evaluation import score
+from dsol.evaluation import PROTOCOLS, score
 from dsol.evaluation.extensions import average_precision
 from dsol.evaluation.result import SPOKEN
 from dsol.model.maps import Maps
@@ -43,7 +43,7 @@ def share(values: list[float]) -> float:
 
 
 def test_is3_counts_objects_and_frames_by_their_worst_object():
-    median = [[oracle.iou(p >= np.sort(p.ravel())[SIZE * SIZE // 2], m) for p, m in f] for f in frames_of(False)]
+    median = [[oracle.iou(p > np.sort(p.ravel())[SIZE * SIZE // 2], m) for p, m in f] for f in frames_of(False)]
     adaptive = [
         [oracle.iou(p > np.sort(p.ravel())[SIZE * SIZE - m.sum() - 1], m) if m.any() else 0.0 for p, m in f]
         for f in frames_of(False)
@@ -97,6 +97,20 @@ def test_average_precision_takes_equal_pixels_together():
     assert average_precision(values, np.zeros(50, dtype=bool)) == 0
 
 
+@pytest.mark.parametrize(("protocol", "reached"), [("lvs", 1.0), ("is3", 1.0), ("slavc", 0.1875)])
+def test_a_sparse_map_equal_to_its_box_is_found_above_the_median_and_drowned_from_it_on(protocol, reached):
+    boxes = Boxes(("cello",), (Frame("a", 0.0, (Box("cello", (0.25, 0.0, 0.75, 0.25)),)),))
+    cells = np.zeros((1, 16, 16))
+    cells[0, :4, 4:] = 1
+    found = score([Maps(("a@0.000",), cells, cells[:, None], None, ("cello",))], boxes, protocol, size=16)
+    assert found.metrics["class_iou"] == reached
+
+
+@pytest.mark.parametrize(("protocol", "predicts"), [("lvs", 0), ("is3", 0), ("slavc", 1)])
+def test_a_flat_map_predicts_nothing_above_its_median_and_everything_from_it_on(protocol, predicts):
+    assert PROTOCOLS[protocol].paint(np.full((2, 5, 5), 0.3), 16).mean() == predicts
+
+
 @pytest.mark.parametrize(("protocol", "peeks"), [("is3", "adaptive IoU@0.5"), ("mix-and-localize", "PIAP")])
 def test_figures_that_look_at_the_annotation_are_left_out_unless_asked_for_and_then_warned_of(protocol, peeks):
     strict, published = (score([MAPS], BOXES, protocol, size=SIZE, bootstrap=0, strict=s) for s in (True, False))
@@ -124,7 +138,7 @@ def test_slavc_finds_what_is_there_and_leaves_alone_what_is_not(seed):
     ious, sure = [], []
     for frame, cells in zip(boxes, area, strict=True):
         there = [b.xywh for b in frame.boxes if b.sounding]
-        ious.append(oracle.iou(oracle.binary(cells, "lvs", SIZE), oracle.painted(there, SIZE)) if there else None)
+        ious.append(oracle.iou(oracle.binary(cells, "slavc", SIZE), oracle.painted(there, SIZE)) if there else None)
         sure.append(oracle.confidence(cells, SIZE))
     found = score([maps], boxes, "slavc", size=SIZE, bootstrap=0)
     expected = oracle.detection(ious, sure)
@@ -165,7 +179,7 @@ def test_where_several_annotators_drew_a_pixel_counts_by_how_many_agree(protocol
     boxes = replace(drawn, votes=True)
     maps = maps_of(rng, boxes, (5, 4), aware=False)
     ious = [
-        oracle.consensus_iou(oracle.binary(cells, "lvs", SIZE), [b.xywh for b in frame.boxes], SIZE)
+        oracle.consensus_iou(oracle.binary(cells, protocol, SIZE), [b.xywh for b in frame.boxes], SIZE)
         for frame, cells in zip(boxes, maps.area, strict=True) if frame.boxes
     ]  # fmt: skip
     found, union = (score([maps], some, protocol, size=SIZE, bootstrap=0).metrics for some in (boxes, drawn))

@@ -51,8 +51,9 @@ def iou(predicted: np.ndarray, truth: np.ndarray) -> float:
 def binary(cells: np.ndarray, protocol: str, size: int) -> np.ndarray:
     """The predicted pixels."""
     picture = enlarge(cells, size)
-    if protocol == "lvs":
-        return picture >= sorted(picture.ravel())[size * size // 2]
+    if protocol in ("lvs", "is3", "slavc"):
+        median = sorted(picture.ravel())[size * size // 2]
+        return picture >= median if protocol == "slavc" else picture > median
     return picture > SHARE[protocol] * picture.max()
 
 

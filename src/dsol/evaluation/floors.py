@@ -55,8 +55,9 @@ def random_maps(truth: Truth, protocol: Protocol, seed: int) -> Tally:
 
 
 def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> Blind:
-    """A floor as a system whose maps score what its tally says. (Except for protocols that paint half of the pixels
-    whatever the map: a box smaller than that cannot be said to them.)
+    """A floor as a system whose maps score what its tally says. (Except for protocols that binarise at the
+    median pixel: a map of two values can say no box of more than half of the pixels to `lvs` and `is3`, none of less
+    to `slavc`.)
 
     Args:
         name: "whole_image", "best_centred_box" or "random".

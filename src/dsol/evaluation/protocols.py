@@ -126,10 +126,10 @@ def _paper(name: str, share: float, united: bool, says: str) -> Protocol:
 
 
 def above_median(maps: np.ndarray, size: int) -> np.ndarray:
-    """Predicted pixels of LVS (Chen et al., 2021): min-max normalised map ≥ its median pixel.
+    """Predicted pixels of LVS (Chen et al., 2021) and IS3 (Senocak et al., 2024): min-max normalised map > its median.
 
     The median is the pixel of rank ⌊size²/2⌋ of the enlarged map; normalising does not move it. A flat map
-    predicts everything.
+    predicts nothing, and one that is 0 in more than half of its pixels all others.
 
     Args:
         maps: (N, H, W).
@@ -137,12 +137,27 @@ def above_median(maps: np.ndarray, size: int) -> np.ndarray:
 
     Returns:
         (N, size, size) bool.
+
+    Example:
+        >>> above_median(np.array([[[0.0, 0.0], [0.0, 0.7]]]), 2)[0].tolist()
+        [[False, False], [False, True]]
     """
     pixels = resize(maps, size)
+    return pixels > _medians(pixels)
+
+
+def from_median_on(maps: np.ndarray, size: int) -> np.ndarray:
+    """Predicted pixels of SLAVC (Mo and Morgado, 2022): map ≥ its median; see `above_median`. A flat map predicts
+    everything."""
+    pixels = resize(maps, size)
+    return pixels >= _medians(pixels)
+
+
+def _medians(pixels: np.ndarray) -> np.ndarray:
+    """(N, 1, 1) the pixel of rank ⌊S²/2⌋ of each picture (N, S, S)."""
     flat = pixels.reshape(len(pixels), -1)
     rank = flat.shape[1] // 2
-    median = np.partition(flat, rank, axis=1)[:, rank]
-    return pixels >= median[:, None, None]
+    return np.partition(flat, rank, axis=1)[:, rank, None, None]
 
 
 def iou_painted(maps: np.ndarray, masks: Masks, size: int, paint: Paint) -> np.ndarray:
@@ -166,7 +181,8 @@ def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | 
     return Protocol(name, says, united, "iou@0.5", 0.5, partial(iou_painted, paint=paint), paint, own, **rest)
 
 
-LVS = "one sounding area a frame, binarised at its median pixel"
+LVS = "one sounding area a frame, above its median pixel"
+SLAVC_SAYS = "one sounding area a frame, from its median pixel on; frames without a visible source count too"
 
 
 PROTOCOLS = {
@@ -177,9 +193,8 @@ PROTOCOLS = {
         _paper("duet", 0.2, False, "one map a sounding category"),
         _paper("audioset", 0.2, False, "one map a sounding category"),
         _painted("lvs", LVS, True, above_median, consensus=True),
-        _painted("slavc", f"{LVS}; frames without a visible source count too", True, above_median, SLAVC,
-                 consensus=True, empty_too=True),
-        _painted("is3", "one map a sounding category, binarised at its median pixel", False, above_median, IS3,
+        _painted("slavc", SLAVC_SAYS, True, from_median_on, SLAVC, consensus=True, empty_too=True),
+        _painted("is3", "one map a sounding category, above its median pixel", False, above_median, IS3,
                  published=PUBLISHED_IS3),
         _painted("avsbench", "one sounding area a frame, as a probability", True, above_half, AVSBENCH),
         replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"),
