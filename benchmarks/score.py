@@ -115,7 +115,7 @@ def rate(work: Callable[[], object], frames: int, repeats: int) -> float:
 
 def compare(protocol: str, kind: str, options: argparse.Namespace) -> bool:
     """Prints one line; whether the figures agree."""
-    share, each, aware, step = {"solo": (0.1, 1, False, 0.5), "duet": (0.2, 2, True, 0.3)}[protocol]
+    share, each, aware, step = {"solo": (0.1, 1, False, 0.5), "duet": (0.2, 2, True, 0.05 * 6)}[protocol]
     rng = np.random.default_rng(0)
     boxes, maps = boxes_of(rng, options.frames, each), answers(kind, rng)
     few = Boxes(CATEGORIES, boxes.frames[:PLAIN_FRAMES])

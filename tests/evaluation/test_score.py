@@ -264,3 +264,18 @@ def test_scenes_say_that_their_videos_are_drawn_and_files_of_boxes_keep_them(tmp
     assert "source videos" not in score([Maps(("a.mp4@0.000",), LEFT)], ONE, "solo").table()
     boxes.save(tmp_path / "boxes.json")
     assert Boxes.load(tmp_path / "boxes.json") == boxes
+
+
+@pytest.mark.parametrize("protocol", ["synthetic", "duet", "audioset", "mix-and-localize"])
+def test_exactly_three_tenths_do_not_reach_the_released_step(protocol):
+    """0.05 · 6 is 0.30000000000000004, in the success rate as in the AUC."""
+    boxes = Boxes(("cello",), (Frame("a", 0.0, (Box("cello", (0.0, 0.0, 0.3, 1.0)),)),))
+    whole, more = np.ones((1, 10, 10)), np.ones((1, 10, 10))
+    more[0, 0, -1] = 0
+    found = [
+        score([Maps(("a@0.000",), m, m[:, None], None, ("cello",))], boxes, protocol, size=10) for m in (whole, more)
+    ]
+    assert [f.metrics["class_iou"] for f in found] == [0.3, pytest.approx(30 / 99)]
+    assert [f.metrics["ciou@0.3"] for f in found] == [0.0, 1.0]
+    assert [f.per_category["cello"]["ciou@0.3"] for f in found] == [0.0, 1.0]
+    assert found[1].metrics["auc"] - found[0].metrics["auc"] == pytest.approx(0.05)

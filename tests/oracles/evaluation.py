@@ -137,7 +137,7 @@ def evaluate(area: dict, maps: dict | None, categories: tuple, boxes: Boxes, pro
             cells = area[frame.key] if united or maps is None else maps[frame.key][categories.index(box.category)]
             scores.append(inside(cells, box.xywh, size))
             labels.append(box.sounding)
-    step = 0.5 if united else 0.3
+    step = 0.05 * (10 if united else 6)
     return {
         "iou@0.5" if united else "ciou@0.3": sum(v >= step for v in values) / len(values),
         "auc": success_area(values),

@@ -26,9 +26,10 @@ from dsol.evaluation.extensions import (
     SLAVC,
     Extension,
 )
-from dsol.evaluation.metrics import iou
+from dsol.evaluation.metrics import STEPS, iou
 from dsol.evaluation.resize import resize
 
+THREE_TENTHS, HALF = (float(STEPS[n]) for n in (6, 10))  # as the released scripts count them
 Measure = Callable[[np.ndarray, "Masks", int], np.ndarray]
 Paint = Callable[[np.ndarray, int], np.ndarray]
 
@@ -119,7 +120,7 @@ def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: int, share: fl
 
 
 def _paper(name: str, share: float, united: bool, says: str) -> Protocol:
-    success, step = ("iou@0.5", 0.5) if united else ("ciou@0.3", 0.3)
+    success, step = ("iou@0.5", HALF) if united else ("ciou@0.3", THREE_TENTHS)
     says = f"{says}; threshold {share:g} of the map's maximum"
     measure, paint = (partial(f, share=share) for f in (iou_above_share_of_peak, above_share_of_peak))
     return Protocol(name, says, united, success, step, measure, paint)
@@ -178,7 +179,7 @@ def above_half(maps: np.ndarray, size: int) -> np.ndarray:
 
 
 def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | None = None, **rest) -> Protocol:
-    return Protocol(name, says, united, "iou@0.5", 0.5, partial(iou_painted, paint=paint), paint, own, **rest)
+    return Protocol(name, says, united, "iou@0.5", HALF, partial(iou_painted, paint=paint), paint, own, **rest)
 
 
 LVS = "one sounding area a frame, above its median pixel"
