@@ -197,7 +197,7 @@ class _Finish:
         if note:
             say(f"note: {note}")
         told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
-        return told | ({"note": note} if note else {})
+        return told | ({"note": note} if note else {}) | ({"composed": True} if self.corpus.composed else {})
 
     def _nothing_usable(self, skipped: list[dict]) -> DsolError:
         first = skipped[0]
@@ -242,7 +242,7 @@ def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | No
         "layout": layout,
         "size": size,
         "videos": _digest(videos),
-        "boxes": _digest(boxes and [repr(frame) for frame in boxes]),
+        "boxes": _digest(None if boxes is None else [repr(frame) for frame in boxes]),
     }
 
 

@@ -132,7 +132,6 @@ class StageTwo:
         self.fabric, self.network, self.scenes, self.run = fabric, network, scenes, run
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
-        self.composed = any(scenes.column("sources"))  # composed pictures are seen whole, as in the paper
         self.remix: Remix | None = None
         o = self.options
         if o.teacher == "sources":
@@ -186,7 +185,7 @@ class StageTwo:
 
     def _one_pass(self, feed: Feed, warm: bool, seed: int, label: str) -> list[float]:
         generator = torch.Generator().manual_seed(seed)
-        view = None if self.composed else seed
+        view = None if self.scenes.composed else seed  # composed pictures are seen whole, as in the paper
 
         def losses() -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]]:
             for batch in feed.batches(self.picks.shuffled(seed), view, label):

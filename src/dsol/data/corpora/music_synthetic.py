@@ -47,7 +47,9 @@ def read(folder: Path) -> Corpus:
         frames += _boxes(picture.parents[1] / "box" / f"{picture.stem}.npy", name)
     if not videos:
         raise DsolError(folder, "has no scenes in it", "give the folder that video/, audio/ and box/ lie in")
-    return Corpus(tuple(videos), Boxes(CATEGORIES, tuple(frames)), read_scene, skipped=skipped, note=NOTE)
+    return Corpus(
+        tuple(videos), Boxes(CATEGORIES, tuple(frames)), read_scene, skipped=skipped, note=NOTE, composed=True
+    )
 
 
 def _split(name: str) -> str:

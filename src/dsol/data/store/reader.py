@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 INFO, BOXES = "store.json", "boxes.json"
+OFFICIAL_SCENES = "music-synthetic"  # layout
 ROUNDING_S = 0.0005  # times in keys have three decimals
 
 
@@ -121,6 +122,13 @@ class Store:
     def frame_count(self, i: int) -> int:
         """How many frames clip i has."""
         return int(self._places.first[i + 1] - self._places.first[i])
+
+    @cached_property
+    def composed(self) -> bool:
+        """Whether its pictures are composed of several, by `dsol compose` or before they came. Such are only ever
+        resized, in training too, as in the paper: a crop would lose parts, and tiles would leave their places."""
+        official = str(self.info.get("made", {}).get("layout")) == OFFICIAL_SCENES  # of stores that do not say it
+        return official or bool(self.info.get("composed")) or any(self.column("sources"))
 
     @cached_property
     def photos(self) -> np.ndarray:
