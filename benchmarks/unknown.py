@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from dsol.data.boxes import Boxes
 from dsol.data.clip import SAMPLE_RATE
-from dsol.data.levels import is_silent
+from dsol.data.levels import is_silent, noise
 from dsol.data.media import find_videos, read_seconds
 from dsol.data.store import Store
 from dsol.evaluation.bootstrap import Ranking, draws_of, draws_of_groups, interval
@@ -31,7 +31,6 @@ from dsol.evaluation.evaluate import annotated_frames, swapped_places
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.system import load_system
 from dsol.progress import say
-from dsol.training.mixtures import noise
 
 KNOWN = ("guitar", "pipa")  # in the names of videos that hold an instrument of the vocabulary, or one like it
 OWN, OUTSIDE = "its own", "outside the vocabulary"

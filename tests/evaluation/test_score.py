@@ -122,6 +122,9 @@ def test_the_file_at_fault_is_named(tmp_path):
         score_files(bad, boxes)
     with pytest.raises(DsolError, match=re.escape(f"{bad}, frame a.mp4@0.000: has NaN")):
         score_files(good, boxes, swapped=bad)
+    for other in ("silence", "noise"):
+        with pytest.raises(DsolError, match=re.escape(f"{bad}, frame a.mp4@0.000: has NaN")):
+            score_files(good, boxes, "robust", **{other: bad})
     np.savez(bad, another=LEFT[0])
     with pytest.raises(DsolError, match=re.escape(f"{bad}: lack 1 of 1 annotated frames")):
         score_files(bad, boxes)

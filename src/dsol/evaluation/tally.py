@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dsol.errors import DsolError
-from dsol.evaluation.counting import chunks, enlarged
+from dsol.evaluation.counting import shares_above
 from dsol.evaluation.protocols import Masks, Protocol
-from dsol.evaluation.resize import mean_inside, resize
+from dsol.evaluation.resize import Size, mean_inside, resize
 from dsol.evaluation.truth import Truth
 from dsol.model.maps import Maps
 
@@ -166,7 +166,7 @@ def _pick(maps, row, category, columns, frames, truth: Truth) -> np.ndarray:
     return maps[row, columns[category]]
 
 
-def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, categories, size: int) -> None:
+def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, categories, size: Size) -> None:
     """NSA, the right half of equation 9. A map whose cells are all quiet is quiet everywhere."""
     loud = silent & (maps.max(axis=(2, 3)) > QUIET)
     share = np.ones(silent.shape)
@@ -176,15 +176,6 @@ def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, cate
     result.quiet[frames] = np.divide(share.sum(axis=1), count, out=np.full(len(frames), np.nan), where=count > 0)
     for name, total, many in zip(categories, share.sum(axis=0), silent.sum(axis=0), strict=True):
         result.quiet_of[name] = result.quiet_of.get(name, 0) + np.array([total, many])
-
-
-def shares_above(maps: np.ndarray, level: float, size: int) -> np.ndarray:
-    """(N,) share of the pixels of maps (N, H, W) at size×size that exceed one absolute level."""
-    found, nothing = np.zeros(len(maps)), np.zeros((0, 4), dtype=int)
-    for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
-        levels = np.full(part.stop - part.start, level)
-        found[part], _ = enlarged(maps[part], size).count_above(levels, nothing, np.zeros(0, dtype=int))
-    return found / size**2
 
 
 def _check_shape(batch: Maps) -> None:

@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from dsol.data.boxes import Boxes, Frame
+from dsol.evaluation.resize import Size, sides
 
 AGREED = 2  # annotators who must cover a pixel for it to count as one
 
@@ -40,7 +41,7 @@ class Truth:
         box_frame, box_category: (X,) indices; ordered by frame.
         box_rect: (X, 4), never empty.
         box_sounding: (X,) bool.
-        size: pixels of each side of the picture.
+        size: pixels of the picture.
     """
 
     keys: tuple[str, ...]
@@ -57,7 +58,7 @@ class Truth:
     box_category: np.ndarray
     box_rect: np.ndarray
     box_sounding: np.ndarray
-    size: int
+    size: Size
 
     @property
     def groups(self) -> int:
@@ -75,21 +76,21 @@ class Truth:
         return np.bincount(self.rect_object, areas(self.rects) * self.rect_weight, minlength=len(self.object_frame))
 
     def mask(self, item: int) -> np.ndarray:
-        """(size, size) bool: one object, painted."""
-        painted = np.zeros((self.size, self.size), dtype=bool)
+        """(height, width) bool: one object, painted."""
+        painted = np.zeros(sides(self.size), dtype=bool)
         for top, bottom, left, right in self.rects[self.rect_object == item]:
             painted[top:bottom, left:right] = True
         return painted
 
 
 def truth_of(
-    boxes: Boxes, size: int = 224, united: bool = False, empty_too: bool = False, consensus: bool = False
+    boxes: Boxes, size: Size = 224, united: bool = False, empty_too: bool = False, consensus: bool = False
 ) -> Truth:
     """The annotations as pixels.
 
     Args:
         boxes: what is where.
-        size: pixels of each side of the picture.
+        size: pixels of the picture.
         united: everything that sounds in a frame is one object, named by its first box; otherwise every
             category is one.
         empty_too: keep the frames that have no box.
@@ -132,18 +133,19 @@ def _groups(frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray, int]:
     return np.array([place[videos] for videos in of_frame], dtype=int), members, len(number)
 
 
-def pixels(xywh: np.ndarray, size: int) -> np.ndarray:
+def pixels(xywh: np.ndarray, size: Size) -> np.ndarray:
     """Rows and columns that boxes cover.
 
     Args:
         xywh: (N, 4) left, top, width, height as fractions.
-        size: pixels of each side.
+        size: pixels of the picture.
 
     Returns:
         (N, 4) int: top, bottom, left, right, ends excluded.
     """
-    x, y, w, h = size * np.asarray(xywh, dtype=np.float64).reshape(-1, 4).T
-    return np.clip(np.stack([y, y + h, x, x + w], axis=1).astype(int), 0, size)
+    height, width = sides(size)
+    x, y, w, h = (np.asarray(xywh, dtype=np.float64).reshape(-1, 4) * [width, height, width, height]).T
+    return np.clip(np.stack([y, y + h, x, x + w], axis=1).astype(int), 0, [height, height, width, width])
 
 
 def areas(rects: np.ndarray) -> np.ndarray:
@@ -158,9 +160,9 @@ def overlaps(rects: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.maximum(high, 0).prod(axis=1)
 
 
-def _not_empty(rects: np.ndarray, size: int) -> np.ndarray:
+def _not_empty(rects: np.ndarray, size: Size) -> np.ndarray:
     """A box smaller than a pixel takes the pixel that it lies in, so that a mean inside it exists."""
-    starts = np.minimum(rects[:, ::2], size - 1)
+    starts = np.minimum(rects[:, ::2], np.array(sides(size)) - 1)
     ends = np.maximum(rects[:, 1::2], starts + 1)
     return np.stack([starts[:, 0], ends[:, 0], starts[:, 1], ends[:, 1]], axis=1)
 
