@@ -52,13 +52,34 @@ def test_figures_at_the_official_size_are_those_of_the_definition(protocol):
         assert found[name] == (None if figure is None else pytest.approx(figure, abs=1e-9)), name
 
 
-def test_a_system_without_categories_is_scored_by_its_area_and_has_no_nsa():
+@pytest.mark.parametrize("protocol", ["synthetic", "duet"])
+def test_a_system_without_categories_is_scored_by_its_one_map_for_silent_ones_too(protocol):
+    rng = np.random.default_rng(6)
+    boxes = boxes_of(rng, frames=20)
+    shown = maps_of(rng, boxes, aware=False)
+    maps = Maps(shown.keys, 0.4 * shown.area)
+    found = score([maps], boxes, protocol, bootstrap=0, size=SIZE)
+    expected = by_hand(maps, boxes, protocol)
+    for name in ("class_iou", "nsa", "auc", "silent_auroc"):
+        assert found.metrics[name] == pytest.approx(expected[name], abs=1e-9), name
+    assert 0 < found.metrics["nsa"] < 1
+    copied = Maps(maps.keys, maps.area, np.repeat(maps.area[:, None], len(CATEGORIES), axis=1), None, CATEGORIES)
+    same = score([copied], boxes, protocol, bootstrap=0, size=SIZE)
+    assert found.metrics == pytest.approx(same.metrics)
+    assert [row["nsa"] for row in found.per_category.values()] == pytest.approx(
+        [row["nsa"] for row in same.per_category.values()]
+    )
+
+
+def test_a_system_that_is_told_how_many_objects_sound_has_no_nsa_and_its_floors_do():
     rng = np.random.default_rng(6)
     boxes = boxes_of(rng)
     maps = maps_of(rng, boxes, aware=False)
-    found = score([maps], boxes, "duet", bootstrap=0, size=SIZE).metrics
-    assert found["nsa"] is None
-    assert found["class_iou"] == pytest.approx(by_hand(maps, boxes, "duet")["class_iou"], abs=1e-9)
+    found = score([maps], boxes, "duet", swapped=[maps], bootstrap=0, size=SIZE, nsa=False)
+    assert found.metrics["nsa"] is None
+    assert found.floors["swapped_sound"]["nsa"] is None
+    assert found.floors["random"]["nsa"] is not None
+    assert all(row["nsa"] is None for row in found.per_category.values())
 
 
 def test_a_perfect_map_reaches_every_step():

@@ -164,9 +164,10 @@ def evaluate(area: dict, maps: dict | None, categories: tuple, boxes: Boxes, pro
         found = _ious(frame, area, maps, categories, protocol, size, united)
         if found:
             values.append(sum(found) / len(found))
-        if maps is not None and not united:
-            silent = [c for c in categories if c not in sounding]
-            shares = [(enlarge(maps[frame.key][categories.index(c)], size) <= QUIET).mean() for c in silent]
+        if not united:
+            silent = [c for c in (boxes.categories if maps is None else categories) if c not in sounding]
+            theirs = [area[frame.key] if maps is None else maps[frame.key][categories.index(c)] for c in silent]
+            shares = [(enlarge(cells, size) <= QUIET).mean() for cells in theirs]
             if shares:
                 quiet.append(sum(shares) / len(shares))
         for box in frame.boxes:

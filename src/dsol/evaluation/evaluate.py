@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from dsol.baselines.constant import OracleSound, VisionOnly
+from dsol.baselines.dmc import Dmc
 from dsol.config import Config
 from dsol.data.boxes import Boxes
 from dsol.data.clip import SAMPLE_RATE
@@ -88,7 +89,8 @@ def evaluate(
         answers = _apart(found, list(others.values()))
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
-        result = score(answers, boxes, protocol, strict=strict, nmi=cluster_nmi(system, clips), **others)
+        nsa = not isinstance(system, Dmc)
+        result = score(answers, boxes, protocol, strict=strict, nmi=cluster_nmi(system, clips), nsa=nsa, **others)
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:

@@ -48,6 +48,7 @@ def score(
     silence: Iterable[Maps] | None = None,
     noise: Iterable[Maps] | None = None,
     nmi: float | None = None,
+    nsa: bool = True,
     bootstrap: int = 1000,
     seed: int = 0,
     size: Size | None = None,
@@ -63,6 +64,7 @@ def score(
         swapped: maps of the same frames with another clip's sound: the floor "swapped_sound".
         silence, noise: maps of the same frames with silence and with noise, for `robust`.
         nmi: between clusters and categories, where it was computed; handed through.
+        nsa: False for a system that is told how many objects sound: what is silent is given to it, not found.
         bootstrap: draws of videos for the intervals; 0 for none.
         seed: of these draws and of the random floor.
         size: pixels that maps are enlarged to; the protocol's own where None.
@@ -89,6 +91,8 @@ def score(
     wrong = {kind: _tally(maps, truth, plan, source)
              for kind, (maps, source) in zip(WRONG_SOUNDS, others, strict=True) if maps is not None}  # fmt: skip
     add_wrong_sounds(found, wrong, plan)
+    for each in (found, *wrong.values()) if not nsa else ():
+        each.without_nsa()
     statistics = statistics_of(found, truth, plan)
     draws = draws_of_groups(draws_of(truth.videos, bootstrap, seed), truth.members)
     tallies: dict[str, Tally | None] = {
