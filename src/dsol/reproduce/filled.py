@@ -276,7 +276,7 @@ def _notes_on_clusters(table: Table, rows: Sequence[Source]) -> Iterable[str]:
     yield "NMI is of the clips that are scored; the released script's is of the training clips" + (
         f", which here is ({heads}) {released}." if released else "."
     )
-    yield "NSA is of categories, whose clusters' maps are added; the released script's, with more clusters, is of clusters."
+    yield "NSA is of categories, whose clusters' maps are added; the released script's is of clusters."
 
 
 def _training_nmi(run: Path) -> float | None:

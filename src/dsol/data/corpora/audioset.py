@@ -7,8 +7,8 @@ any tree of clips named after ids                      one clip an id, cut to it
 audioset_box.json                                      official boxes, by the second of the clip
 
 A clip with labels of one category is a single source and has that category. Clips of several have none, and the
-splits multi-train, multi-test and multi-eval. Parts: `solo` or `multi`, one kind alone with the splits train, test and eval; with `-13`
-only the categories that the official boxes know.
+splits multi-train, multi-test and multi-eval. Parts: `solo` or `multi`, one kind alone with the splits train, test
+and eval; with `-13` only the categories that the official boxes know.
 """
 
 from collections.abc import Iterator
