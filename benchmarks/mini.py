@@ -9,8 +9,9 @@ the answers of all folds together: `solo` on the boxes of the videos, `synthetic
 co-occurrence); --others mixes recordings of what is in no video into the mixtures; --inference trains nothing anew, but
 lets the same models predict with other options of inference; --compare sets both beside the recipe as it is,
 trained on the same. Everything is kept in --cache and goes on where it was stopped. One table: mean over the seeds, its
-95 % interval over videos (the mean of the seeds' edges), ± half of the seeds' range, floors, and with --compare the
-interval of the difference, over the same videos. The folds, the pairs and the scenes depend on --fold-seed alone.
+95 % interval over videos, those that scenes are made of (the mean of the seeds' edges), ± half of the seeds' range,
+floors, and with --compare the interval of the difference, over the same videos. The folds, the pairs and the scenes
+depend on --fold-seed alone.
 """
 
 import argparse
@@ -206,9 +207,18 @@ def joined(parts: list[Boxes]) -> Boxes:
 def together(runs: Sequence[Path], answers: str, other: Sequence[Path] = (), protocol: str = "") -> Evaluation:
     """The answers of all folds, of one file each, scored as one set, by a protocol or that of their name; `ahead` of
     "swapped_sound" is ahead of `other`."""
-    boxes = joined([Boxes.load(run / f"{answers}.boxes.json") for run in runs])
+    boxes = joined([scored_boxes(run, answers) for run in runs])
     protocol = protocol or ("solo" if answers.endswith("solo") else "synthetic")
     return score(all_maps(runs, answers), boxes, protocol, swapped=all_maps(other, answers) if other else None)
+
+
+def scored_boxes(run: Path, answers: str) -> Boxes:
+    """What a run's answers are scored against. Scenes get their source videos, which older answers lack."""
+    boxes = Boxes.load(run / f"{answers}.boxes.json")
+    if answers.endswith("solo"):
+        return boxes
+    sources = {frame.key: frame.sources for frame in Store.open(run.parents[2] / "scenes").boxes}
+    return replace(boxes, frames=tuple(replace(frame, sources=sources[frame.key]) for frame in boxes))
 
 
 def all_maps(runs: Sequence[Path], answers: str) -> Iterator[Maps]:

@@ -26,8 +26,8 @@ from dsol.training.stage_one import StageOneLoss
 def released_step(encoders: Encoders, pictures: Tensor, log_mel: Tensor, negatives: Tensor) -> Tensor:
     """Every sound with its own picture and once more with the mismatched one."""
     sounds = torch.cat([log_mel, log_mel])
-    seen = encoders.see(torch.cat([pictures, pictures[negatives]]))
-    heard = encoders.hear(sounds)
+    seen = encoders.encode_pictures(torch.cat([pictures, pictures[negatives]]))
+    heard = encoders.encode_sounds(sounds)
     logits = encoders.logits(seen, heard)
     return correspondence_loss(logits[: len(pictures)], logits[len(pictures) :])
 

@@ -17,7 +17,8 @@ from dsol.errors import DsolError
 SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
-PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
+PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
+             "mix-and-localize")  # fmt: skip
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
 COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
@@ -317,6 +318,8 @@ def score(parser, words: Words) -> Work:
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
     parser.add_argument("--swapped", type=Path, default=None, help="maps of the same frames with other clips' sound")
+    parser.add_argument("--silence", type=Path, default=None, help="robust: maps of the same frames with silence")
+    parser.add_argument("--noise", type=Path, default=None, help="robust: maps of the same frames with noise")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
     parser.add_argument("--json", type=Path, default=None, help="write the figures here")
 
@@ -324,7 +327,8 @@ def score(parser, words: Words) -> Work:
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        how = {"format": args.format, "strict": not args.published, "swapped": args.swapped}
+        others = {"swapped": args.swapped, "silence": args.silence, "noise": args.noise}
+        how = {"format": args.format, "strict": not args.published, **others}
         _show(score_files(args.maps, args.boxes, args.protocol, **how), args.json)
 
     return run

@@ -62,6 +62,7 @@ class Corpus:
         missing: those of them that are not there, by name.
         skipped: files that are not used: name -> reason.
         note: what everyone who uses it must know; goes into the store and into what is made of it.
+        composed: its pictures are composed of several, and so are only ever resized: no crop may lose a part.
     """
 
     videos: tuple[VideoEntry, ...]
@@ -71,6 +72,7 @@ class Corpus:
     missing: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     note: str | None = None
+    composed: bool = False
 
 
 def read_corpus(folder: str | Path, layout: str = "folders") -> Corpus:
