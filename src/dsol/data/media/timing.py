@@ -114,10 +114,10 @@ def clock_of(path: str | Path) -> Clock:
 @lru_cache(maxsize=16)
 def _read(path: str, state: tuple[int, int]) -> Clock:
     stamps, lengths = _stamps(path)
-    clock, times, told = Clock(), {}, []
-    for index, raw in stamps.items():
-        track = clock.tracks[index] = Track()
-        times[index] = _one_track(raw, track, told)
+    clock, told = Clock(), []
+    clock.tracks = {index: Track() for index in stamps}
+    times = {index: _one_track(raw, clock.tracks[index], told) for index, raw in stamps.items()}
+    _together(clock.tracks, times, told)
     clock.cuts = _gaps(times)
     told += [f"a gap of {cut + CUT_S:.0f} s after {at:.1f} s is cut to {CUT_S:.0f} s" for at, cut in clock.cuts]
     for index, due in times.items():
@@ -171,7 +171,7 @@ def _one_track(raw: np.ndarray, track: Track, told: list[str]) -> np.ndarray:
     _put_right(due, runs, wild, usual, track)
     if track.put:
         told.append(f"{len(track.put)} time stamps that those after them contradict are put right")
-    _start_anew([run for n, run in enumerate(runs) if n not in wild], due, usual, leap, track, told)
+    _start_anew([run for n, run in enumerate(runs) if n not in wild], due, usual, leap, track)
     return due
 
 
@@ -206,20 +206,33 @@ def _put_right(due: np.ndarray, runs: list[np.ndarray], wild: set[int], usual: f
             due[number] = track.put[number] = from_s + k * step
 
 
-def _start_anew(
-    runs: list[np.ndarray], due: np.ndarray, usual: float, leap: float, track: Track, told: list[str]
-) -> None:
-    """Where stamps fall back for good, all that follow come after what there was."""
+def _start_anew(runs: list[np.ndarray], due: np.ndarray, usual: float, leap: float, track: Track) -> None:
+    """Where stamps fall back for good, all that follow come after what there was: how much later goes into `track`."""
     end_s, shift_s = -inf, 0.0
     for run in runs:
         first_s = float(due[run].min()) + shift_s
         if first_s < end_s - leap:
-            told.append(f"its clock starts again after {end_s:.1f} s: what follows is put behind")
             shift_s += end_s + usual - first_s
             track.starts.append(int(run[0]))
             track.shifts_s.append(shift_s)
-        due[run] += shift_s
-        end_s = max(end_s, float(due[run].max()))
+        end_s = max(end_s, float(due[run].max()) + shift_s)
+
+
+def _together(tracks: dict[int, Track], times: dict[int, np.ndarray], told: list[str]) -> None:
+    """Tracks that start anew at the same times are moved alike, so that picture and sound stay together."""
+    anew = {index: track for index, track in tracks.items() if len(track.starts) > 1}
+    shifts = [track.shifts_s for track in anew.values()]
+    if len({len(each) for each in shifts}) == 1:
+        latest = np.max(shifts, axis=0)
+        for track in anew.values():
+            if np.abs(latest - track.shifts_s).max() < LEAP_S:
+                track.shifts_s = latest.tolist()
+    for index, track in anew.items():
+        for start, shift_s in zip(track.starts[1:], np.diff(track.shifts_s), strict=True):
+            times[index][start:] += shift_s
+    if anew:
+        most = max(len(track.starts) - 1 for track in anew.values())
+        told.append(f"its clock starts again {most} times: what follows is put behind what came before")
 
 
 def _gaps(times: dict[int, np.ndarray]) -> list[tuple[float, float]]:
