@@ -54,7 +54,7 @@ def test_any_track_can_be_asked_for(tmp_path):
     assert loudness(path, audio_track=3) == [0, 0, 0]
     tracks = probe(path, audio_track=2).sound_tracks
     assert [(track.number, track.used) for track in tracks] == [(1, False), (2, True), (3, False)]
-    with pytest.raises(DsolError, match="has 3 sound tracks, there is no track 4"):
+    with pytest.raises(DsolError, match="has 3 sound tracks, and no track 4"):
         next(read_seconds(path, audio_track=4))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsol.errors import DsolError
+from dsol.text import composed, partial_of, read_text
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Box:
     category: str
     xywh: tuple[float, float, float, float]
     sounding: bool = True
+
+    def __post_init__(self):
+        if not self.category.isascii():
+            object.__setattr__(self, "category", composed(self.category))
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Frame:
     key: str = ""
 
     def __post_init__(self):
+        for name in ("video", "key"):  # whatever wrote them, equal names are equal
+            object.__setattr__(self, name, composed(getattr(self, name)))
         if not self.key:
             object.__setattr__(self, "key", frame_key(self.video, self.time_s))
 
@@ -75,6 +82,9 @@ class Boxes:
     frames: tuple[Frame, ...]
     votes: bool = False
 
+    def __post_init__(self):
+        object.__setattr__(self, "categories", tuple(composed(name) for name in self.categories))
+
     def __len__(self) -> int:
         return len(self.frames)
 
@@ -97,9 +107,9 @@ class Boxes:
             }
             for f in self.frames
         ]
-        partial = Path(f"{path}.partial")
+        partial = partial_of(path)
         votes = {"votes": True} if self.votes else {}
-        partial.write_text(json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1))
+        partial.write_text(json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1), "utf-8")
         os.replace(partial, path)
 
     @classmethod
@@ -110,7 +120,7 @@ class Boxes:
             DsolError: not JSON of this format, or a box outside its frame or with negative size.
         """
         try:
-            data = json.loads(Path(path).read_text())
+            data = json.loads(read_text(path))
         except OSError as error:
             raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of a boxes.json") from None
         except ValueError as error:

@@ -61,6 +61,7 @@ class Corpus:
         listed: how many videos its lists name; 0 without lists.
         missing: those of them that are not there, by name.
         skipped: files that are not used: name -> reason.
+        twice: videos that its lists name in more than one split; the one that is tested on counts.
         note: what everyone who uses it must know; goes into the store and into what is made of it.
     """
 
@@ -70,6 +71,7 @@ class Corpus:
     listed: int = 0
     missing: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    twice: tuple[str, ...] = ()
     note: str | None = None
 
 

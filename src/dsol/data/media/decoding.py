@@ -59,7 +59,8 @@ def stream_of(path, container, kind="video", audio_track=None):
     if audio_track is None:
         return streams[chosen_track(path) - 1] if streams else None
     if not 1 <= audio_track <= len(streams):
-        what = f"has {len(streams)} sound tracks, there is no track {audio_track}"
+        there = "one sound track" if len(streams) == 1 else f"{len(streams)} sound tracks"
+        what = f"has {there}, and no track {audio_track}" if streams else "has no sound track"
         raise DsolError(path, what, "dsol inspect lists them")
     return streams[audio_track - 1]
 
