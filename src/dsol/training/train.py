@@ -47,7 +47,8 @@ def train(
         scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None; with
             `resume` those of before.
         stage: "one", "two" or "both".
-        resume: go on with what the folder holds; where its model is there already, nothing is done.
+        resume: go on with what the folder holds; where its model is there already, nothing is done, and where there
+            is no run yet, one begins.
 
     Returns:
         The model file: RUN/model.safetensors, or RUN/stage_one.safetensors where `stage` is "one".
@@ -56,6 +57,7 @@ def train(
         DsolError: the store, the run folder or the options do not fit.
     """
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
+    resume = resume and Run.exists(Path(run))  # where there is none yet, it begins: schedulers repeat one command
     continues = resume or (stage == "two" and first.is_file())
     if continues:
         begun, saved = Run.resume(Path(run))
