@@ -160,7 +160,9 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("--scenes", type=path, default=None, help="store of scenes; composed where not given")
     parser.add_argument("--recipe", default="paper", help="paper, best, quick, tiny, a system's own or a YAML file")
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder; begin one where there is none")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in that folder; begin one where there is none"
+    )
     recipe = _recipe_in(words)
     _add_training_options(parser)
     defaults = {**load_recipe(recipe).to_dict(), "recipe": recipe}

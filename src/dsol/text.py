@@ -1,6 +1,7 @@
 """Text of every origin: names of files, whatever their bytes, and text files, whatever wrote them."""
 
 import codecs
+import errno
 import hashlib
 import os
 import unicodedata
@@ -55,11 +56,16 @@ def partial_of(path: str | Path) -> Path:
 
     A name that would become too long for a file system is cut and gets a number of its own.
 
+    Raises:
+        IsADirectoryError: the path ends in no name, as `.` and `..` do.
+
     Example:
         >>> partial_of("out/store").name, len(partial_of("x" * 255).name)
         ('store.partial', 255)
     """
     path = Path(path)
+    if path.name in ("", ".."):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     name = os.fsencode(path.name)
     if len(name) + len(b".partial") <= LONGEST_NAME:
         return path.with_name(f"{path.name}.partial")

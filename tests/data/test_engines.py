@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_script_that_would_run_again_in_each_process_is_told_what_to_do(videos
     last = done.stderr.splitlines()[-1]
     assert done.returncode == 1
     assert "work.py: starts processes, and each of them runs the script again" in last
-    assert 'if __name__ == \'__main__\':' in last
+    assert "if __name__ == '__main__':" in last
     assert done.stderr.count("Traceback") == 1, "that of the script itself, none of its processes"
     assert "crashed" not in done.stderr
     assert not (tmp_path / "store").exists()
@@ -78,7 +79,7 @@ class Locking:
     """Stands for `msvcrt`: a lock a file that one handle at a time may hold."""
 
     LK_NBLCK = 2
-    held: set[int] = set()
+    held: ClassVar[set[int]] = set()
 
     @classmethod
     def locking(cls, descriptor: int, mode: int, count: int) -> None:

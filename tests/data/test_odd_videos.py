@@ -1,4 +1,4 @@
-"""What people's files hold that a camera's do not: other tracks, phases, stills, and pictures that are meant otherwise."""
+"""What people's files hold: more sound tracks, opposed channels, stills, and pictures that are meant otherwise."""
 
 from fractions import Fraction
 
@@ -9,7 +9,7 @@ import pytest
 from dsol.data.media import VideoWriter, probe, read_frames, read_seconds, read_sound, unread_videos
 from dsol.data.media.info import find_videos
 from dsol.errors import DsolError
-from tests.videos import clock, corners, silence, time_of, tone, with_tracks, write_text, write_video
+from tests.videos import corners, silence, time_of, tone, with_tracks, write_text, write_video
 
 
 def loudness(path, **options) -> list[float]:
@@ -170,7 +170,9 @@ def test_ten_bit_video_of_the_standard_range_reads_as_eight(tmp_path):
     np.testing.assert_allclose(columns(path, 3).mean(axis=1), [0, 128, 255], atol=2)
 
 
-@pytest.mark.parametrize(("aspect", "size"), [(Fraction(4, 3), (64, 36)), (Fraction(8, 9), (43, 36)), (Fraction(50), (48, 36))])
+@pytest.mark.parametrize(
+    ("aspect", "size"), [(Fraction(4, 3), (64, 36)), (Fraction(8, 9), (43, 36)), (Fraction(50), (48, 36))]
+)
 def test_pixels_that_are_not_square_are_shown_as_they_are_meant(tmp_path, aspect, size):
     path = write_video(tmp_path / "a.mkv", size=(48, 36), aspect=aspect, codecs=("libx264", "flac"))
     info = probe(path)
@@ -218,7 +220,7 @@ def test_a_picture_that_takes_gigabytes_is_refused(tmp_path):
 
     path = write_video(tmp_path / "a.mov", times_s=[0.0], size=(16_384, 4_100), picture=wide,
                        codecs=("png", "pcm_s16le"), pix_fmt="rgb24")  # fmt: skip
-    with pytest.raises(DsolError, match="cannot be (decoded|opened)"):
+    with pytest.raises(DsolError, match=r"cannot be (decoded|opened)"):
         probe(path)
 
 

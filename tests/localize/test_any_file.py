@@ -93,7 +93,9 @@ def test_the_sound_track_that_is_asked_for_is_localized_and_kept(tmp_path):
 
 
 def test_the_film_of_a_still_moves_with_the_sound(tmp_path):
-    still = write_video(tmp_path / "still.mp4", times_s=[0.0], sound_seconds=4.0, sound=hum_then_whistle, picture=corners)
+    still = write_video(
+        tmp_path / "still.mp4", times_s=[0.0], sound_seconds=4.0, sound=hum_then_whistle, picture=corners
+    )
     found = Localizer(TwoTones())(still)
     assert [segment.category for segment in found.timeline().segments()] == ["hummer", "whistler"]
     film = render(found, still, tmp_path / "film.mp4")

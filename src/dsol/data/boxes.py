@@ -109,8 +109,13 @@ class Boxes:
         ]
         partial = partial_of(path)
         votes = {"votes": True} if self.votes else {}
-        partial.write_text(json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1), "utf-8")
-        os.replace(partial, path)
+        try:
+            partial.write_text(
+                json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1), "utf-8"
+            )
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "Boxes":

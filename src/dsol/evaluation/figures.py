@@ -168,5 +168,8 @@ def save_figure(figure: Figure, path: Path, dpi: int) -> None:
     settle(figure)
     partial = partial_of(path)
     FigureCanvasAgg(figure)
-    figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
-    os.replace(partial, path)
+    try:
+        figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

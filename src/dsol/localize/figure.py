@@ -38,8 +38,11 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     axes[-1].set_xlabel("seconds", color="#555")
     settle(figure)
     partial = partial_of(out)
-    figure.savefig(partial, format="png")
-    os.replace(partial, out)
+    try:
+        figure.savefig(partial, format="png")
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
     return Path(out)
 
 

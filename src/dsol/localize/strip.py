@@ -107,7 +107,9 @@ class Strip:
         middle, dot = top + self.row / 2, self.letters * 0.32
         x = self.margin + dot
         draw.ellipse((x - dot, middle - dot, x + dot, middle + dot), fill=lane.colour)
-        draw.text((self.margin + 1.1 * self.letters, middle), lane.name, SNOW, font(self.letters, lane.name), anchor="lm")
+        draw.text(
+            (self.margin + 1.1 * self.letters, middle), lane.name, SNOW, font(self.letters, lane.name), anchor="lm"
+        )
 
     def _draw_curve(self, image: Image.Image, lane: Lane, top: int) -> None:
         """The curve, filled; drawn three times as large and reduced, for Pillow draws hard edges."""

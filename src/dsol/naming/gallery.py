@@ -21,8 +21,8 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.store import Store
 from dsol.data.store.shards import encode_wav
 from dsol.errors import DsolError
-from dsol.localize.painter import light
 from dsol.letters import legible
+from dsol.localize.painter import light
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.model.file import find_model
 from dsol.model.system import ClusteringSystem
@@ -250,7 +250,9 @@ def sheet(shown: Sequence[Example], clips: Store, colour: Colour) -> Image.Image
         image.paste(tile, (left, top))
         row, middle = clips.row(example.row), top + TILE[1] + CAPTION / 2
         score = f"{example.score:.2f}"
-        words = _cut(legible(f"{Path(row.video).stem} {row.second} s"), TILE[0] - font(LETTERS).getlength(score) - 2 * GAP)
+        words = _cut(
+            legible(f"{Path(row.video).stem} {row.second} s"), TILE[0] - font(LETTERS).getlength(score) - 2 * GAP
+        )
         draw.text((left, middle), words, SNOW, font(LETTERS, words), anchor="lm")
         draw.text((left + TILE[0], middle), score, colour, font(LETTERS), anchor="rm")
     return image

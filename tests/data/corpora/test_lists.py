@@ -116,7 +116,7 @@ def test_a_video_that_is_listed_for_testing_is_never_trained_on(tmp_path, capsys
 def test_the_split_to_keep_from_training_counts_in_any_order(tmp_path, order):
     write_video(tmp_path / "aaaaaaaaaaa.mp4")
     corpus = corpus_of(tmp_path, [Listed("aaaaaaaaaaa", "a", None, split) for split in order], None)
-    kept = [split for split in ("test", "val") if split in order][0]
+    kept = next(split for split in ("test", "val") if split in order)
     assert [video.split for video in corpus.videos] == [kept]
     assert corpus.twice == ("a",)
 

@@ -8,7 +8,15 @@ Time starts when the first picture or sound does, as in a player. Pictures are t
 matrix), pixels that are not square are made so, and high dynamic range is shown in the standard range.
 """
 
-from dsol.data.media.info import SOUND_SUFFIXES, VIDEO_SUFFIXES, VideoInfo, find_sounds, find_videos, probe, unread_videos
+from dsol.data.media.info import (
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    VideoInfo,
+    find_sounds,
+    find_videos,
+    probe,
+    unread_videos,
+)
 from dsol.data.media.photo import read_photo
 from dsol.data.media.reading import Second, read_frames, read_seconds
 from dsol.data.media.waveform import read_sound

@@ -18,7 +18,21 @@ VIDEO_SUFFIXES = (
     ".wmv", ".asf", ".flv", ".ogv",
 )  # fmt: skip
 SOUND_SUFFIXES = (".ogg", ".wav", ".flac", ".mp3", ".m4a")  # of recordings without a picture
-OTHER_VIDEOS = (".rm", ".rmvb", ".mxf", ".dv", ".divx", ".f4v", ".m2v", ".m1v", ".y4m", ".h264", ".hevc", ".wtv", ".mjpeg")
+OTHER_VIDEOS = (
+    ".rm",
+    ".rmvb",
+    ".mxf",
+    ".dv",
+    ".divx",
+    ".f4v",
+    ".m2v",
+    ".m1v",
+    ".y4m",
+    ".h264",
+    ".hevc",
+    ".wtv",
+    ".mjpeg",
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import accumulate, count
+from itertools import accumulate, count, pairwise
 from math import inf, nan
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def _set_span(clock: Clock, times: dict[int, np.ndarray]) -> None:
 
 
 def _stamps(path: str) -> tuple[dict[int, np.ndarray], dict[int, float]]:
-    """Track -> time of each packet in s, in the order of the file, nan where unknown; and how long its last one lasts."""
+    """Track -> time of each packet in s, in the order of the file, nan where unknown; how long its last one lasts."""
     found: dict[int, array] = {}
     lengths: dict[int, float] = {}
     with opened(path) as container, suppress(FFmpegError):
@@ -165,7 +165,7 @@ def _one_track(raw: np.ndarray, track: Track, told: list[str]) -> np.ndarray:
     borders = [0, *(np.flatnonzero(np.abs(steps) > leap) + 1).tolist(), len(known)]
     if not 3 <= len(borders) <= MOST_RUNS:
         return raw
-    runs = [known[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    runs = [known[a:b] for a, b in pairwise(borders)]
     due = raw.copy()
     wild = _wild(raw, runs, leap)
     _put_right(due, runs, wild, usual, track)

@@ -75,6 +75,8 @@ def build(
         DsolError: the folder cannot be written, or another process is making it.
     """
     out = Path(out)
+    if out.name in ("", ".."):
+        raise DsolError(out, "is no name for a folder to make", "give its name")
     with _writing(out), _workspace(out) as folder:
         work = partial(_make_part, folder, make)
         results = run(work, parts, engine, workers, lost and (lambda part: lost(part.task)))
