@@ -24,6 +24,7 @@ from dsol.data.store.shards import (
     shard_name,
 )
 from dsol.errors import DsolError
+from dsol.text import partial_of, read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -272,10 +273,10 @@ def read_info(path: str | Path) -> dict:
     """What store.json says, checked to be of a store that this program reads."""
     file = Path(path) / INFO
     try:
-        info = json.loads(file.read_text())
+        info = json.loads(read_text(file))
         version = info["version"]
     except OSError:
-        if not Path(path).exists() and Path(f"{path}.partial").exists():
+        if not Path(path).exists() and partial_of(path).exists():
             raise DsolError(path, "is not finished", "run the command that makes it again: it goes on") from None
         raise DsolError(path, "is not a store", "give a folder made by dsol prepare or dsol compose") from None
     except (ValueError, KeyError, TypeError):
