@@ -2,6 +2,8 @@
 
 from importlib.util import find_spec
 
+from dsol.text import name_of
+
 
 class DsolError(Exception):
     """A wrong call or input: the command line prints it as one line and exits with 2.
@@ -19,7 +21,7 @@ class DsolError(Exception):
 
     def __init__(self, where: object, what: str, remedy: str):
         self.where, self.what, self.remedy = str(where), what, remedy
-        super().__init__(f"{where}: {what} ({remedy})".replace("\n", " "))
+        super().__init__(name_of(f"{where}: {what} ({remedy})").replace("\n", " "))
 
     def __reduce__(self):  # worker processes send it home
         return type(self), (self.where, self.what, self.remedy)

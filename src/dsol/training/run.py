@@ -35,7 +35,7 @@ class Run:
             DsolError: the folder holds something already, or cannot be written.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and (not run.path.is_dir() or any(map(_is_kept, run.path.iterdir()))):
             raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
         try:
             (run.path / "resume").mkdir(parents=True, exist_ok=True)
@@ -43,6 +43,11 @@ class Run:
         except OSError as error:
             raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
         return run
+
+    @classmethod
+    def exists(cls, path: Path) -> bool:
+        """Whether a run was started in a folder."""
+        return (Path(path) / "config.yaml").is_file()
 
     @classmethod
     def resume(cls, path: Path, writes: bool = True) -> tuple["Run", Config]:
@@ -168,3 +173,8 @@ class Run:
         partial = self.path / f"{name}.partial"
         partial.write_text(text)
         os.replace(partial, self.path / name)
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file or folder is more than what a run leaves that is stopped before it has begun."""
+    return path.suffix != ".partial" and not (path.name == "resume" and path.is_dir() and not any(path.iterdir()))

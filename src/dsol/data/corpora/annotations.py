@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 from dsol.data.boxes import Box, Boxes, Frame, check_xywh
 from dsol.errors import DsolError
 from dsol.progress import say
+from dsol.text import read_text
 
 MUSIC_IDS = {
     1: "cello", 3: "acoustic_guitar", 8: "saxophone", 10: "trumpet", 11: "violin", 12: "flute", 13: "accordion",
@@ -104,7 +105,7 @@ def to_coco(boxes: Boxes, size: tuple[int, int] | Mapping[str, tuple[int, int]] 
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_text(path))
     except OSError as error:
         raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of an annotation file") from None
     except ValueError as error:

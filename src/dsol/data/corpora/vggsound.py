@@ -9,7 +9,7 @@ trainsolo.txt, trainsyn.txt and eval.txt, if they are there, choose the clips an
 test: VGGSound-Synthetic is composed of the last two. Without them the clips for training are halved in turn.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,9 +59,12 @@ def _entry(one: str, start: str, label: str, split: str) -> Listed:
 
 def _instruments(folder: Path, listed: list[Listed]) -> list[Listed]:
     played = [entry for entry in listed if entry.category in INSTRUMENTS]
-    chosen = {one: split for name, split in FOLLOW_UP.items() for one in ids_in(find_list(folder, name))}
+    chosen: dict[str, list[str]] = defaultdict(list)  # one that two lists name has two splits: see `corpus_of`
+    for name, split in FOLLOW_UP.items():
+        for one in ids_in(find_list(folder, name)):
+            chosen[one].append(split)
     if chosen:
-        return [replace(entry, split=chosen[entry.key[:11]]) for entry in played if entry.key[:11] in chosen]
+        return [replace(entry, split=split) for entry in played for split in chosen.get(entry.key[:11], ())]
     seen: Counter[str | None] = Counter()
     halved = []
     for entry in played:
