@@ -189,7 +189,8 @@ def _sound_packets(out, codec, sound, seconds, rate, layout, start_s):
     samples = np.atleast_2d(sound(np.arange(round(seconds * rate)) / rate)).astype(np.float32)
     samples = np.broadcast_to(samples, (channels, samples.shape[1]))
     yield []
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    interleaved = np.ascontiguousarray(samples.T).reshape(1, -1)  # PyAV takes no eight planes
+    frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
     frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), round(start_s * rate)
     resampler = av.AudioResampler(kind, layout, rate, frame_size=stream.codec_context.frame_size or 1024)
     for part in [*resampler.resample(frame), *resampler.resample(None)]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import read_text
 
 RECIPES = Path(__file__).parent / "recipes"
 SHIPPED = Path(__file__).parent / "models"  # NAME.safetensors each, with a card NAME.md beside it
@@ -400,8 +401,8 @@ def recipe_values(name_or_file: str) -> dict[str, Any]:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
         raise DsolError(name_or_file, "is no recipe", f"give one of {known}, or a YAML file")
     try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.safe_load(read_text(path)) or {}
+    except (yaml.YAMLError, *MALFORMED) as error:
         raise DsolError(path, f"is not YAML: {error}", "compare it with src/dsol/recipes/paper.yaml") from None
     if not isinstance(values, dict):
         raise DsolError(path, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")

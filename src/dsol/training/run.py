@@ -10,7 +10,8 @@ import torch
 import yaml
 
 from dsol.config import Config
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import read_text
 
 STATE_VERSION = 1
 
@@ -60,8 +61,8 @@ class Run:
         if not file.is_file():
             raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
         try:
-            values = yaml.safe_load(file.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            values = yaml.safe_load(read_text(file))
+        except (yaml.YAMLError, *MALFORMED) as error:
             raise DsolError(file, f"is damaged: {error}", "put it right, or start a new run") from None
         return cls(path, writes), Config.from_dict(values, str(file))
 

@@ -31,6 +31,7 @@ from dsol.progress import say
 
 HOLE_S = 0.5  # seconds that may fail to decode before a track counts as broken
 PRIMING_S = 0.05  # seconds by which a sound encoder may start early; not a start of the video
+PLANES = 8  # of a frame of sound from which PyAV does not know their number
 LISTENED_S = 0.25  # seconds of sound that are looked at together for whether anything is heard
 
 
@@ -105,8 +106,15 @@ def _is_heard(path: str, number: int) -> bool:
     return bool(parts) and not is_silent(np.concatenate(parts))
 
 
+def _packed(frame: av.AudioFrame) -> av.AudioFrame:
+    """A frame with its channels interleaved. Of eight planes or more, PyAV would read past the last."""
+    (packed,) = av.AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate).resample(frame)
+    return packed
+
+
 def floats(frame: av.AudioFrame) -> np.ndarray:
     """A decoded frame of any format and layout as (channels, samples) float32 in [-1, 1]."""
+    frame = _packed(frame) if frame.format.is_planar and frame.layout.nb_channels >= PLANES else frame
     samples = frame.to_ndarray()
     samples = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:

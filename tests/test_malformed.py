@@ -1,0 +1,100 @@
+"""Files that benchmarks/fuzz.py found to end in a traceback, a hang or a long line: each is one clear line now."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dsol.config import load_recipe
+from dsol.data.boxes import Box, Boxes, Frame
+from dsol.data.corpora import read_corpus
+from dsol.data.corpora.annotation_writers import write_boxes
+from dsol.data.corpora.annotations import read_boxes
+from dsol.data.prepare import prepare
+from dsol.errors import DsolError
+from dsol.inspection import inspect
+from dsol.localize.painter import Painter, light
+from dsol.training.run import Run
+from tests.localize.test_localize import timeline_of
+from tests.videos import write_video
+
+ONE = "1Ju4S0qeDqw"
+DEEP = "[" * 100_000
+HUGE = 10**400
+
+
+def one_line(error) -> str:
+    line = str(error.value)
+    assert "\n" not in line
+    assert len(line) < 600
+    return line
+
+
+def annotations(path, format: str):
+    frame = Frame(ONE, 5.0 if format == "vggss" else 1.0, (Box("cello", (0.25, 0.25, 0.5, 0.5)),))
+    write_boxes(Boxes(("cello",), (frame,)), path, format)
+    return json.loads(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("value", [HUGE, "x" * 5000, None, {}], ids=["huge", "long", "none", "object"])
+@pytest.mark.parametrize("format", ["native", "coco", "dsol", "audioset", "avgn"])
+def test_a_number_that_is_none_is_told_in_one_line(tmp_path, format, value):
+    data = annotations(tmp_path / "boxes.json", format)
+    text = json.dumps(data).replace("0.25", json.dumps(value)).replace("56.0", json.dumps(value))
+    (tmp_path / "boxes.json").write_text(text, "utf-8")
+    with pytest.raises(DsolError) as error:
+        read_boxes(tmp_path / "boxes.json")
+    assert "boxes.json" in one_line(error)
+
+
+@pytest.mark.parametrize("text", [DEEP, '[{"file": "a", "bbox": 1.5}]', "[1]", "1", "null", '{"a": 1}'])
+def test_a_text_of_another_form_is_no_annotation(tmp_path, text):
+    (tmp_path / "boxes.json").write_text(text, "utf-8")
+    for read in (read_boxes, Boxes.load):
+        with pytest.raises(DsolError) as error:
+            read(tmp_path / "boxes.json")
+        one_line(error)
+
+
+def test_a_start_that_is_no_number_is_named(tmp_path):
+    (tmp_path / "vggsound.csv").write_text(f"{ONE},soon,cello,test\n", "utf-8")
+    with pytest.raises(DsolError, match="starts at 'soon', which is no number"):
+        read_corpus(tmp_path, "vggsound")
+
+
+@pytest.mark.parametrize("text", [DEEP, "seed: " + "9" * 5000, "- " * 20_000], ids=["deep", "long", "lists"])
+def test_options_that_yaml_cannot_take_in_are_refused(tmp_path, text):
+    Run.start(tmp_path / "run", load_recipe("tiny"))
+    for path in (tmp_path / "recipe.yaml", tmp_path / "run" / "config.yaml"):
+        path.write_text(text, "utf-8")
+    for read in (lambda: load_recipe(str(tmp_path / "recipe.yaml")), lambda: Run.resume(tmp_path / "run")):
+        with pytest.raises(DsolError) as error:
+            read()
+        one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("shards", 1.5), ("shards", "x"), ("made", []), ("skipped", 1), ("clips", None)]
+)
+def test_a_description_of_a_store_with_other_types_is_refused(tmp_path, name, value):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4")
+    prepare(tmp_path / "videos", tmp_path / "store", workers=1)
+    info = json.loads((tmp_path / "store" / "store.json").read_text("utf-8"))
+    (tmp_path / "store" / "store.json").write_text(json.dumps({**info, name: value}), "utf-8")
+    with pytest.raises(DsolError, match="is not a store's description"):
+        inspect(tmp_path / "store")
+
+
+@pytest.mark.parametrize("size", [(16_384, 2), (2, 4096), (1, 1), (4096, 4096)])
+def test_a_thin_picture_is_not_enlarged_beyond_measure(size):
+    painter = Painter(timeline_of(np.ones((4, 1))).__class__(**{**vars(timeline_of(np.ones((4, 1)))), "size": size}))
+    assert max(painter.picture) <= max(4096, *size)
+
+
+@pytest.mark.parametrize("size", [(500, 1), (1, 500), (1, 1)])
+def test_a_picture_of_one_line_is_lit(size):
+    image = Image.new("RGB", size, (100, 100, 100))
+    light(image, [(np.eye(7, dtype=np.float32), (255, 0, 0), 1.0)])
+    assert image.size == size
