@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from PIL import Image, ImageDraw
 
 from dsol import letters
-from dsol.letters import font_file, legible, settle
+from dsol.letters import finalise, font_file, legible
 from dsol.localize.palette import font, spoken
 
 CHINESE = "大提琴"
@@ -69,7 +69,7 @@ def test_where_the_system_has_a_font_it_is_used():
 def test_names_that_look_like_formulas_are_shown_as_they_are():
     figure = Figure()
     figure.text(0.5, 0.5, "Ba$$in $x^2 \\frac{$.mp4")
-    settle(figure)
+    finalise(figure)
     figure.savefig("/dev/null", format="png")
     assert [text.get_text() for text in figure.findobj(Text)] == ["Ba$$in $x^2 \\frac{$.mp4"]
 
@@ -82,7 +82,7 @@ def test_control_characters_and_odd_bytes_are_told(no_system_fonts):
 def test_a_figure_of_any_script_is_drawn_without_a_missing_letter(recwarn):
     figure = Figure()
     figure.text(0.5, 0.5, f"{CHINESE} цимбалы 🎻")
-    settle(figure)
+    finalise(figure)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     assert not [str(warning.message) for warning in recwarn if "Glyph" in str(warning.message)]

@@ -15,9 +15,11 @@ from typing import Any
 import dsol
 from dsol.errors import DsolError
 
+SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
-PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
+PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
+             "mix-and-localize")  # fmt: skip
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
 COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
@@ -117,7 +119,7 @@ def compose(parser, words: Words) -> Work:
             file = args.labels / "resume" / "labels.json"
             if not file.is_file():
                 raise DsolError(args.labels, "holds no pseudo-labels", "train stage one there first")
-            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text()).items()}
+            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text(encoding="utf-8")).items()}
         compose(
             Store.open(args.store),
             args.out,
@@ -153,20 +155,18 @@ def inspect(parser, words: Words) -> Work:
 
 def train(parser, words: Words) -> Work:
     """Train a model without labels: stage one on single-source clips, stage two on scenes."""
-    from dsol.config import Config, load_recipe
+    from dsol.config import Config, flat
 
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
-    parser.add_argument("--scenes", type=path, default=None, help="store of scenes; composed where not given")
-    parser.add_argument("--recipe", default="paper", help="paper, best, quick, tiny, a system's own or a YAML file")
+    parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed where not given")
+    told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
+    parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in that folder; begin one where there is none"
-    )
-    recipe = _recipe_in(words)
+    told = "go on with the run in that folder; begin one where there is none"
+    parser.add_argument("--resume", action="store_true", help=told)
     _add_training_options(parser)
-    defaults = {**load_recipe(recipe).to_dict(), "recipe": recipe}
-    parser.set_defaults(defaults)
+    parser.set_defaults(flat(_base_options(words)))
 
     def run(args):
         from dsol.training.train import train
@@ -174,7 +174,7 @@ def train(parser, words: Words) -> Work:
         _check_device(args.device, args.devices)
         values = {name: value for name, value in args.as_dict().items() if name in Config.__dataclass_fields__}
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
-        train(args.store, args.run, config, scenes=args.scenes, stage=args.stage, resume=args.resume)
+        train(args.store, args.run, config, scenes=args.scene_store, stage=args.stage, resume=args.resume)
 
     return run
 
@@ -191,9 +191,10 @@ TRAINING_OPTIONS = {  # type or choices, help
     "system": (("dsol", *COMPARED), "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
     "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
-    "precision": (("32-true", "bf16-mixed"), "arithmetic of the towers"),
+    "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
     "device": (("auto", "cpu", "cuda"), "where to train"),
     "devices": (int, "processes (CPU) or GPUs to train on"),
+    "balance_photos": (bool, "where photos are among the clips, give photos and videos the same weight"),
 }
 
 
@@ -205,7 +206,32 @@ def _add_training_options(parser) -> None:
         way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
         parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
     for name, kind in SECTIONS.items():
-        parser.add_class_arguments(kind, name)
+        _add_section(parser, name, kind)
+
+
+def _add_inference_options(parser) -> None:
+    """Options of the section `inference`; those that are not given stay as the model has them."""
+    from dsol.config import InferenceOptions
+
+    _add_section(parser, "inference", InferenceOptions)
+    parser.set_defaults({f"inference.{name}": None for name in InferenceOptions.__dataclass_fields__})
+
+
+def _add_section(parser, name: str, kind: type) -> None:
+    from typing import get_type_hints
+
+    from dsol.config import descriptions
+
+    group = parser.add_argument_group(f"{name}: {(kind.__doc__ or '').splitlines()[0]}")
+    hints, told = get_type_hints(kind), descriptions(kind)
+    for option, value in vars(kind()).items():
+        group.add_argument(f"--{name}.{option}", type=hints[option], default=value, help=told[option])
+
+
+def _given_inference(args, words: Words) -> dict[str, Any]:
+    """The options of inference on the command line."""
+    given = {word.split("=")[0].removeprefix("--inference.") for word in words if word.startswith("--inference.")}
+    return {name: value for name, value in args.inference.as_dict().items() if name in given}
 
 
 def _check_device(device: str, devices: int) -> None:
@@ -214,16 +240,29 @@ def _check_device(device: str, devices: int) -> None:
     if devices < 1:
         raise DsolError("--devices", f"{devices} is not possible", "give 1 or more")
     if device == "cuda" and not torch.cuda.is_available():
-        raise DsolError("--device", "cuda is not to be had on this machine", "give auto or cpu")
+        raise DsolError("--device", "CUDA is not available here", "give auto or cpu")
 
 
-def _recipe_in(words: Words) -> str:
+def _base_options(words: Words) -> dict[str, Any]:
+    """The options that the command line changes: of the recipe that it names, or of the run that it goes on with."""
+    from dsol.config import load_recipe, saved_config
+
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--recipe", nargs="?")
-    early.add_argument("--system", nargs="?")
-    said = early.parse_known_args(words)[0]
-    own = said.system if said.system in COMPARED else "paper"
-    return said.recipe or own
+    for option in ("--recipe", "--system", "--stage"):
+        early.add_argument(option, nargs="?")
+    early.add_argument("--resume", action="store_true")
+    said, rest = early.parse_known_args(words)
+    places = [i for i, word in enumerate(rest) if not word.startswith("-") and not _takes_value(rest[:i])]
+    goes_on = (said.resume or said.stage == "two") and not said.recipe
+    if goes_on and len(places) > 1 and (saved := saved_config(Path(rest[places[1]]))) is not None:
+        return saved.to_dict()
+    recipe = said.recipe or (said.system if said.system in COMPARED else "best")
+    return {**load_recipe(recipe).to_dict(), "recipe": recipe}
+
+
+def _takes_value(before: Words) -> bool:
+    """Whether the last of some words is an option whose value comes next; those without values are gone already."""
+    return bool(before) and before[-1].startswith("--") and "=" not in before[-1]
 
 
 def name(parser, words: Words) -> Work:
@@ -257,6 +296,7 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("--maps", type=path, default=None, help="write the maps here (.npz)")
     parser.add_argument("--figures", type=path, default=None, help="write pictures into this folder")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
+    _add_inference_options(parser)
 
     def run(args):
         from dsol.evaluation.evaluate import evaluate
@@ -275,6 +315,7 @@ def evaluate(parser, words: Words) -> Work:
             strict=not args.published,
             sources=args.sources,
             floor=args.floor,
+            inference=_given_inference(args, words),
         )
         _show(result, args.json)
 
@@ -288,6 +329,8 @@ def score(parser, words: Words) -> Work:
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
     parser.add_argument("--swapped", type=path, default=None, help="maps of the same frames with other clips' sound")
+    parser.add_argument("--silence", type=path, default=None, help="robust: maps of the same frames with silence")
+    parser.add_argument("--noise", type=path, default=None, help="robust: maps of the same frames with noise")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
     parser.add_argument("--json", type=path, default=None, help="write the figures here")
 
@@ -295,7 +338,8 @@ def score(parser, words: Words) -> Work:
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        how = {"format": args.format, "strict": not args.published, "swapped": args.swapped}
+        others = {"swapped": args.swapped, "silence": args.silence, "noise": args.noise}
+        how = {"format": args.format, "strict": not args.published, **others}
         _show(score_files(args.maps, args.boxes, args.protocol, **how), args.json)
 
     return run
@@ -375,7 +419,7 @@ def _show(result: Any, json_file: Path | None) -> None:
     print(result.table())
     if json_file:
         partial = Path(f"{json_file}.partial")
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n")
+        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         os.replace(partial, json_file)
 
 
@@ -386,11 +430,12 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
+    _add_inference_options(parser)
 
     def run(args):
         from dsol.localize import Localizer, localize_videos
 
-        how = {"sources": args.sources, "audio_track": args.audio_track}
+        how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args, words)}
         localize_videos(args.videos, Localizer.load(args.model, **how), args.out)
 
     return run
@@ -479,16 +524,32 @@ def _run(verb: str, words: list[str]) -> None:
         def _get_type_str(self, action):
             return TYPES.get(getattr(action, "_typehint", action.type)) or super()._get_type_str(action)
 
+        def format_help(self):
+            return super().format_help().replace(SCENE_STORE, "--scenes").replace("SCENE_STORE", "STORE")
+
     parser = jsonargparse.ArgumentParser(
         prog=f"dsol {verb}", description=VERBS[verb].__doc__, exit_on_error=False, formatter_class=Help
     )
     try:
+        if verb == "train":
+            words = [SCENE_STORE + word[8:] if word.split("=")[0] == "--scenes" else word for word in words]
         work = VERBS[verb](parser, words)
         args = parser.parse_args(words)
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
-        what = " ".join(str(error).split())
+        _refuse_old_options(words)
+        what = " ".join(str(error).replace(SCENE_STORE, "--scenes").split())
         raise DsolError(f"dsol {verb}", what, f"see dsol {verb} --help") from None
     work(args)
+
+
+def _refuse_old_options(words: Words) -> None:
+    """Say what an option of version 1 is called now."""
+    from dsol.old_options import moved
+
+    for word in words:
+        option = word.partition("=")[0]
+        if option.startswith("--") and (now := moved(option[2:])):
+            raise DsolError(option, "is an option of version 1", f"write {now}")
 
 
 def _stop(line: str) -> None:

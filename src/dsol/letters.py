@@ -77,7 +77,7 @@ def _letters_of(file: str) -> frozenset[int]:
     return frozenset(font.get_charmap()) if font.scalable else frozenset()
 
 
-def settle(figure: Any) -> None:
+def finalise(figure: Any) -> None:
     """Make every text of a matplotlib figure say what it says: no formula between dollars, letters of any script."""
     from matplotlib.text import Text
 

@@ -24,8 +24,8 @@ class Chinese(TwoTones):
 
     categories = ("大提琴", "цимбалы $x$")
 
-    def answer(self, frames, waveforms, keys):
-        return replace(super().answer(frames, waveforms, keys), categories=self.categories)
+    def predict(self, frames, waveforms, keys):
+        return replace(super().predict(frames, waveforms, keys), categories=self.categories)
 
 
 def localized(tmp_path, *videos, system=None, **options):
@@ -66,10 +66,10 @@ def test_a_progress_bar_shows_names_as_they_are(capfd):
 class Failing(TwoTones):
     """A system with a mistake in it, for loud videos."""
 
-    def answer(self, frames, waveforms, keys):
+    def predict(self, frames, waveforms, keys):
         if "bad" in keys[0]:
             raise TypeError("of ours")
-        return super().answer(frames, waveforms, keys)
+        return super().predict(frames, waveforms, keys)
 
 
 def test_a_mistake_of_the_program_costs_one_video_only(tmp_path, capsys):

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dsol.errors import MALFORMED, DsolError
@@ -39,12 +39,14 @@ class Frame:
         time_s: seconds from the start of the video.
         boxes: the objects in it; may be empty.
         key: the name of the frame in a maps file: `video@time_s`, or the official key.
+        sources: of a composed scene, the videos that what sounds in it was taken from; intervals draw these.
     """
 
     video: str
     time_s: float
     boxes: tuple[Box, ...]
     key: str = ""
+    sources: tuple[str, ...] = field(default=(), repr=False)  # fingerprints of stores are older than it
 
     def __post_init__(self):
         for name in ("video", "key"):  # whatever wrote them, equal names are equal
@@ -103,6 +105,7 @@ class Boxes:
                 "video": f.video,
                 "time_s": f.time_s,
                 **({} if f.key == frame_key(f.video, f.time_s) else {"key": f.key}),
+                **({"sources": list(f.sources)} if f.sources else {}),
                 "boxes": [{"category": b.category, "xywh": list(b.xywh), "sounding": b.sounding} for b in f.boxes],
             }
             for f in self.frames
@@ -151,7 +154,7 @@ def _read_frame(entry: dict, path: str | Path) -> Frame:
         )
         for b in entry["boxes"]
     )
-    return Frame(video, time_s, boxes, str(entry.get("key", "")))
+    return Frame(video, time_s, boxes, str(entry.get("key", "")), tuple(map(str, entry.get("sources", ()))))
 
 
 def check_xywh(xywh: Iterable[float], where: object, slack: float = 0.02) -> tuple[float, float, float, float]:

@@ -3,19 +3,23 @@
     CORPUS ──layout──▶ videos ──read, a second at a time──▶ parts ──merge──▶ STORE
 
 Each second keeps its four frames, squeezed to a square, and its sound. What cannot be read is left out and said;
-so are silent seconds, since nothing can be learned from them, unless they are annotated.
+so are silent seconds, since nothing can be learned from them, and an incomplete last one, unless they are annotated.
 """
 
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dsol.data import engines, media
 from dsol.data.boxes import Boxes
+from dsol.data.clip import FRAMES_PER_SECOND
 from dsol.data.corpora import Corpus, VideoEntry, read_corpus
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.corpora.lists import attach, known_names
@@ -90,7 +94,7 @@ class Job:
     """All that a worker needs to prepare one video: see `VideoEntry` and `prepare`.
 
     Attributes:
-        annotated: seconds that are kept even when they are silent.
+        annotated: seconds that are kept even when they are silent or, at the end, incomplete.
         read: see `Corpus.read`.
         audio_track: see `prepare`.
     """
@@ -119,23 +123,35 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         body: where its clips go.
 
     Returns:
-        The rows of its clips, and a report: video, silent (number of clips left out), problem (why the video
-        could not be read, or not to its end, or None). No error of the file is raised: it is in the report.
+        The rows of its clips, and a report: video, silent (number of clips left out), short (number of incomplete
+        seconds kept), problem (why the video could not be read, or not to its end, or None). No error of the file is
+        raised: it is in the report.
     """
-    video, rows, silent = job.video, [], 0
+    video, rows, silent, short = job.video, [], 0, 0
     options: dict[str, Any] = {"size": (job.size, job.size), "sound": video.sound, "audio_track": job.audio_track}
     options = {name: value for name, value in options.items() if value is not None}
-    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, **options))
+    read = job.read or partial(media.read_seconds, keep=job.annotated)
+    seconds = _UntilBroken(read(video.path, **options))
     for second in seconds:
         heard = LOG_MEL in second.extras or not is_silent(second.waveform)
         if not heard and second.index not in job.annotated:
             silent += 1
             continue
+        if second.length_s < 1:
+            short, second = short + 1, _filled(second)
         facts = {"video": video.name, "second": second.index, "category": video.category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
         rows.append(body.add_clip(facts, second.frames, second.waveform, second.extras))
     problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
-    return rows, {"video": video.name, "clips": len(rows), "silent": silent, "problem": problem}
+    return rows, {"video": video.name, "clips": len(rows), "silent": silent, "short": short, "problem": problem}
+
+
+def _filled(second: media.Second) -> media.Second:
+    """An incomplete second as a whole one: its last picture stays, as the sound goes on as silence. A clip of one frame
+    would pass for a photo."""
+    lacking = FRAMES_PER_SECOND - len(second.frames)
+    frames = np.concatenate([second.frames, np.repeat(second.frames[-1:], lacking, axis=0)])
+    return replace(second, frames=frames, times_s=second.index + np.arange(FRAMES_PER_SECOND) / FRAMES_PER_SECOND)
 
 
 class _UntilBroken:
@@ -173,10 +189,14 @@ class _Finish:
             say(f"{entry['video']}: {entry['reason']} ({what})")
         if silent:
             say(f"{silent} silent clips left out")
+        short = sum(r.get("short", 0) for r in reports)
+        if short:
+            say(f"{short} incomplete last seconds kept, since they are annotated, and filled up with silence")
         if len(skipped) == len(reports):
             raise self._nothing_usable(skipped)
         boxes = self.boxes and self.boxes.of_videos(r["video"] for r in reports if r["clips"])
-        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent}, boxes
+        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent,
+                **({"incomplete_clips": short} if short else {})}, boxes  # fmt: skip
 
     def _told_by_the_corpus(self, skipped: list[dict]) -> dict:
         missing, listed, note = self.corpus.missing, self.corpus.listed, self.corpus.note
@@ -192,7 +212,9 @@ class _Finish:
             say(f"{len(twice)} listed videos are in more than one split ({twice[0]}, …): where one of these is for "
                 "testing, it is not trained on; store.json names all")  # fmt: skip
         told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
-        return told | ({"note": note} if note else {}) | ({"in_two_splits": list(twice)} if twice else {})
+        told |= {"note": note} if note else {}
+        told |= {"in_two_splits": list(twice)} if twice else {}
+        return told | ({"composed": True} if self.corpus.composed else {})
 
     def _nothing_usable(self, skipped: list[dict]) -> DsolError:
         first = skipped[0]

@@ -46,7 +46,8 @@ class Size:
 
 FULL = Size(solos=264, duets=44, scenes=100, options={})
 QUICK = Size(solos=44, duets=8, scenes=12, options={
-    "stage_one": {"epochs": 2, "classify_from": 2}, "stage_two": {"epochs": 1, "listen_passes": 2, "scenes": 32},
+    "stage_one": {"epochs": 2, "classify_from": 2}, "scenes": {"count": 32}, "stage_two": {"epochs": 1},
+    "mixtures": {"passes": 2},
 })  # fmt: skip
 
 
@@ -102,9 +103,9 @@ def _made(file: Path, source: Path, make: Callable[[], dict]) -> dict:
     """The JSON in a file, made if it is missing or older than its source."""
     if not _newer(file, source):
         text = json.dumps(make(), indent=1)
-        Path(f"{file}.partial").write_text(text)
+        Path(f"{file}.partial").write_text(text, encoding="utf-8")
         os.replace(f"{file}.partial", file)
-    return json.loads(file.read_text())
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _train(solo: Store, run: Path, config: Config) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from dsol.data.boxes import Box, Frame
 from dsol.errors import DsolError
-from dsol.letters import settle
+from dsol.letters import finalise
 from dsol.model.maps import Maps
 from dsol.text import partial_of
 
@@ -165,7 +165,7 @@ def _draw_legend(axes, right: float) -> None:
 
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
     """Write an image or PDF, whole or not at all."""
-    settle(figure)
+    finalise(figure)
     partial = partial_of(path)
     FigureCanvasAgg(figure)
     try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsol.letters import settle
+from dsol.letters import finalise
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of, spoken
 from dsol.text import name_of, partial_of
@@ -36,7 +36,7 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     axes[0].set_title(_title(timeline, bool(colours)), loc="left", fontsize=11, color="#222", pad=10)
     axes[-1].set_xlim(0, timeline.edges_s[-1])
     axes[-1].set_xlabel("seconds", color="#555")
-    settle(figure)
+    finalise(figure)
     partial = partial_of(out)
     try:
         figure.savefig(partial, format="png")

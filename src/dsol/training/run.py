@@ -9,9 +9,8 @@ from typing import Any
 import torch
 import yaml
 
-from dsol.config import Config
-from dsol.errors import MALFORMED, DsolError
-from dsol.text import read_text
+from dsol.config import Config, saved_config
+from dsol.errors import DsolError
 
 STATE_VERSION = 1
 
@@ -57,14 +56,10 @@ class Run:
         Raises:
             DsolError: no run there, or its options are damaged.
         """
-        file = Path(path) / "config.yaml"
-        if not file.is_file():
+        saved = saved_config(path)
+        if saved is None:
             raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
-        try:
-            values = yaml.safe_load(read_text(file))
-        except (yaml.YAMLError, *MALFORMED) as error:
-            raise DsolError(file, f"is damaged: {error}", "put it right, or start a new run") from None
-        return cls(path, writes), Config.from_dict(values, str(file))
+        return cls(path, writes), saved
 
     def save_config(self, config: Config) -> None:
         """Keep the options: `config.yaml`."""
@@ -79,7 +74,7 @@ class Run:
     def data(self) -> dict[str, Any]:
         """What `save_data` kept; empty where nothing was."""
         file = self.path / "resume" / "data.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def began(self, stage: str) -> bool:
         """Whether there is something of a stage to go on from."""
@@ -89,7 +84,7 @@ class Run:
         """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""
         if not self.writes:
             return
-        with open(self.path / "metrics.jsonl", "a") as file:
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "time": round(time.time(), 1)}) + "\n")
         for name, value in values.items():
             if isinstance(value, float):
@@ -107,7 +102,7 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
         file = self.path / "metrics.jsonl"
-        lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
         try:
             return [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
@@ -147,13 +142,13 @@ class Run:
             self._write_text("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
         return state
 
-    def keep(self, stage: str, done: int, **parts: Any) -> None:
-        """Keep how many passes are done, and the state of networks and optimizers by name; tensors as they are."""
+    def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
+        """Save how many passes are done, and the state of networks and optimizers by name; tensors as they are."""
         state = {n: part if isinstance(part, torch.Tensor) else part.state_dict() for n, part in parts.items()}
         self.save_state(stage, {"done": done, **state})
 
-    def take_up(self, stage: str, **parts: Any) -> dict[str, Any]:
-        """Give networks and optimizers the state that `keep` kept; what it kept, and `done` 0 at the start."""
+    def load_checkpoint(self, stage: str, **parts: Any) -> dict[str, Any]:
+        """Give networks and optimizers the state that was saved; what was saved, and `done` 0 at the start."""
         state = self.load_state(stage) or {"done": 0}
         for name, part in parts.items():
             if name in state:
@@ -167,7 +162,7 @@ class Run:
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`."""
-        return json.loads((self.path / "resume/labels.json").read_text())
+        return json.loads((self.path / "resume/labels.json").read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
@@ -176,7 +171,7 @@ class Run:
 
     def _write_text(self, name: str, text: str) -> None:
         partial = self.path / f"{name}.partial"
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, self.path / name)
 
 

@@ -63,6 +63,7 @@ class Corpus:
         skipped: files that are not used: name -> reason.
         twice: videos that its lists name in more than one split; the one that is tested on counts.
         note: what everyone who uses it must know; goes into the store and into what is made of it.
+        composed: its pictures are composed of several, and so are only ever resized: no crop may lose a part.
     """
 
     videos: tuple[VideoEntry, ...]
@@ -73,6 +74,7 @@ class Corpus:
     skipped: Mapping[str, str] = field(default_factory=dict)
     twice: tuple[str, ...] = ()
     note: str | None = None
+    composed: bool = False
 
 
 def read_corpus(folder: str | Path, layout: str = "folders") -> Corpus:

@@ -25,7 +25,8 @@ from dsol.data.store.shards import LOG_MEL, encode_log_mel
 from dsol.errors import DsolError
 from dsol.text import name_of
 
-NOTE = "there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show"
+NOTE = ("there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show; and which "
+        "videos they were made of is not told: intervals draw scenes and are too narrow")  # fmt: skip
 REMEDY = "fetch the set again; see docs/data.md"
 
 
@@ -47,7 +48,9 @@ def read(folder: Path) -> Corpus:
         frames += _boxes(picture.parents[1] / "box" / f"{picture.stem}.npy", name)
     if not videos:
         raise DsolError(folder, "has no scenes in it", "give the folder that video/, audio/ and box/ lie in")
-    return Corpus(tuple(videos), Boxes(CATEGORIES, tuple(frames)), read_scene, skipped=skipped, note=NOTE)
+    return Corpus(
+        tuple(videos), Boxes(CATEGORIES, tuple(frames)), read_scene, skipped=skipped, note=NOTE, composed=True
+    )
 
 
 def _split(name: str) -> str:

@@ -4,7 +4,7 @@ Picture and sound are read by two independent readers of the same file, in step:
 tracks, no more than one second is held.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Second:
         times_s: (T,) seconds from the start of the video: index, index + 1/T, …
         waveform: (16000,) float32 in [-1, 1], 16 kHz mono.
         extras: what else belongs to it, as a file: name -> bytes. See `dsol.data.store.shards`. A video has none.
+        length_s: less than 1 for an incomplete last second.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Second:
     times_s: np.ndarray
     waveform: np.ndarray
     extras: Mapping[str, bytes] = field(default_factory=dict)
+    length_s: float = 1.0
 
 
 def read_seconds(
@@ -50,6 +52,7 @@ def read_seconds(
     frames_per_second: int = FRAMES_PER_SECOND,
     size: tuple[int, int] | None = None,
     whole_only: bool = True,
+    keep: Container[int] = (),
     audio_track: int | None = None,
 ) -> Iterator[Second]:
     """Stream a video, second after second.
@@ -64,6 +67,7 @@ def read_seconds(
         size: (width, height) in pixels to scale to; as shown if None.
         whole_only: drop an incomplete last second. Otherwise it is kept from 0.1 s on, with the frames that it
             has (fewer than T) and its waveform filled up with zeros.
+        keep: seconds that are kept however short they are.
         audio_track: which sound track, counted from 1; by default the one that a player takes, or, where nothing is
             heard in that, the first in which something is.
 
@@ -82,13 +86,13 @@ def read_seconds(
         count = 0
         sound_end_s = _sound_end(path, audio_track) - start_s
         for index, frames, length_s in _seconds_of_picture(path, start_s, sound_end_s, frames_per_second, size):
-            if length_s < (1 if whole_only else LEAST_S):
+            if index not in keep and length_s < (1 if whole_only else LEAST_S):
                 break
             sound = np.zeros(SAMPLE_RATE, np.float32)
             samples = round(length_s * SAMPLE_RATE)
             sound[:samples] = waveform.read(samples)
             times_s = index + np.arange(len(frames)) / frames_per_second
-            yield Second(index, np.stack(frames), times_s, sound)
+            yield Second(index, np.stack(frames), times_s, sound, length_s=length_s)
             count += 1
     if not count:
         least = "1 s" if whole_only else f"{LEAST_S} s"

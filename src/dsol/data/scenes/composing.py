@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from dsol.data.scenes.choosing import Choice, Sources
 from dsol.data.scenes.layouts import LAYOUTS, Tile, backdrop, box_in_scene, canvas_size, free, grid, paint, plain
 from dsol.data.store import Store
 from dsol.data.store.build import Part, build, finished
+from dsol.data.store.reader import source_videos
 from dsol.data.store.shards import TarBody
 from dsol.errors import DsolError
 from dsol.progress import say
@@ -71,9 +72,10 @@ def compose(
     """
     if layout not in LAYOUTS:
         raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")
-    check_numbers("--", scenes, objects, sounding, video_weight)
-    for name, value, least, most in (("seed", seed, 0, 2**32 - 1), ("tile", tile, SMALLEST, LARGEST)):
-        _check_range(f"--{name}", value, least, most)
+    check_numbers(scenes, objects, sounding)
+    _check_range("--video_weight", video_weight, 1, 10**6)
+    _check_range("--seed", seed, 0, 2**32 - 1)
+    _check_range("--tile", tile, SMALLEST, LARGEST)
     made = {
         "by": "compose",
         "store": store.fingerprint,
@@ -99,22 +101,22 @@ def compose(
     return composed
 
 
-def check_numbers(options: str, scenes: int, objects: int, sounding: int, video_weight: int) -> None:
+OPTIONS = ("--scenes", "--objects", "--sounding")
+
+
+def check_numbers(scenes: int, objects: int, sounding: int, options: Sequence[str] = OPTIONS) -> None:
     """Refuse numbers that no scenes can be composed by.
 
     Args:
-        options: what the names of these numbers begin with where the user gave them: "--", "--stage_two.".
+        scenes, objects, sounding: how many.
+        options: what they are called where the user gave them.
 
     Raises:
         DsolError: which of them, and what is possible.
     """
-    for name, value, least, most in [
-        ("scenes", scenes, 1, 10**6),
-        ("objects", objects, 1, MOST_OBJECTS),
-        ("sounding", sounding, 0, objects),
-        ("video_weight", video_weight, 1, 10**6),
-    ]:
-        _check_range(f"{options}{name}", value, least, most)
+    ranges = ((scenes, 1, 10**6), (objects, 1, MOST_OBJECTS), (sounding, 0, objects))
+    for option, (value, least, most) in zip(options, ranges, strict=True):
+        _check_range(option, value, least, most)
 
 
 def _check_range(option: str, value: int, least: int, most: int) -> None:
@@ -164,21 +166,21 @@ class SceneMaker:
         return mix(np.stack(heard)[None], random)[0] if heard else np.zeros(SAMPLE_RATE, np.float32)
 
     def _boxes(self, video: str, choice: Choice, tiles: list[Tile]) -> list | None:
-        """[video, [[category, xywh, sounding], ...]] of a scene whose sources are all annotated."""
+        """[video, [[category, xywh, sounding], ...], sources] of a scene whose sources are all annotated."""
         found = self.sources.boxes_of(choice)
         if found is None:
             return None
         return [video, [
             [box.category, box_in_scene(box.xywh, tile, self.size), box.sounding and sounds]
             for boxes, tile, sounds in zip(found, tiles, choice.sounds, strict=True) for box in boxes
-        ]]  # fmt: skip
+        ], source_videos([self.clips[i] for i in choice.clips], choice.sounds)]  # fmt: skip
 
     def finish(self, reports: list[dict]) -> tuple[dict, Boxes | None]:
         """The annotations of all scenes."""
         frames = tuple(
-            Frame(video, 0.0, tuple(Box(category, tuple(xywh), sounding) for category, xywh, sounding in boxes))
+            Frame(video, 0.0, tuple(Box(name, tuple(xywh), loud) for name, xywh, loud in boxes), sources=tuple(sources))
             for report in reports
-            for video, boxes in report["frames"]
+            for video, boxes, sources in report["frames"]
         )
         note = {name: text for name, text in self.store.info.items() if name == "note"}
         return note, Boxes(self.store.boxes.categories, frames) if frames else None
