@@ -409,7 +409,7 @@ def texts(folder: Path) -> Iterator[tuple[str, Path, tuple[Mutation, ...], Calla
     yield "safetensors", folder / "model" / "model.safetensors", heads, model
     (folder / "names").mkdir()
     shutil.copyfile(shipped, folder / "names" / "model.safetensors")
-    (folder / "names" / "names.json").write_text(json.dumps({str(k): f"name {k}" for k in range(11)}), "utf-8")
+    (folder / "names" / "names.json").write_text(json.dumps({f"cluster {k}": f"name {k}" for k in range(11)}), "utf-8")
     yield "names", folder / "names" / "names.json", JSON, names
     (folder / "corpus").mkdir()
     write_video(folder / "corpus" / "a.mp4")

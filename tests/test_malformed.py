@@ -1,12 +1,14 @@
 """Files that benchmarks/fuzz.py found to end in a traceback, a hang or a long line: each is one clear line now."""
 
 import json
+import struct
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dsol.config import load_recipe
+from dsol.config import SHIPPED, Config, load_recipe
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.corpora import read_corpus
 from dsol.data.corpora.annotation_writers import write_boxes
@@ -15,6 +17,8 @@ from dsol.data.prepare import prepare
 from dsol.errors import DsolError
 from dsol.inspection import inspect
 from dsol.localize.painter import Painter, light
+from dsol.model.maps import read_maps
+from dsol.naming.naming import read_names, rename_model
 from dsol.training.run import Run
 from tests.localize.test_localize import timeline_of
 from tests.videos import write_video
@@ -98,3 +102,89 @@ def test_a_picture_of_one_line_is_lit(size):
     image = Image.new("RGB", size, (100, 100, 100))
     light(image, [(np.eye(7, dtype=np.float32), (255, 0, 0), 1.0)])
     assert image.size == size
+
+
+def archive(path, members: dict[str, bytes], **options) -> None:
+    with zipfile.ZipFile(path, "w", **options) as out:
+        for name, data in members.items():
+            out.writestr(name, data)
+
+
+def npy(text: str) -> bytes:
+    head = text.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head
+
+
+SQUARE = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        npy(SQUARE.replace("(2, 2)", "(9" * 20 + ", 2)")) + bytes(16),
+        npy("[" * 60_000),
+        npy(SQUARE.replace("<f4", "O")) + bytes(16),
+        npy(SQUARE)[:9],
+        b"",
+    ],
+    ids=["larger than all memory", "deep", "objects", "cut", "empty"],
+)
+def test_maps_that_are_no_plain_arrays_are_named(tmp_path, data):
+    archive(tmp_path / "maps.npz", {"a.mp4@1.000.npy": data})
+    with pytest.raises(DsolError) as error:
+        list(read_maps(tmp_path / "maps.npz"))
+    assert "frame a.mp4@1.000" in one_line(error)
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
+def test_a_spoilt_archive_of_maps_is_told_in_one_line(tmp_path, at):
+    square = npy(SQUARE) + bytes(16)
+    for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        path = tmp_path / "maps.npz"
+        archive(path, {f"{n}.npy": square for n in range(20)}, compression=compression)
+        whole = path.read_bytes()
+        for value in (0, 0x7F, 0xFF):
+            spoilt = bytearray(whole)
+            spoilt[round(at * len(whole)) :: 37] = bytes([value]) * len(spoilt[round(at * len(whole)) :: 37])
+            path.write_bytes(spoilt)
+            with pytest.raises(DsolError) as error:
+                list(read_maps(path))
+            one_line(error)
+
+
+def test_an_archive_that_would_fill_all_memory_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "maps.npz", "w", zipfile.ZIP_DEFLATED) as out, out.open("a.npy", "w") as member:
+        for _ in range(70):
+            member.write(bytes(2**24))
+    assert (tmp_path / "maps.npz").stat().st_size < 2**21
+    with pytest.raises(DsolError, match="bytes long"):
+        list(read_maps(tmp_path / "maps.npz"))
+
+
+@pytest.mark.parametrize("text", [DEEP, "[]", '{"cluster 0": 1}'])
+def test_names_that_are_none_are_refused(tmp_path, text):
+    (tmp_path / "names.json").write_text(text, "utf-8")
+    (tmp_path / "model.safetensors").write_bytes((SHIPPED / "small.safetensors").read_bytes())
+    with pytest.raises(DsolError) as error:
+        rename_model(tmp_path / "model.safetensors", read_names(tmp_path / "names.json"))
+    one_line(error)
+
+
+@pytest.mark.parametrize("text", [DEEP, '{"boxes": {"train/cello/a.jpg": [1e999, 0, 1, 1]}}', '{"boxes": {"a": 1}}'])
+def test_boxes_of_photos_that_are_none_are_refused(tmp_path, text):
+    for folder in ("photos/train/cello", "sounds/cello"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "photos" / "train" / "cello" / "a.jpg").write_bytes(b"")
+    (tmp_path / "sounds" / "cello" / "a.wav").write_bytes(b"")
+    (tmp_path / "boxes.json").write_text(text, "utf-8")
+    with pytest.raises(DsolError) as error:
+        read_corpus(tmp_path, "stills")
+    one_line(error)
+
+
+def test_an_option_beyond_all_numbers_is_refused():
+    values = load_recipe("tiny").to_dict()
+    values["stage_one"]["rate"] = HUGE
+    with pytest.raises(DsolError) as error:
+        Config.from_dict(values)
+    one_line(error)

@@ -457,7 +457,7 @@ def _checked(value: Any, hint: Any, option: str, where: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not _fits(value, hint):
         raise DsolError(where, f"{option} cannot be {value!r}", f"choose {_spoken(hint)}")
-    if number and not (math.isfinite(value) and value >= least):
+    if number and not least <= value < math.inf:
         raise DsolError(where, f"{option} cannot be {value}", f"choose {least} or more")
     return value
 
