@@ -34,7 +34,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests make small videos of every kind
 
-from tests.videos import CODECS, corners, noise, restamped, with_tracks, write_video
+from tests.videos import CODECS, FURTHER_CODECS, corners, noise, restamped, with_tracks, write_video
 
 GOOD = ("read", "refused", "in part")
 LONGEST_LINE = 600  # characters of an error
@@ -308,7 +308,7 @@ def videos(folder: Path) -> list[Path]:
     """Good ones of every container, small, and real ones where there are any."""
     folder.mkdir()
     made = []
-    for suffix in CODECS:
+    for suffix in (*CODECS, *FURTHER_CODECS):
         options = {"seconds": 1.3, "picture": noise if suffix == ".mp4" else corners}
         made.append(write_video(folder / f"a{suffix}", **options))
     made.append(write_video(folder / "fast.mp4", seconds=1.3, faststart=True, rotation=90))

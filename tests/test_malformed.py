@@ -13,6 +13,7 @@ from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.corpora import read_corpus
 from dsol.data.corpora.annotation_writers import write_boxes
 from dsol.data.corpora.annotations import read_boxes
+from dsol.data.media import probe, read_seconds
 from dsol.data.prepare import prepare
 from dsol.errors import DsolError
 from dsol.inspection import inspect
@@ -21,7 +22,7 @@ from dsol.model.maps import read_maps
 from dsol.naming.naming import read_names, rename_model
 from dsol.training.run import Run
 from tests.localize.test_localize import timeline_of
-from tests.videos import write_video
+from tests.videos import restamped, write_video
 
 ONE = "1Ju4S0qeDqw"
 DEEP = "[" * 100_000
@@ -188,3 +189,45 @@ def test_an_option_beyond_all_numbers_is_refused():
     with pytest.raises(DsolError) as error:
         Config.from_dict(values)
     one_line(error)
+
+
+def test_a_duration_that_is_no_time_does_not_count(tmp_path):
+    path = write_video(tmp_path / "a.mkv")
+    data = path.read_bytes()
+    assert data.count(b"00:00:02.") >= 2
+    path.write_bytes(data.replace(b"00:00:02.", b"00:00:xx ").replace(b"00:00:0", b":::::::"))
+    assert len(list(read_seconds(path))) == 2
+
+
+def test_a_last_picture_that_says_it_stands_for_days_ends_with_the_sound(tmp_path):
+    path = write_video(tmp_path / "a.mp4", times_s=[*np.arange(0, 1.93, 0.04), 1.93, 1.97])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"stts") + 8  # entries of (count, duration) follow; the last duration becomes the longest
+    count = struct.unpack(">I", data[at : at + 4])[0]
+    data[at + 8 * count : at + 8 * count + 4] = struct.pack(">I", 2**31 - 1)
+    path.write_bytes(data)
+    assert len(list(read_seconds(path))) <= 12
+    assert probe(path).duration_s < 20
+
+
+def test_many_gaps_are_told_in_one_line(tmp_path, capsys):
+    good = write_video(tmp_path / "good.mkv", codecs=("mpeg4", "pcm_s16le"))
+    path = restamped(good, tmp_path / "a.mkv", lambda kind, n, s: s + 5000 * int(s / 0.2))
+    assert len(list(read_seconds(path, whole_only=False))) < 15
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].endswith("is cut to 1 s, and so are 8 more")
+
+
+def test_a_list_of_one_id_a_thousand_times_is_read_at_once(tmp_path):
+    write_video(tmp_path / f"{ONE}.mp4")
+    ids = [ONE] * 5000
+    (tmp_path / "MUSIC_solo_videos.json").write_text(json.dumps({"videos": {"cello": ids}}), "utf-8")
+    assert len(read_corpus(tmp_path, "music").videos) == 1
+
+
+def test_a_box_of_two_corners_is_refused(tmp_path):
+    text = "<annotation><a><bbox><xmin>1</xmin><ymin>2</ymin></bbox></a></annotation>"
+    (tmp_path / "a.xml").write_text(text, "utf-8")
+    with pytest.raises(DsolError, match="has not four corners"):
+        read_boxes(tmp_path / "a.xml")

@@ -27,6 +27,8 @@ CODECS = {  # suffix -> picture, sound
     ".mkv": ("libx264", "flac"),
     ".webm": ("libvpx-vp9", "libopus"),
     ".avi": ("mpeg4", "pcm_s16le"),  # MP3 would make the muxer shift the picture
+}
+FURTHER_CODECS = {  # of containers that are read, too, and that tell their times less well
     ".m4v": ("libx264", "aac"),
     ".3gp": ("libx264", "aac"),
     ".ts": ("libx264", "aac"),
@@ -131,7 +133,7 @@ def write_video(
         encoding: further options of the picture's encoder.
     """
     path = Path(path)
-    names = codecs or CODECS[path.suffix]
+    names = codecs or {**CODECS, **FURTHER_CODECS}[path.suffix]
     rate = rate or (48_000 if names[1] == "libopus" else 44_100)
     times = np.arange(round(seconds * fps)) / fps if times_s is None else times_s
     options = {"movflags": "+faststart"} if faststart and path.suffix in (".mp4", ".mov") else {}

@@ -192,6 +192,8 @@ def _flickr_frame(file: Path) -> Frame:
     try:
         found = ElementTree.parse(file).getroot().iter("bbox")
         corners = [[int(child.text or "") for child in list(box)[-4:]] for box in found]  # a name may come first
+        if any(len(box) != 4 for box in corners):
+            raise ValueError("a box has not four corners")
     except (OSError, ElementTree.ParseError, *MALFORMED) as error:
         raise DsolError(file, f"is no annotation of Flickr-SoundNet: {error}", "leave it out") from None
     for left, top, right, bottom in corners:

@@ -63,10 +63,10 @@ def _entry(file: Path, one: str, start: str, label: str, split: str) -> Listed:
 
 def _instruments(folder: Path, listed: list[Listed]) -> list[Listed]:
     played = [entry for entry in listed if entry.category in INSTRUMENTS]
-    chosen: dict[str, list[str]] = defaultdict(list)  # one that two lists name has two splits: see `corpus_of`
+    chosen: dict[str, dict[str, None]] = defaultdict(dict)  # one of two lists has two splits: see `corpus_of`
     for name, split in FOLLOW_UP.items():
         for one in ids_in(find_list(folder, name)):
-            chosen[one].append(split)
+            chosen[one][split] = None
     if chosen:
         return [replace(entry, split=split) for entry in played for split in chosen.get(entry.key[:11], ())]
     seen: Counter[str | None] = Counter()

@@ -1,5 +1,6 @@
 """The tracks of a video decoded frame by frame, with trustworthy time stamps."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,7 @@ from dsol.progress import say
 
 HOLE_S = 0.5  # seconds that may fail to decode before a track counts as broken
 PRIMING_S = 0.05  # seconds by which a sound encoder may start early; not a start of the video
+MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 PLANES = 8  # of a frame of sound from which PyAV does not know their number
 LISTENED_S = 0.25  # seconds of sound that are looked at together for whether anything is heard
 
@@ -217,8 +219,8 @@ def _stated_end(stream: Stream) -> float | None:
     """Where a track says that it ends, in s on the file's own clock."""
     if stream.duration and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    hours, minutes, seconds = (stream.metadata.get("DURATION") or "::").split(":")  # Matroska
-    return 3600 * float(hours) + 60 * float(minutes) + float(seconds) if hours else None
+    told = MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION") or "")
+    return 3600 * float(told[1]) + 60 * float(told[2]) + float(told[3]) if told else None
 
 
 def _break(path: str | Path, after_s: float) -> DsolError:
