@@ -27,6 +27,8 @@ CODECS = {  # suffix -> picture, sound
     ".mkv": ("libx264", "flac"),
     ".webm": ("libvpx-vp9", "libopus"),
     ".avi": ("mpeg4", "pcm_s16le"),  # MP3 would make the muxer shift the picture
+}
+FURTHER_CODECS = {  # of containers that are read, too, and that tell their times less well
     ".m4v": ("libx264", "aac"),
     ".3gp": ("libx264", "aac"),
     ".ts": ("libx264", "aac"),
@@ -131,7 +133,7 @@ def write_video(
         encoding: further options of the picture's encoder.
     """
     path = Path(path)
-    names = codecs or CODECS[path.suffix]
+    names = codecs or {**CODECS, **FURTHER_CODECS}[path.suffix]
     rate = rate or (48_000 if names[1] == "libopus" else 44_100)
     times = np.arange(round(seconds * fps)) / fps if times_s is None else times_s
     options = {"movflags": "+faststart"} if faststart and path.suffix in (".mp4", ".mov") else {}
@@ -189,7 +191,8 @@ def _sound_packets(out, codec, sound, seconds, rate, layout, start_s):
     samples = np.atleast_2d(sound(np.arange(round(seconds * rate)) / rate)).astype(np.float32)
     samples = np.broadcast_to(samples, (channels, samples.shape[1]))
     yield []
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    interleaved = np.ascontiguousarray(samples.T).reshape(1, -1)  # PyAV takes no eight planes
+    frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
     frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), round(start_s * rate)
     resampler = av.AudioResampler(kind, layout, rate, frame_size=stream.codec_context.frame_size or 1024)
     for part in [*resampler.resample(frame), *resampler.resample(None)]:

@@ -119,7 +119,7 @@ def compose(parser, words: Words) -> Work:
             file = args.labels / "resume" / "labels.json"
             if not file.is_file():
                 raise DsolError(args.labels, "holds no pseudo-labels", "train stage one there first")
-            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text()).items()}
+            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text(encoding="utf-8")).items()}
         compose(
             Store.open(args.store),
             args.out,
@@ -419,7 +419,7 @@ def _show(result: Any, json_file: Path | None) -> None:
     print(result.table())
     if json_file:
         partial = Path(f"{json_file}.partial")
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n")
+        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         os.replace(partial, json_file)
 
 

@@ -82,6 +82,17 @@ def test_a_recording_of_opposite_phase_is_heard(tmp_path):
     assert read_sound(tmp_path / "a.wav").std() == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
 
 
+@pytest.mark.parametrize("codec", ["aac", "libopus", "flac", "pcm_s16le"])
+def test_eight_channels_are_heard(tmp_path, codec):
+    path = write_video(tmp_path / "a.mkv", layout="7.1", rate=48_000, codecs=("libx264", codec))
+    assert probe(path).channels == 8
+    assert min(loudness(path)) == pytest.approx(0.5 / np.sqrt(2), rel=0.2)
+    with VideoWriter(tmp_path / "copy.mp4", 64, 48, 25, sound_from=path) as video:
+        for time_s, frame in read_frames(path):
+            video.write(frame, time_s)
+    assert min(loudness(tmp_path / "copy.mp4")) == pytest.approx(0.5 / np.sqrt(2), rel=0.2)
+
+
 def test_channels_that_do_not_cancel_are_averaged(tmp_path):
     def sound(times_s: np.ndarray) -> np.ndarray:
         return np.stack([tone(times_s), -0.4 * tone(times_s)])

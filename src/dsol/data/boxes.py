@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.text import composed, partial_of, read_text
 
 
@@ -131,12 +131,12 @@ class Boxes:
             data = json.loads(read_text(path))
         except OSError as error:
             raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of a boxes.json") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DsolError(path, f"is not JSON: {error}", "give a boxes.json, see docs/data.md") from None
         try:
             categories = tuple(str(c) for c in data["categories"])
             frames = tuple(_read_frame(entry, path) for entry in data["frames"])
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise DsolError(path, f"is not a boxes.json: {error!r}", "see docs/data.md for the format") from None
         unknown = {b.category for f in frames for b in f.boxes} - set(categories)
         if unknown:

@@ -74,7 +74,7 @@ class Run:
     def data(self) -> dict[str, Any]:
         """What `save_data` kept; empty where nothing was."""
         file = self.path / "resume" / "data.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def began(self, stage: str) -> bool:
         """Whether there is something of a stage to go on from."""
@@ -84,7 +84,7 @@ class Run:
         """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""
         if not self.writes:
             return
-        with open(self.path / "metrics.jsonl", "a") as file:
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "time": round(time.time(), 1)}) + "\n")
         for name, value in values.items():
             if isinstance(value, float):
@@ -102,7 +102,7 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
         file = self.path / "metrics.jsonl"
-        lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
         try:
             return [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
@@ -162,7 +162,7 @@ class Run:
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`."""
-        return json.loads((self.path / "resume/labels.json").read_text())
+        return json.loads((self.path / "resume/labels.json").read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
@@ -171,7 +171,7 @@ class Run:
 
     def _write_text(self, name: str, text: str) -> None:
         partial = self.path / f"{name}.partial"
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, self.path / name)
 
 

@@ -120,7 +120,7 @@ def read_json(file: Path) -> Any:
     """The content of a JSON list. Raises DsolError where it is none."""
     try:
         return json.loads(read_text(file))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DsolError(file, f"is not JSON: {error}", "fetch it again; see docs/data.md") from None
 
 

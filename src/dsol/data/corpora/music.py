@@ -68,9 +68,9 @@ def _listed(folder: Path, kind: str, file: Path, prefix: str) -> list[Listed]:
         raise DsolError(file, f"is no list of MUSIC: {error!r}", "fetch it again; see docs/data.md") from None
     released = [(one, split) for split, names in LISTS[kind].items()
                 for name in names for one in ids_in(find_list(folder, name))]  # fmt: skip
-    splits: dict[str, list[str | None]] = defaultdict(list)  # one that two lists name has two: see `corpus_of`
+    splits: dict[str, dict[str | None, None]] = defaultdict(dict)  # one of two lists has two: see `corpus_of`
     for one, split in released or [pair for ids in groups.values() for pair in _halves(ids, kind)]:
-        splits[one].append(split)
+        splits[one][split] = None
     before = prefix if kind == "duet" else ""
     return [
         Listed(one, f"{name}/{one}", name if kind == "solo" else None, split and before + split)

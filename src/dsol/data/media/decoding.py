@@ -1,5 +1,6 @@
 """The tracks of a video decoded frame by frame, with trustworthy time stamps."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,8 @@ from dsol.progress import say
 
 HOLE_S = 0.5  # seconds that may fail to decode before a track counts as broken
 PRIMING_S = 0.05  # seconds by which a sound encoder may start early; not a start of the video
+MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+PLANES = 8  # of a frame of sound from which PyAV does not know their number
 LISTENED_S = 0.25  # seconds of sound that are looked at together for whether anything is heard
 
 
@@ -105,8 +108,15 @@ def _is_heard(path: str, number: int) -> bool:
     return bool(parts) and not is_silent(np.concatenate(parts))
 
 
+def _packed(frame: av.AudioFrame) -> av.AudioFrame:
+    """A frame with its channels interleaved. Of eight planes or more, PyAV would read past the last."""
+    (packed,) = av.AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate).resample(frame)
+    return packed
+
+
 def floats(frame: av.AudioFrame) -> np.ndarray:
     """A decoded frame of any format and layout as (channels, samples) float32 in [-1, 1]."""
+    frame = _packed(frame) if frame.format.is_planar and frame.layout.nb_channels >= PLANES else frame
     samples = frame.to_ndarray()
     samples = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:
@@ -209,8 +219,8 @@ def _stated_end(stream: Stream) -> float | None:
     """Where a track says that it ends, in s on the file's own clock."""
     if stream.duration and stream.time_base:
         return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-    hours, minutes, seconds = (stream.metadata.get("DURATION") or "::").split(":")  # Matroska
-    return 3600 * float(hours) + 60 * float(minutes) + float(seconds) if hours else None
+    told = MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION") or "")
+    return 3600 * float(told[1]) + 60 * float(told[2]) + float(told[3]) if told else None
 
 
 def _break(path: str | Path, after_s: float) -> DsolError:

@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 from dsol.data.media.decoding import chosen_track, decoded, picture_rate, stream_of
 from dsol.data.media.opening import opened, pixel_aspect, sound_streams
 from dsol.data.media.pixels import Screen
-from dsol.data.media.timing import clock_of
+from dsol.data.media.timing import GAP_S, clock_of
 
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".mkv", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob",
@@ -144,12 +144,13 @@ def probe(path: str | Path, audio_track: int | None = None) -> VideoInfo:
     width, height = Screen(next(decoded(path))[1], aspect=pixel_aspect(path)).size
     clock = clock_of(path)
     with opened(path) as container:
-        measured = container.duration is None or clock.notes
+        span_s = clock.last_s - clock.first_s
+        stated_s = span_s if container.duration is None or clock.notes else container.duration / 1e6
         picture, sound = stream_of(path, container), stream_of(path, container, "audio", audio_track)
         assert picture is not None, "one frame of it has been decoded"
         return VideoInfo(
             path=Path(path),
-            duration_s=clock.last_s - clock.first_s if measured else container.duration / 1e6,
+            duration_s=min(max(stated_s, 0.0), span_s + GAP_S) if span_s > 0 else stated_s,
             width=width,
             height=height,
             fps=picture_rate(picture),

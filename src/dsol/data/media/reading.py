@@ -15,7 +15,7 @@ from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.media.decoding import decoded, lasts, start_of, stream_of
 from dsol.data.media.opening import opened, pixel_aspect
 from dsol.data.media.pixels import Screen
-from dsol.data.media.timing import clock_of
+from dsol.data.media.timing import GAP_S, clock_of
 from dsol.data.media.waveform import Waveform
 from dsol.errors import DsolError
 
@@ -132,7 +132,8 @@ def _shown(path: str | Path, start_s: float, sound_end_s: float) -> Iterator[tup
             held = time_s - start_s, frame
         if held and stream:
             end_s = held[0] + lasts(held[1], stream)
-            yield held[0], max(end_s, sound_end_s) if end_s < STILL_S else end_s, held[1]
+            stands = end_s < STILL_S or end_s - held[0] > GAP_S  # at the very end it may say any time
+            yield held[0], max(min(end_s, held[0] + GAP_S), sound_end_s) if stands else end_s, held[1]
 
 
 def _sound_end(path: str | Path, audio_track: int | None) -> float:

@@ -119,11 +119,14 @@ def _read(path: str, state: tuple[int, int]) -> Clock:
     times = {index: _one_track(raw, clock.tracks[index], told) for index, raw in stamps.items()}
     _together(clock.tracks, times, told)
     clock.cuts = _gaps(times)
-    told += [f"a gap of {cut + CUT_S:.0f} s after {at:.1f} s is cut to {CUT_S:.0f} s" for at, cut in clock.cuts]
+    if clock.cuts:
+        (at_s, cut_s), more = clock.cuts[0], len(clock.cuts) - 1
+        first = f"a gap of {cut_s + CUT_S:.0f} s after {at_s:.1f} s is cut to {CUT_S:.0f} s"
+        told.append(f"{first}, and so are {more} more" if more else first)
     for index, due in times.items():
         found = due[np.isfinite(due)]
         if len(found):
-            clock.tracks[index].end_s = clock.cut(float(found.max()) + lengths[index])
+            clock.tracks[index].end_s = clock.cut(float(found.max())) + min(lengths[index], GAP_S)
     _set_span(clock, times)
     clock.notes = tuple(dict.fromkeys(told))
     if clock.notes:

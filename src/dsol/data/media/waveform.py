@@ -108,10 +108,11 @@ def aligned(path: str | Path, start_s: float, audio_track: int | None = None) ->
     done = 0
     form = None
     for time_s, frame in decoded(path, "audio", audio_track):
-        samples, rate = floats(frame), frame.sample_rate
-        form = form or (len(samples), rate)
-        if form != (len(samples), rate):
-            raise DsolError(path, f"changes its sound to {len(samples)} channels at {rate} Hz on the way", REENCODE)
+        channels, rate = frame.layout.nb_channels, frame.sample_rate
+        form = form or (channels, rate)
+        if form != (channels, rate):
+            raise DsolError(path, f"changes its sound to {channels} channels at {rate} Hz on the way", REENCODE)
+        samples = floats(frame)
         gap = round((time_s - start_s) * rate) - done
         if done and abs(gap) < GAP_S * rate:
             gap = 0

@@ -23,7 +23,7 @@ from dsol.data.store.shards import (
     decode_wav,
     shard_name,
 )
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.text import partial_of, read_text
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 VERSION = 1
 INFO, BOXES = "store.json", "boxes.json"
+INFO_TYPES = {
+    "clips": int, "videos": int, "shards": int, "silent_clips": int, "made": dict, "missing": list, "skipped": list,
+    "cut_short": list,
+}  # fmt: skip
 OFFICIAL_SCENES = "music-synthetic"  # layout
 ROUNDING_S = 0.0005  # times in keys have three decimals
 
@@ -275,11 +279,14 @@ def read_info(path: str | Path) -> dict:
     try:
         info = json.loads(read_text(file))
         version = info["version"]
+        for name, kind in INFO_TYPES.items():
+            if not isinstance(info.get(name, kind()), kind):
+                raise TypeError(name)
     except OSError:
         if not Path(path).exists() and partial_of(path).exists():
             raise DsolError(path, "is not finished", "run the command that makes it again: it goes on") from None
         raise DsolError(path, "is not a store", "give a folder made by dsol prepare or dsol compose") from None
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         raise DsolError(file, "is not a store's description", "make the store again") from None
     if version != VERSION:
         raise DsolError(path, f"is a store of version {version}, this program reads {VERSION}",
