@@ -17,7 +17,7 @@ import numpy as np
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
-from dsol.evaluation.evaluate import annotated_frames, predict_frames, swapped_places
+from dsol.evaluation.evaluate import annotated_frames, own_sounds, predict_frames, swapped_places
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.model.maps import Maps, join_names
@@ -168,7 +168,7 @@ def _seconds(row: dict[str, str], path: Path) -> float:
 def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluation:
     """The annotated frames, scored as `solo`."""
     boxes, places = annotated_frames(clips)
-    sounds = [places, swapped_places(boxes, places)]
+    sounds = [own_sounds(clips, places), own_sounds(clips, swapped_places(boxes, places))]
     answers = list(predict_frames(system, clips, boxes, places, sounds, True, "Localising, wild"))
     own, other = ([answer[n] for answer in answers] for n in range(2))
     return score(own, boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
