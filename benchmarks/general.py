@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 import zlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -45,6 +46,7 @@ from dsol.model.general import (
     Correspondence,
     Extent,
     GeneralNetwork,
+    GeneralSystem,
     People,
     best_cells,
     clues,
@@ -63,7 +65,7 @@ PEOPLE_STEPS, EXTENT_STEPS, PAIR_STEPS, BATCH, PAIRS, RATE = 400, 700, 300, 32, 
 DECAY = 2e-2  # of weights; of the correspondence's, which sees few videos, far more
 PAIR_DECAY = 0.3
 ANYTHING = 0.2  # share of the scenes in which no category is asked for: all objects are
-THRESHOLD = 0.15
+LEAST, MOST = 0.05, 0.5  # thresholds to choose from
 
 
 def fold_of(video: str) -> int:
@@ -343,12 +345,31 @@ def build(data: Path, cache: Path, python: str | None, without: int | None = Non
     return network
 
 
-def save(network: GeneralNetwork, out: Path) -> None:
-    """The model file, in half precision."""
+def threshold_of(system: GeneralSystem, data: Path) -> tuple[float, dict[str, float]]:
+    """The score that tells a video's own sound from another video's best (balanced accuracy), over the middle second of
+    each video but those of `wild`; and the share of both that reaches it."""
+    middles = [
+        list(read_seconds(file, size=(SIZE, SIZE))) for name in STANDARD for file in find_videos(data / FOLDERS[name])
+    ]
+    seconds = [found[len(found) // 2] for found in middles if found]
+    frames, sounds = [s.frames[len(s.frames) // 2] for s in seconds], np.stack([s.waveform for s in seconds])
+    other = np.roll(sounds, len(sounds) // 2, axis=0)  # of another category, mostly: videos are in the order of theirs
+    own, strange = (system.predict(frames, heard, [""] * len(frames)).score.max(1) for heard in (sounds, other))
+    levels = np.arange(LEAST, MOST, 0.01)
+    right = [(own >= level).mean() - (strange >= level).mean() for level in levels]
+    best = float(levels[int(np.argmax(right))])
+    shares = {"own": float((own >= best).mean()), "mismatched": float((strange >= best).mean())}
+    return round(best, 2), shares
+
+
+def save(network: GeneralNetwork, data: Path, out: Path) -> None:
+    """The model file, in half precision, with its threshold."""
     made = {"made_by": "benchmarks/general.py", "date": date.today().isoformat(), "labels": "see general.md"}
-    card = ModelCard("general", {"encoders": {"size": SIZE}}, network.words.categories, True, THRESHOLD, made)
+    card = ModelCard("general", {"encoders": {"size": SIZE}}, network.words.categories, True, provenance=made)
+    threshold, shares = threshold_of(GeneralSystem(network, card), data)
+    say(f"threshold {threshold}: {shares}")
     tensors = {name: t.half() if t.is_floating_point() else t for name, t in network.state_dict().items()}
-    save_model(out, tensors, card)
+    save_model(out, tensors, replace(card, threshold=threshold, metrics={"above_threshold": shares}))
 
 
 def main() -> None:
@@ -363,7 +384,8 @@ def main() -> None:
             "set DSOL_DATA to the folder that holds sounds, stills, cutouts, backgrounds, videos, wild and weights"
         )
     start = time.monotonic()
-    save(build(Path(os.environ["DSOL_DATA"]), args.cache, args.mediapipe, args.without), args.out)
+    data = Path(os.environ["DSOL_DATA"])
+    save(build(data, args.cache, args.mediapipe, args.without), data, args.out)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - start:.0f} s")
 
 

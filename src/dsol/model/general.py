@@ -277,8 +277,9 @@ class GeneralSystem(SavedSystem):
     ) -> tuple[Tensor, ...]:
         """Area, maps, scores, heard and seen of B pictures with their sounds."""
         answers = self.places.answers
-        borne_out = self._without_rivals(audible + BORNE_OUT * visible)[:, answers]
-        heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
+        behind = self._behind_rivals(audible + BORNE_OUT * visible)
+        borne_out = (audible + BORNE_OUT * visible - behind)[:, answers]
+        heard, seen = _likely(audible - behind, *AUDIBLE), _likely(visible, *VISIBLE)
         seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
         score, surest = (heard * seen)[:, answers], borne_out.topk(SHOWN, 1)
         area = torch.zeros(len(cells), *cells.shape[2:])
@@ -294,13 +295,13 @@ class GeneralSystem(SavedSystem):
         area = object_shapes(area[:, None], AREA_EDGE, SHARPNESS)[:, 0] * loudest
         return area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers]
 
-    def _without_rivals(self, logits: Tensor) -> Tensor:
-        """Logits (B, E) in which each family's surest category takes from the others: one sound has one name."""
-        found = logits.clone()
+    def _behind_rivals(self, logits: Tensor) -> Tensor:
+        """What each category loses (B, E) to the surest of its family by these logits: one sound has one name."""
+        lost = torch.zeros_like(logits)
         for family in self.places.families:
             mine = logits[:, family]
-            found[:, family] = mine - RIVAL * (mine.amax(1, keepdim=True) - mine)
-        return found
+            lost[:, family] = RIVAL * (mine.amax(1, keepdim=True) - mine)
+        return lost
 
     def shapes(self, cells: Tensor, classes: Tensor, people: Tensor, shown: Sequence[int]) -> Tensor:
         """The shape (S, H, W) in [0, 1] of each of S entries in one picture: cells (128, H, W), classes (1000, H, W),
