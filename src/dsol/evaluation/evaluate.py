@@ -90,7 +90,9 @@ def evaluate(
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
         nsa = not isinstance(system, Dmc)
-        result = score(answers, boxes, protocol, strict=strict, nmi=cluster_nmi(system, clips), nsa=nsa, **others)
+        result = score(answers, boxes, protocol, strict=strict, swapped=others.get("swapped"),
+                       silence=others.get("silence"), noise=others.get("noise"), nmi=cluster_nmi(system, clips),
+                       nsa=nsa)  # fmt: skip
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:
