@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from statistics import fmean, stdev
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -16,6 +18,7 @@ from dsol.cli import main
 from dsol.config import load_recipe
 from dsol.data.scenes import compose
 from dsol.errors import DsolError
+from dsol.evaluation import evaluate as evaluating
 from dsol.evaluation.result import FLOORS, METRICS
 from dsol.model.file import load_card, load_tensors, save_model
 from dsol.reproduce import TABLES, Experiment, fill, grid, make_table
@@ -160,18 +163,34 @@ def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):
 # Running.
 
 
-def test_cells_are_trained_scored_and_named_once(ran, monkeypatch, capfd):
+def test_cells_are_trained_and_scored_once(ran, monkeypatch, capfd):
     for name in ("ours", "localization_weight-0.3", "use_matching-off"):
-        assert load_card(ran / name / "model.safetensors").named
+        assert not load_card(ran / name / "model.safetensors").named  # each data set has names that it does not tell
         assert json.loads(evaluation_file(ran / name, "synthetic").read_text())["frames"] == 8
     folders = {"ours", "localization_weight-0.3", "use_matching-off"}
     assert {path.name for path in ran.iterdir()} == {"table.json", *folders}
-    forbid(monkeypatch, "train", "evaluate", "name_model")
+    forbid(monkeypatch, "train", "evaluate")
     capfd.readouterr()
     main(["table", "3", "--runs", str(ran), "--rows", "1", "2"])
     out, err = capfd.readouterr()
     assert not err
     assert out.startswith("Table 3.")
+
+
+def test_clusters_are_named_by_no_video_that_a_table_scores(begun, shapes, scenes, tmp_path, monkeypatch):
+    """Neither the labelled store nor the one that is trained on has splits; scenes are made of their videos."""
+    asked = []
+    monkeypatch.setattr(evaluating, "name_clusters", lambda system, clips: asked.append(clips) or ("bar",) * 4)
+    bare = Path(shutil.copytree(shapes.path, tmp_path / "bare"))
+    table = pq.read_table(bare / "index.parquet")
+    at = table.column_names.index("split")
+    pq.write_table(table.set_column(at, "split", pa.nulls(len(table), pa.string())), bare / "index.parquet")
+    (bare / "boxes.json").unlink()
+    shutil.copytree(begun / "ours", tmp_path / "runs" / "theirs")
+    found = Experiment(tmp_path / "runs", load_recipe("tiny"), {"store": bare, "scenes": scenes})
+    grid.Grid(found).score(tmp_path / "runs" / "theirs", "music", ["synthetic"])
+    (clips,) = asked
+    assert set(clips.videos) == {video for video in shapes.videos if not video.startswith("test/")}
 
 
 def test_a_shared_stage_one_gives_the_weights_of_a_run_of_its_own(ran, shapes, tmp_path):
@@ -235,7 +254,7 @@ def test_figures_of_an_older_model_or_another_store_are_made_anew(ran, shapes, t
 
 
 def test_showing_runs_nothing(begun, monkeypatch, capfd):
-    forbid(monkeypatch, "train", "evaluate", "name_model")
+    forbid(monkeypatch, "train", "evaluate")
     main(["table", "3", "--runs", str(begun), "--show"])
     out = capfd.readouterr().out
     assert "No run here yet" in out

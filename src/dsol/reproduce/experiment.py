@@ -125,7 +125,7 @@ class Experiment:
         return self.store(TRAINED_ON[training]), scenes
 
     def labelled(self, training: str) -> Store | None:
-        """The store whose labels name clusters."""
+        """The store whose labels name clusters; which of its clips may, `dsol.naming.naming.clips_that_name` says."""
         names = ("audioset",) if training == "audioset" else ("store", "solo")
         found = (self.store(name) for name in names)
         return next((store for store in found if store is not None and store.categories), None)

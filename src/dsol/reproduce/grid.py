@@ -17,9 +17,7 @@ from dsol.config import RUNTIME
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
-from dsol.evaluation.protocols import protocol_named
 from dsol.model.file import find_model, load_card
-from dsol.naming.naming import name_model
 from dsol.progress import say
 from dsol.reproduce.experiment import Cell, Experiment, differences, evaluation_file
 from dsol.reproduce.paper import DATA
@@ -46,7 +44,6 @@ class Grid:
             try:
                 self._train(cell, f"Run {number} of {len(cells)}, {cell.name}")
                 if cell.stage == "both":
-                    self._name(self.experiment.folder / cell.name, cell.training, sets)
                     self.score(self.experiment.folder / cell.name, cell.training, sets)
             except DsolError as error:
                 self._failed(cell.name, error)
@@ -60,7 +57,8 @@ class Grid:
                 self._failed(run.name, error)
 
     def score(self, run: Path, training: str, sets: list[str]) -> None:
-        """Write the figures of a trained run on each data set whose store is known."""
+        """Write the figures of a trained run on each data set whose store is known. Clusters are named for each anew:
+        what is scored must not name."""
         if not (run / "model.safetensors").is_file():
             return
         match = self.experiment.match(run, training)
@@ -72,14 +70,6 @@ class Grid:
                 found = evaluate(run, store.path, wanted.protocol, match=match, sources=wanted.sources)
                 _write(evaluation_file(run, data), {**found.to_json(), "store": str(store.path),
                                                     "fingerprint": store.fingerprint})  # fmt: skip
-
-    def _name(self, run: Path, training: str, sets: list[str]) -> None:
-        """Name the clusters of a run of ours once, for all that is scored by category."""
-        labelled = self.experiment.labelled(training)
-        by_category = any(not protocol_named(DATA[data].protocol).united for data in sets)
-        model = run / "model.safetensors"
-        if by_category and labelled is not None and model.is_file() and not load_card(model).named:
-            name_model(run, labelled.path)
 
     def _train(self, cell: Cell, label: str) -> None:
         """Train a cell, unless it is trained or there is nothing to train on."""
