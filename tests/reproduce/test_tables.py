@@ -154,6 +154,16 @@ def test_a_row_changes_its_own_options_only(tmp_path):
     assert cell.config.stage_two.use_matching
 
 
+def test_each_training_has_the_clusters_of_its_data_set(tmp_path):
+    experiment = Experiment(tmp_path, load_recipe("paper"), {})
+    row = TABLES[1].rows[4]
+    assert [experiment.row_cells(row, t)[0].config.clustering.clusters for t in ("music", "audioset")] == [11, 13]
+    assert experiment.row_cells(row, "audioset")[0].name == "ours_audioset"
+    assert experiment.row_cells(TABLES[4].rows[4], "music")[0].config.clustering.clusters == 20
+    own = Experiment(tmp_path, load_recipe("best"), {})
+    assert own.row_cells(row, "audioset")[0].config.clustering.clusters == load_recipe("best").clustering.clusters
+
+
 def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("tiny"), {})
     assert experiment.row_cells(TABLES[4].rows[0], "music")[0].name == "clusters-11"

@@ -17,7 +17,7 @@ from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.file import load_card
-from dsol.reproduce.paper import DATA, OURS, TABLES, Row, Table
+from dsol.reproduce.paper import CLUSTERS, DATA, OURS, TABLES, Row, Table
 
 FILE = "table.json"
 VERSION = 1
@@ -136,11 +136,11 @@ class Experiment:
         return None if labelled is None or load_card(run / "model.safetensors").named else labelled.path
 
     def cells(self, changes: Mapping[str, Any], training: str, stage: str = "both") -> list[Cell]:
-        """The runs of a row, one a seed."""
+        """The runs of a row, one a seed. K is that of the training's data set, unless row or recipe have their own."""
         found = []
         different = {name: value for name, value in changes.items() if _option(self.recipe, name) != value}
         for seed in range(self.seeds):
-            config = self.recipe.replace(seed=self.recipe.seed + seed)
+            config = self._recipe_for(training).replace(seed=self.recipe.seed + seed)
             for name, value in different.items():
                 section, option = name.split(".")
                 config = config.replace(**{section: {option: value}})
@@ -148,6 +148,10 @@ class Experiment:
             parts += [training] * (training != "music") + [f"seed-{seed}"] * (seed > 0)
             found.append(Cell("_".join(parts), config, training, stage))
         return found
+
+    def _recipe_for(self, training: str) -> Config:
+        own = self.recipe.clustering.clusters != CLUSTERS["music"]
+        return self.recipe if own else self.recipe.replace(clustering={"clusters": CLUSTERS[training]})
 
     def row_cells(self, row: Row, training: str) -> list[Cell]:
         """The runs of a row; none where it is another system's."""
