@@ -1,6 +1,6 @@
 """`dsol train`: the order of the stages.
 
-    store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
+    store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels (of the split "synthesis", too)
               store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
 
 A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.safetensors
@@ -18,6 +18,7 @@ from lightning.fabric import Fabric, seed_everything
 import dsol
 from dsol.baselines.base import BaselineNetwork
 from dsol.config import RUNTIME, Config, check, flat
+from dsol.data.corpora import SYNTHESIS
 from dsol.data.media import SOUND_SUFFIXES, find_sounds
 from dsol.data.scenes import check_numbers, compose
 from dsol.data.store import Store
@@ -26,6 +27,7 @@ from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import ModelCard, load_card
 from dsol.model.network import Network
 from dsol.model.system import system_type
+from dsol.naming.naming import assign_clips
 from dsol.progress import say
 from dsol.training.baseline import Fit
 from dsol.training.calibration import calibrate
@@ -48,8 +50,8 @@ def train(
         run: folder of the run.
         config: every option. A run that goes on must have begun with the same, but for where it runs (`RUNTIME`), and,
             with `stage` "two" on a finished stage one, but for the options of stage two (`OF_STAGE_TWO`).
-        scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None; with
-            `resume` those of before.
+        scenes: store of scenes for stage two; composed where None, from the clips and their pseudo-labels, or where the
+            store has a split "synthesis" from its clips; with `resume` those of before.
         stage: "one", "two" or "both".
         resume: go on with what the folder holds, or begin where it holds nothing; where its model is there already,
             nothing is done.
@@ -84,10 +86,12 @@ def train(
         return _train_baseline(fabric, network, clips, found, folder, config)
     if network is not None:
         _train_one(fabric, network, clips, found, folder, config, first)
+    sources = scene_sources(found, clips)
+    _label(fabric, sources, folder, first)
     if stage == "one":
         return first
-    scene_store = given or _compose(fabric, clips, folder, config)
-    return _train_two(fabric, clips, scene_store, folder, config, first)
+    scene_store = given or _compose(fabric, sources, folder, config)
+    return _train_two(fabric, sources, scene_store, folder, config, first)
 
 
 def begun(run: str | Path) -> bool:
@@ -159,6 +163,14 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
     if len(videos) < 2:
         raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
     return clips
+
+
+def scene_sources(store: Store, clips: Store) -> Store:
+    """What training scenes may be made of: the clips of stage one and, where the store has a split "synthesis", those
+    set aside for scenes. Scenes are then composed of these alone, as in the paper: stage one has not seen them."""
+    if SYNTHESIS not in store.splits:
+        return clips
+    return store.take([i for i, split in enumerate(store.column("split")) if split in ("train", SYNTHESIS)])
 
 
 def training_scenes(scenes: Store) -> Store:
@@ -262,6 +274,17 @@ def _card(run: Run, clips: Store, store: Store, config: Config, clusters: int, f
     return ModelCard(config.system, config.to_dict(), names, provenance=made, metrics=last[0] if last else {})
 
 
+def _label(fabric: Fabric, sources: Store, run: Run, first: Path) -> None:
+    """Pseudo-labels for clips that stage one has not seen: the cluster that its model finds nearest."""
+    if fabric.is_global_zero:
+        labels = run.labels()
+        unknown = sources.take([i for i, clip in enumerate(sources.column("clip")) if clip not in labels])
+        if len(unknown):
+            found = assign_clips(DsolSystem.load(first), unknown).tolist()
+            run.save_labels({**labels, **dict(zip(unknown.column("clip"), found, strict=True))})
+    fabric.barrier()
+
+
 def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
     o = config.scenes
     labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
@@ -275,6 +298,7 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
             sounding=o.sounding,
             seed=config.seed,
             labels=labels,
+            split=SYNTHESIS if SYNTHESIS in clips.splits else None,
             video_weight=VIDEO_WEIGHT if config.balance_photos else 1,
         )
     fabric.barrier()
