@@ -329,6 +329,31 @@ def test_dmc_is_told_how_many_objects_sound(runs, shapes):
     assert any(figure.ours is not None for figure in line.figures)
 
 
+def test_single_sources_are_scored_with_the_model_after_stage_one_and_the_other_is_told(runs, shapes):
+    filled, failed = make_table(1, Experiment.open(runs))
+    assert not failed
+    figures = {
+        name: json.loads(evaluation_file(runs / "ours", name).read_text()) for name in ("solo", "solo_stage_two")
+    }
+    assert [said["model"] for said in figures.values()] == ["stage_one.safetensors", "model.safetensors"]
+    for name, said in figures.items():
+        alone = evaluating.evaluate(runs / "ours" / said["model"], shapes.path, "solo").metrics
+        assert said["metrics"]["class_iou"] == alone["class_iou"], name
+    (line,) = [line for line in filled.blocks[0].lines if line.head[0] == "Ours"]
+    assert line.figures[1].ours == 100 * figures["solo"]["metrics"]["auc"]
+    (note,) = [note for note in filled.notes if "after stage one" in note]
+    assert f"AUC {100 * figures['solo_stage_two']['metrics']['auc']:.1f}" in note
+
+
+def test_figures_of_the_last_model_from_before_are_scored_anew(runs, monkeypatch):
+    make_table(1, Experiment.open(runs))
+    file = evaluation_file(runs / "ours", "solo")
+    said = json.loads(file.read_text())
+    write(runs / "ours", "solo", {name: value for name, value in said.items() if name != "model"})
+    make_table(1, Experiment.open(runs))
+    assert json.loads(file.read_text())["model"] == "stage_one.safetensors"
+
+
 def test_runs_of_more_seeds_than_asked_for_are_no_other_people_s(tmp_path):
     for seeds in (2, 1):
         experiment = Experiment(tmp_path, load_recipe("tiny"), {}, seeds=seeds)

@@ -175,6 +175,22 @@ def evaluation_file(run: Path, data: str) -> Path:
     return run / "evaluation" / f"{data}.json"
 
 
+def scored_model(run: Path, data: str) -> Path:
+    """The model of a run that a data set scores: of a single source the model after stage one, as released."""
+    first = run / "stage_one.safetensors"
+    return first if DATA[data].protocol == "solo" and first.is_file() else run / "model.safetensors"
+
+
+def after_stage_two(data: str) -> str:
+    """What `evaluation_file` calls the figures of the last model on a data set that scores the first.
+
+    Example:
+        >>> after_stage_two("solo")
+        'solo_stage_two'
+    """
+    return f"{data}_stage_two"
+
+
 def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) -> list[str]:
     """What two configurations do not share, as "stage_one.epochs is 3, not 15".
 

@@ -17,10 +17,17 @@ from dsol.config import RUNTIME
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
-from dsol.model.file import find_model, load_card
+from dsol.model.file import load_card
 from dsol.progress import say
-from dsol.reproduce.experiment import Cell, Experiment, differences, evaluation_file
-from dsol.reproduce.paper import DATA
+from dsol.reproduce.experiment import (
+    Cell,
+    Experiment,
+    after_stage_two,
+    differences,
+    evaluation_file,
+    scored_model,
+)
+from dsol.reproduce.paper import DATA, DataSet
 from dsol.training.run import Run
 from dsol.training.train import OF_STAGE_TWO, train, training_clips
 
@@ -61,15 +68,13 @@ class Grid:
         what is scored must not name."""
         if not (run / "model.safetensors").is_file():
             return
-        match = self.experiment.match(run, training)
+        match, last = self.experiment.match(run, training), run / "model.safetensors"
         for data in sets:
-            wanted = DATA[data]
-            store = self.experiment.store(*wanted.stores)
-            if store is not None and not _fresh(evaluation_file(run, data), find_model(run), store):
-                say(f"{run.name}: scoring on {wanted.name}, {store.path}")
-                found = evaluate(run, store.path, wanted.protocol, match=match, sources=wanted.sources)
-                _write(evaluation_file(run, data), {**found.to_json(), "store": str(store.path),
-                                                    "fingerprint": store.fingerprint})  # fmt: skip
+            store, model = self.experiment.store(*DATA[data].stores), scored_model(run, data)
+            if store is not None:
+                _score(evaluation_file(run, data), model, store, DATA[data], match)
+                if model != last:
+                    _score(evaluation_file(run, after_stage_two(data)), last, store, DATA[data], match)
 
     def _train(self, cell: Cell, label: str) -> None:
         """Train a cell, unless it is trained or there is nothing to train on."""
@@ -139,12 +144,24 @@ def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:
         os.replace(run / f"{name}.partial", run / name)
 
 
+def _score(file: Path, model: Path, store: Store, data: DataSet, match: Path | None) -> None:
+    """Write a model's figures on a data set, unless they are there."""
+    if _fresh(file, model, store):
+        return
+    say(f"{model.parent.name}: scoring {model.stem} on {data.name}, {store.path}")
+    found = evaluate(model, store.path, data.protocol, match=match, sources=data.sources)
+    made = {"store": str(store.path), "fingerprint": store.fingerprint, "model": model.name}
+    _write(file, {**found.to_json(), **made})
+
+
 def _fresh(file: Path, model: Path, store: Store) -> bool:
     """Whether a file holds the figures of this very model on this very store."""
     if not file.is_file() or file.stat().st_mtime < model.stat().st_mtime:
         return False
     try:
-        return json.loads(file.read_text()).get("fingerprint", store.fingerprint) == store.fingerprint
+        said = json.loads(file.read_text())
+        same = said.get("fingerprint", store.fingerprint) == store.fingerprint
+        return same and said.get("model", "model.safetensors") == model.name
     except (ValueError, AttributeError):
         return False
 
