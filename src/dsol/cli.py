@@ -341,6 +341,8 @@ def table(parser, words: Words) -> Work:
     for option, told in TABLE_STORES.items():
         parser.add_argument(f"--{option}", type=Path, default=None, help=told)
     parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
+    told = "ImageNet weights of ResNet-18, a file of torchvision's: the paper's start, which cannot be shipped"
+    parser.add_argument("--encoders.vision_weights", type=Path, default=None, help=told)
     parser.add_argument("--seeds", type=whole_number, default=None, help="runs a row; at first 1, then as before")
     parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
     parser.add_argument("--show", action="store_true", help="run nothing, print what is there")
@@ -355,9 +357,12 @@ def table(parser, words: Words) -> Work:
 
         _make_room_for(args.out, folder=args.figures)
         stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
+        weights = args.encoders.vision_weights
+        start = {} if weights is None else {"encoders": {"vision_weights": str(weights.absolute())}}
+        recipe = load_recipe(args.recipe or "paper", **start) if args.recipe or start else None
         experiment = Experiment.open(
             args.runs,
-            recipe=args.recipe and load_recipe(args.recipe),
+            recipe=recipe,
             stores={name: path for name, path in stores.items() if path is not None},
             seeds=args.seeds,
         )

@@ -164,6 +164,16 @@ def test_each_training_has_the_clusters_of_its_data_set(tmp_path):
     assert own.row_cells(row, "audioset")[0].config.clustering.clusters == load_recipe("best").clustering.clusters
 
 
+@pytest.mark.parametrize(("number", "means"), [(1, True), (2, True), (3, False), (4, True), (5, False)])
+def test_rows_that_mean_nothing_to_a_recipe_are_refused(tmp_path, shapes, capfd, number, means):
+    Experiment.open(tmp_path / "runs", load_recipe("best"), {"duet": shapes.path})
+    if means:
+        main(["table", str(number), "--runs", str(tmp_path / "runs"), "--show"])
+    else:
+        said = refused(capfd, "table", number, "--runs", tmp_path / "runs")
+        assert "mean nothing to recipe 'best': its stage two has no such passes (stage_two.epochs 0)" in said
+
+
 def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("tiny"), {})
     assert experiment.row_cells(TABLES[4].rows[0], "music")[0].name == "clusters-11"
@@ -250,7 +260,7 @@ def test_figures_of_an_older_model_or_another_store_are_made_anew(ran, shapes, t
     real = grid.evaluate
 
     def evaluate(run, *words, **options):
-        scored.append(run.name)
+        scored.append(run.parent.name)
         return real(run, *words, **options)
 
     monkeypatch.setattr(grid, "evaluate", evaluate)
@@ -352,6 +362,24 @@ def test_figures_of_the_last_model_from_before_are_scored_anew(runs, monkeypatch
     write(runs / "ours", "solo", {name: value for name, value in said.items() if name != "model"})
     make_table(1, Experiment.open(runs))
     assert json.loads(file.read_text())["model"] == "stage_one.safetensors"
+
+
+def test_a_table_of_the_paper_s_recipe_without_its_weights_says_so(tmp_path, capfd, shapes):
+    weights = tmp_path / "resnet18.pth"
+    weights.touch()
+    for name, words in (("bare", []), ("given", ["--encoders.vision_weights", str(weights)])):
+        runs = tmp_path / name
+        main(["table", "2", "--runs", str(runs), "--duet", str(shapes.path), "--show", *words])
+        write(runs / "ours", "duet", evaluation(0.5, "duet"))
+    capfd.readouterr()
+    main(["table", "2", "--runs", str(tmp_path / "bare"), "--show"])
+    assert "not the paper's conditions" in capfd.readouterr().out
+    main(["table", "2", "--runs", str(tmp_path / "given"), "--show"])
+    assert "not the paper's conditions" not in capfd.readouterr().out
+    assert Experiment.open(tmp_path / "given").recipe == load_recipe("paper", encoders={"vision_weights": str(weights)})
+    other = load_recipe("quick")
+    tables = fill(TABLES[2], Experiment(tmp_path / "bare", other, {}))
+    assert not any("not the paper's conditions" in note for note in tables.notes)
 
 
 def test_runs_of_more_seeds_than_asked_for_are_no_other_people_s(tmp_path):

@@ -49,10 +49,9 @@ def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path 
     if store is None or not trained:
         return None
     boxes, places = annotated_frames(store)
+    matches = {name: experiment.match(run, data.training) for name, run in trained.items()}
     systems = {
-        name: open_model(
-            scored_model(run, key), store, data.protocol, experiment.match(run, data.training), sources=data.sources
-        )  # fmt: skip
+        name: open_model(scored_model(run, key), store, data.protocol, matches[name], sources=data.sources)
         for name, run in trained.items()
     }
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -265,6 +265,12 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
     most = max(line.seeds for line in lines)
     if most > 1:
         yield f"Mean of up to {most} seeds; ± is the standard deviation over seeds."
+    encoders = experiment.recipe.encoders
+    if encoders.vision.startswith("resnet18") and encoders.vision_weights is None:
+        yield (
+            "Ours starts from random weights, the paper from ImageNet's, which cannot be shipped: these are not the "
+            "paper's conditions. Give a file of such weights of ResNet-18 with --encoders.vision_weights."
+        )
     yield "Floors: what an answer scores that neither looks nor listens, and each row with another clip's sound."
     if any("nsa" in block.metrics for block in blocks if block.scored):
         yield NSA_NOTE
