@@ -28,7 +28,7 @@ from dsol.naming.naming import assign_clips, rename_model
 from dsol.training.batches import Picks
 from dsol.training.run import Run
 from dsol.training.stage_one import kind_weights
-from dsol.training.train import train, training_clips
+from dsol.training.train import train, training_clips, with_note
 
 
 def command(*words: object) -> list[str]:
@@ -168,6 +168,16 @@ def test_scenes_are_composed_of_clips_that_were_set_aside_and_that_stage_one_did
     assert set(scenes.column("split")) == {"train"}
     nearest = assign_clips(load_system(run / "stage_one.safetensors"), halved.select(split="synthesis"))
     assert [labels[clip] for clip in halved.select(split="synthesis").column("clip")] == nearest.tolist()
+
+
+def test_what_must_be_known_of_given_scenes_is_on_the_card(trained, shapes, tmp_path):
+    run = Path(shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("model.*", "*two*", "scenes")))
+    scenes = compose(shapes, tmp_path / "scenes", scenes=4, split="train", tile=32)
+    train(shapes.path, run, load_recipe("tiny"), scenes=scenes.path, stage="two")
+    assert load_card(run / "model.safetensors").provenance["note"] == scenes.info["note"]
+    assert "note" not in load_card(trained / "model.safetensors").provenance
+    whole = with_note({"clips": 3, "note": "a"}, Store(scenes.path, scenes._table, scenes.boxes, {"note": "a; b"}))
+    assert whole == {"clips": 3, "note": "a; b"}
 
 
 def test_clips_that_were_set_aside_have_labels_to_compose_by_after_stage_one(halved, tmp_path):

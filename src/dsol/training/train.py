@@ -315,7 +315,8 @@ def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, config: Co
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
         card = load_card(first)
-        trained = DsolSystem(network, replace(card, config=config.to_dict()))
+        made = with_note(card.provenance, scenes)
+        trained = DsolSystem(network, replace(card, config=config.to_dict(), provenance=made))
         threshold, accuracy = calibrate(trained, scenes, run.labels(), config.workers)
         metrics = {**card.metrics, **({} if accuracy is None else {"sounding_accuracy": accuracy})}
         trained.card = replace(trained.card, threshold=threshold, metrics=metrics)
@@ -324,6 +325,13 @@ def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, config: Co
         say(f"Wrote {target}")
     fabric.barrier()
     return target
+
+
+def with_note(made: dict[str, Any], scenes: Store) -> dict[str, Any]:
+    """Where a model comes from, with what must be known of its scenes."""
+    notes = [note for note in (made.get("note"), scenes.info.get("note")) if note]
+    told = notes[1:] if len(notes) == 2 and notes[0] in notes[1] else notes  # scenes keep the note of their clips
+    return made | ({"note": "; ".join(told)} if told else {})
 
 
 def provenance(path: Path, clips: Store, config: Config) -> dict[str, Any]:
