@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from lightning.fabric import Fabric
 
 from dsol.cli import main
 from dsol.config import Config, load_recipe
@@ -23,11 +24,12 @@ from dsol.data.scenes import compose
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.file import load_card, load_tensors, save_model
+from dsol.model.network import Network
 from dsol.model.system import load_system
 from dsol.naming.naming import assign_clips, rename_model
 from dsol.training.batches import Picks
 from dsol.training.run import Run
-from dsol.training.stage_one import kind_weights
+from dsol.training.stage_one import StageOne, kind_weights
 from dsol.training.train import train, training_clips, with_note
 
 
@@ -403,3 +405,11 @@ def test_photos_together_weigh_as_much_as_videos():
     assert weights[:9].sum() == pytest.approx(weights[9:].sum().item())
     assert weights.mean() == pytest.approx(1)
     assert kind_weights(Counted([4] * 3)) is None
+
+
+def test_class_heads_decay_as_everything_else_as_released(shapes, tmp_path):
+    config = load_recipe("tiny")
+    run = Run.start(tmp_path / "run", config)
+    stage = StageOne(Fabric(accelerator="cpu", devices=1), Network(config), shapes.select(split="train"), run)
+    decays = {group["weight_decay"] for each in (stage.optimizer, stage.head_optimizer) for group in each.param_groups}
+    assert decays == {1e-4}

@@ -28,7 +28,7 @@ from dsol.training.losses import matching_loss, other_video, scene_localization_
 from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, hearing_loss, read_distractors
 from dsol.training.run import Run
 
-WEIGHT_DECAY = 1e-4  # of Adam, as in the paper
+WEIGHT_DECAY = 1e-4  # of Adam, as released; the paper does not print it
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
 
 
