@@ -414,13 +414,11 @@ def _make_folder(folder: Path, wanted: Path) -> None:
 
 
 def _show(result: Any, json_file: Path | None) -> None:
-    import json
+    from dsol.files import write_json
 
     print(result.table())
     if json_file:
-        partial = Path(f"{json_file}.partial")
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, json_file)
+        write_json(json_file, result.to_json())
 
 
 def localize(parser, words: Words) -> Work:

@@ -8,17 +8,16 @@ writing.py      rows ─▶ text, Markdown, CSV, LaTeX
 drawing.py      figures 3 and 4 for the runs of a table
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from dsol.errors import DsolError
+from dsol.files import write_text
 from dsol.reproduce.experiment import Cell, Experiment, trainings
 from dsol.reproduce.filled import Filled, fill, guest_groups
 from dsol.reproduce.grid import Grid
 from dsol.reproduce.paper import DATA, TABLES, Table
 from dsol.reproduce.writing import WRITERS
-from dsol.text import partial_of
 
 __all__ = ["TABLES", "Experiment", "Filled", "fill", "make_table", "write_table"]
 
@@ -75,12 +74,7 @@ def write_table(filled: Filled, file: Path, format: str) -> None:
     Raises:
         OSError: the file cannot be written; nothing is left beside it.
     """
-    partial = partial_of(file)
-    try:
-        partial.write_text(WRITERS[format](filled) + "\n", encoding="utf-8")
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(file, WRITERS[format](filled) + "\n")
 
 
 def _chosen(table: Table, rows: Sequence[int] | None) -> list[int]:

@@ -6,7 +6,6 @@ DIR/RUN/evaluation/duet.json the figures of a run on one data set, as `dsol eval
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.files import write_json
 from dsol.model.file import load_card
 from dsol.reproduce.paper import DATA, OURS, TABLES, Row, Table
 
@@ -104,11 +104,9 @@ class Experiment:
             "stores": {name: str(path) for name, path in self.stores.items()},
             "recipe": self.recipe.to_dict(),
         }
-        partial = Path(f"{file}.partial")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, file)
+            write_json(file, said)
         except OSError as error:
             raise DsolError(file, f"cannot be written: {error.strerror}", "choose another --runs folder") from None
 

@@ -7,8 +7,6 @@ Cells of tables 3 and 5 differ in stage two only; they share stage one and the c
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.protocols import protocol_named
+from dsol.files import copy, write_json
 from dsol.model.file import find_model, load_card
 from dsol.naming.naming import name_model
 from dsol.progress import say
@@ -145,8 +144,7 @@ def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:
     if not (run / "config.yaml").is_file():
         Run.start(run, cell.config)
     for name in ("resume/labels.json", "stage_one.safetensors"):
-        shutil.copyfile(donor / name, run / f"{name}.partial")
-        os.replace(run / f"{name}.partial", run / name)
+        copy(donor / name, run / name)
 
 
 def _fresh(file: Path, model: Path, store: Store) -> bool:
@@ -161,6 +159,4 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
 
 def _write(file: Path, said: dict) -> None:
     file.parent.mkdir(exist_ok=True)
-    partial = Path(f"{file}.partial")
-    partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    write_json(file, said)

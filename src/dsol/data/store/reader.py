@@ -24,7 +24,8 @@ from dsol.data.store.shards import (
     shard_name,
 )
 from dsol.errors import MALFORMED, DsolError
-from dsol.text import partial_of, read_text
+from dsol.files import partial_of
+from dsol.text import read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
