@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dsol
+from dsol.config import SYSTEMS
 from dsol.errors import DsolError
 
 SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
@@ -21,7 +22,7 @@ Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
              "mix-and-localize")  # fmt: skip
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
-COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
+COMPARED = SYSTEMS[1:]
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SOURCES = "how many objects sound, for DMC, which cannot find it out"
 AUDIO_TRACK = "which sound track of a video, from 1; without it the usual one, or the first with sound in it"
@@ -188,7 +189,7 @@ def whole_number(text: str) -> int:
 
 TYPES = {path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
-    "system": (("dsol", *COMPARED), "ours, or one compared with it"),
+    "system": (SYSTEMS, "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
     "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
     "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),

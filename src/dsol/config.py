@@ -26,6 +26,8 @@ from dsol.errors import MALFORMED, DsolError
 from dsol.old_options import moved
 from dsol.text import read_text
 
+System = Literal["dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc"]  # `dsol.model.system` has them
+SYSTEMS: tuple[str, ...] = get_args(System)
 RECIPES = Path(__file__).parent / "recipes"
 SHIPPED = Path(__file__).parent / "models"  # NAME.safetensors each, with a card NAME.md beside it
 
@@ -224,7 +226,7 @@ class Config:
 
     recipe: str = "paper"
     """Name of the recipe that this started from."""
-    system: Literal["dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc"] = "dsol"
+    system: System = "dsol"
     """What is trained: ours, or one of the compared systems."""
     seed: int = 0
     """Seed of everything random: weights, order, crops, clusters, scenes."""
