@@ -73,8 +73,8 @@ class StageOneOptions:
     learning_rate: float = 1e-4
     """Of Adam, backbones and projection heads."""
     negatives: Literal["sampled", "in_batch", "all"] = "in_batch"
-    """Mismatched pictures: one of another video "sampled" from the whole store, as printed (pictures run twice); one
-    "in_batch"; or "all" of other videos in the batch, with an InfoNCE loss beside the binary cross-entropy."""
+    """Mismatched pictures (the paper prints: of different videos): one "sampled" from the whole store, as released, so
+    that pictures run twice; one "in_batch"; or "all" of the batch, with an InfoNCE loss beside the cross-entropy."""
     pool: Literal["max", "soft"] = "max"
     """Score of a pair: the best cell (equation 1), or a soft maximum through which every cell learns."""
     augment: bool = False
