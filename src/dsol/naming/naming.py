@@ -137,7 +137,7 @@ def read_names(file: Path) -> dict[str, str]:
 
 def scored_videos(store: Store) -> frozenset[str]:
     """The videos whose frames `dsol evaluate` would score, and those that composed scenes are made of."""
-    tested = store.select(split="test") if "test" in store.splits else store
+    tested = store.testing()
     scored = tested.select(videos={frame.video for frame in tested.boxes})
     sources = {clip.rpartition("@")[0] for clips in scored.column("sources") for clip in clips or ()}
     return frozenset(scored.videos) | sources
@@ -154,7 +154,7 @@ def clips_that_name(store: Store, scored: Store | None = None) -> Store:
     Raises:
         DsolError: there are none.
     """
-    clips = store.select(split="train") if store.splits else store
+    clips = store.training()
     tested = frozenset() if store.splits else scored_videos(store)
     tested |= frozenset() if scored is None else scored_videos(scored)
     facts = zip(clips.column("category"), clips.column("video"), strict=True)
@@ -211,7 +211,7 @@ def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
     starts = range(0, len(clips), BATCH)
     for start in track(starts, "Assigning clips to clusters", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
-        frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
+        frames = clips.middle_frames(rows)
         found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
     points = np.concatenate(found)
     if Config.from_dict(system.card.config).clustering.unit == "video":

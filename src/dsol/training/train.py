@@ -160,7 +160,7 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
         DsolError: too few of them for the clusters asked for, scenes that cannot be composed of the clusters, or clips
             all of one video.
     """
-    clips = store.select(split="train") if store.splits else store
+    clips = store.training()
     videos = set(clips.videos)
     clusters, objects = config.clustering.clusters, config.scenes.objects
     if config.system == "dsol":
@@ -193,7 +193,7 @@ def training_scenes(scenes: Store) -> Store:
     Raises:
         DsolError: there are none.
     """
-    chosen = scenes.select(split="train") if scenes.splits else scenes
+    chosen = scenes.training()
     if not len(chosen):
         raise DsolError(scenes.path, "has no scenes of the split train", "compose some from training clips")
     return chosen
