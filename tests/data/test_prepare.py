@@ -172,7 +172,7 @@ def test_bad_files_are_named_and_harm_no_other(tmp_path, capfd):
     assert seconds == list(range(len(seconds)))
     assert 1 <= len(seconds) < 6
     skipped = {entry["video"]: entry["reason"] for entry in made.info["skipped"]}
-    assert set(skipped) == {*(f"{kind}.mp4" for kind in BROKEN), "silent.mp4"}
+    assert set(skipped) == {*(f"{kind}.mp4" for kind in BROKEN), "silent.mp4", "gone.mp4"}
     assert skipped["silent.mp4"] == "is silent"
     assert "sound" in skipped["no sound.mp4"]
     assert [entry["video"] for entry in made.info["cut_short"]] == ["truncated.mp4"]

@@ -303,7 +303,7 @@ def test_a_row_is_the_mean_of_its_seeds_and_the_floors_stand_below(tmp_path):
     assert [figure.paper for figure in line.figures] == [11.0, 15.0, 94.6, None, None]
     assert line.seeds == 3
     floors = [line.head[0] for line in block.lines if line.kind == "floor"]
-    assert floors == ["whole image", "centred box", "random", "0.3: other sound"]
+    assert floors == ["whole image", "centred box", "random", "0.3: mismatched sound"]
     assert "± is the standard deviation" in WRITERS["text"](fill(TABLES[3], experiment))
 
 
@@ -458,7 +458,7 @@ def test_csv_holds_every_figure_as_it_was_measured(ran):
         assert float(line["low"]) == pytest.approx(100 * said["ci95"][metric][0], abs=1e-4)
         assert (line["paper"], line["seeds"], line["spread"], line["kind"]) == (paper, "1", "", "row")
     assert {line["row"] for line in lines if line["kind"] == "floor"} == {
-        "whole image", "centred box", "random", "0.3: other sound", "0.5: other sound",
+        "whole image", "centred box", "random", "0.3: mismatched sound", "0.5: mismatched sound",
     }  # fmt: skip
     assert {line["ours"] for line in lines if line["row"] == "1.5"} == {""}
 

@@ -2,12 +2,13 @@
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.files import write_text
+from dsol.text import composed, read_text
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Box:
     category: str
     xywh: tuple[float, float, float, float]
     sounding: bool = True
+
+    def __post_init__(self):
+        if not self.category.isascii():
+            object.__setattr__(self, "category", composed(self.category))
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Frame:
     sources: tuple[str, ...] = field(default=(), repr=False)  # fingerprints of stores are older than it
 
     def __post_init__(self):
+        for name in ("video", "key"):  # whatever wrote them, equal names are equal
+            object.__setattr__(self, name, composed(getattr(self, name)))
         if not self.key:
             object.__setattr__(self, "key", frame_key(self.video, self.time_s))
 
@@ -77,6 +84,9 @@ class Boxes:
     frames: tuple[Frame, ...]
     votes: bool = False
 
+    def __post_init__(self):
+        object.__setattr__(self, "categories", tuple(composed(name) for name in self.categories))
+
     def __len__(self) -> int:
         return len(self.frames)
 
@@ -100,10 +110,8 @@ class Boxes:
             }
             for f in self.frames
         ]
-        partial = Path(f"{path}.partial")
         votes = {"votes": True} if self.votes else {}
-        partial.write_text(json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1))
-        os.replace(partial, path)
+        write_text(path, json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> "Boxes":
@@ -113,15 +121,15 @@ class Boxes:
             DsolError: not JSON of this format, or a box outside its frame or with negative size.
         """
         try:
-            data = json.loads(Path(path).read_text())
+            data = json.loads(read_text(path))
         except OSError as error:
             raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of a boxes.json") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DsolError(path, f"is not JSON: {error}", "give a boxes.json, see docs/data.md") from None
         try:
             categories = tuple(str(c) for c in data["categories"])
             frames = tuple(_read_frame(entry, path) for entry in data["frames"])
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise DsolError(path, f"is not a boxes.json: {error!r}", "see docs/data.md for the format") from None
         unknown = {b.category for f in frames for b in f.boxes} - set(categories)
         if unknown:

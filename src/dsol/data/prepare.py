@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from dsol.data import media
+from dsol.data import engines, media
 from dsol.data.boxes import Boxes
 from dsol.data.clip import FRAMES_PER_SECOND
 from dsol.data.corpora import Corpus, VideoEntry, read_corpus
@@ -30,6 +30,7 @@ from dsol.data.store.reader import ROUNDING_S, VERSION
 from dsol.data.store.shards import LOG_MEL, TarBody, slug
 from dsol.errors import DsolError
 from dsol.progress import say
+from dsol.text import name_of
 
 SMALLEST, LARGEST = 32, 2048  # pixels
 
@@ -42,6 +43,7 @@ def prepare(
     engine: str = "local",
     workers: int = 0,
     size: int = 256,
+    audio_track: int | None = None,
 ) -> Store:
     """Make a store of a data set. Stopped at any moment, it goes on where it was when called again.
 
@@ -53,6 +55,8 @@ def prepare(
         engine: "local" or "ray"; for ray all machines must see both folders.
         workers: processes; 0 takes one a core.
         size: pixels; frames are kept as squares of this side, as the networks see them.
+        audio_track: which sound track of the videos, counted from 1; by default the one that a player takes, or,
+            where nothing is heard in that, the first in which something is.
 
     Returns:
         The store. What was left out is in its `info`, with reasons.
@@ -66,13 +70,17 @@ def prepare(
     """
     if not SMALLEST <= size <= LARGEST:
         raise DsolError("--size", f"{size} pixels", f"choose {SMALLEST} to {LARGEST}")
+    engines.refuse_unguarded()
     found = read_corpus(corpus, layout)
+    if audio_track is not None and found.read is not None:
+        raise DsolError("--audio-track", f"the layout {layout} has no sound tracks to choose from", "leave it out")
     annotations = _annotations(found, boxes)
     made = _how(Path(corpus), layout, size, found, annotations)
+    made |= {} if audio_track is None else {"audio_track": audio_track}
     store = finished(out, made)
     if store is not None:
         return store
-    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size)]
+    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, audio_track)]
     finish = _Finish(Path(corpus), found, annotations)
     store = build(
         out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
@@ -88,19 +96,22 @@ class Job:
     Attributes:
         annotated: seconds that are kept even when they are silent or, at the end, incomplete.
         read: see `Corpus.read`.
+        audio_track: see `prepare`.
     """
 
     video: VideoEntry
     size: int
     annotated: frozenset[int]
     read: Callable[..., Iterable[Any]] | None
+    audio_track: int | None = None
 
     @property
     def part_name(self) -> str:
         """Changes when the file or what is asked of it changes."""
         files = [file.stat() for file in self.video.files if file.exists()]
         identity = [VERSION, self.video.category, self.video.split, self.size, sorted(self.annotated),
-                    [[file.st_size, file.st_mtime_ns] for file in files]]  # fmt: skip
+                    [[file.st_size, file.st_mtime_ns] for file in files],
+                    *([] if self.audio_track is None else [self.audio_track])]  # fmt: skip
         return f"{slug(self.video.name)}-{_digest(identity)}"
 
 
@@ -117,7 +128,8 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         raised: it is in the report.
     """
     video, rows, silent, short = job.video, [], 0, 0
-    options: dict[str, Any] = {"size": (job.size, job.size), **({"sound": video.sound} if video.sound else {})}
+    options: dict[str, Any] = {"size": (job.size, job.size), "sound": video.sound, "audio_track": job.audio_track}
+    options = {name: value for name, value in options.items() if value is not None}
     read = job.read or partial(media.read_seconds, keep=job.annotated)
     seconds = _UntilBroken(read(video.path, **options))
     for second in seconds:
@@ -196,8 +208,13 @@ class _Finish:
             say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
         if note:
             say(f"note: {note}")
+        if twice := self.corpus.twice:
+            say(f"{len(twice)} listed videos are in more than one split ({twice[0]}, …): where one of these is for "
+                "testing, it is not trained on; store.json names all")  # fmt: skip
         told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
-        return told | ({"note": note} if note else {}) | ({"composed": True} if self.corpus.composed else {})
+        told |= {"note": note} if note else {}
+        told |= {"in_two_splits": list(twice)} if twice else {}
+        return told | ({"composed": True} if self.corpus.composed else {})
 
     def _nothing_usable(self, skipped: list[dict]) -> DsolError:
         first = skipped[0]
@@ -212,7 +229,8 @@ def _entry(report: dict) -> dict:
 def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     """The annotations to use; says how many belong to no video."""
     names = {video.name for video in corpus.videos}
-    boxes = attach(read_boxes(file), known_names(names)) if file else corpus.boxes
+    given = read_boxes(file) if file else None
+    boxes = attach(given, known_names(names)) if given is not None else corpus.boxes
     if boxes is None:
         return None
     annotated = {frame.video for frame in boxes}
@@ -220,25 +238,28 @@ def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     if file and annotated and len(strangers) == len(annotated):
         raise DsolError(file, f"annotates no video of the corpus: it knows {strangers[0]}, the corpus has {min(names)}",
                         "name videos by their path below the corpus")  # fmt: skip
-    if strangers:
+    if len(strangers) == len(annotated):
+        which = f", the first is {strangers[0]}" if strangers else ""
+        say(f"no annotation belongs to a video that is there: {len(annotated)} videos are annotated{which}")
+    elif strangers:
         say(f"{len(strangers)} of {len(annotated)} annotated videos are not there, the first is {strangers[0]}")
     return boxes.of_videos(names)
 
 
-def _jobs(corpus: Corpus, boxes: Boxes | None, size: int) -> list[Job]:
+def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, audio_track: int | None) -> list[Job]:
     annotated = defaultdict(set)
     for frame in boxes or ():
         annotated[frame.video].add(int(frame.time_s + ROUNDING_S))
-    return [Job(video, size, frozenset(annotated[video.name]), corpus.read) for video in corpus.videos]
+    return [Job(video, size, frozenset(annotated[video.name]), corpus.read, audio_track) for video in corpus.videos]
 
 
 def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None) -> dict:
     """What the store depends on: names and sizes stand for the content of the files."""
     videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
-               *([] if v.sound is None else [v.sound.name])] for v in corpus.videos]  # fmt: skip
+               *([] if v.sound is None else [name_of(v.sound.name)])] for v in corpus.videos]  # fmt: skip
     return {
         "by": "prepare",
-        "corpus": folder.resolve().name,
+        "corpus": name_of(folder.resolve().name),
         "layout": layout,
         "size": size,
         "videos": _digest(videos),

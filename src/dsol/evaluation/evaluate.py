@@ -145,7 +145,7 @@ def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list
     Raises:
         DsolError: there are none.
     """
-    tested = clips.select(split="test").videos if "test" in clips.splits else clips.videos
+    tested = clips.testing().videos
     frames = [(frame, clips.find(frame.video, frame.time_s)) for frame in clips.boxes.of_videos(tested)]
     found = [(frame, place) for frame, place in frames if place is not None and (frame.boxes or empty_too)]
     missing = sum(place is None for _, place in frames)
@@ -234,7 +234,7 @@ def select_categories(answer: Maps, categories: tuple[str, ...]) -> Maps:
 
 def cluster_nmi(system: System, clips: Store) -> float | None:
     """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
-    tested = clips.select(split="test") if "test" in clips.splits else clips
+    tested = clips.testing()
     labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
     if not len(labelled) or not isinstance(system, ClusteringSystem):
         return None

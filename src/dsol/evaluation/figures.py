@@ -5,7 +5,6 @@ side follows below
 light: that category's map; green box: it sounds; red box: it is silent, and its map should be dark
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from PIL import Image
 
 from dsol.data.boxes import Box, Frame
 from dsol.errors import DsolError
+from dsol.files import whole
+from dsol.letters import finalise
 from dsol.model.maps import Maps
 
 SOUNDING, SILENT = "#1f9d55", "#d64545"
@@ -163,7 +164,7 @@ def _draw_legend(axes, right: float) -> None:
 
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
     """Write an image or PDF, whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
+    finalise(figure)
     FigureCanvasAgg(figure)
-    figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")

@@ -1,12 +1,14 @@
 """timeline.png: who sounds when, as a figure."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from dsol.files import whole
+from dsol.letters import finalise
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of, spoken
+from dsol.text import name_of
 
 WIDTH, ROW = 9.0, 0.52  # inches
 
@@ -34,14 +36,14 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     axes[0].set_title(_title(timeline, bool(colours)), loc="left", fontsize=11, color="#222", pad=10)
     axes[-1].set_xlim(0, timeline.edges_s[-1])
     axes[-1].set_xlabel("seconds", color="#555")
-    partial = Path(f"{out}.partial")
-    figure.savefig(partial, format="png")
-    os.replace(partial, out)
+    finalise(figure)
+    with whole(out) as partial:
+        figure.savefig(partial, format="png")
     return Path(out)
 
 
 def _title(timeline: Timeline, any_sounds: bool) -> str:
-    name = Path(timeline.video).name
+    name = name_of(Path(timeline.video).name)
     return f"Who sounds when in {name}" if any_sounds else f"Nothing is found to sound in {name}"
 
 

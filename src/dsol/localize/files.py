@@ -11,6 +11,7 @@ import json
 import math
 import os
 import shutil
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -21,11 +22,13 @@ import numpy as np
 
 from dsol.data.media import probe
 from dsol.errors import DsolError
+from dsol.files import partial_of
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
 from dsol.progress import Track, say, track
+from dsol.text import name_of
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
 
@@ -59,12 +62,24 @@ def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer,
             failed.append(error)
             if len(videos) > 1:
                 say(f"skipped {error}")
+        except Exception as error:
+            if len(videos) == 1:
+                raise
+            failed.append(_unforeseen(video, error))
+            say(f"skipped {failed[-1]}")
     if len(videos) == 1 and failed:
         raise failed[0]
     if failed:
-        names = ", ".join(error.where for error in failed)
+        names = ", ".join(name_of(error.where) for error in failed)
         raise DsolError(names, f"{len(failed)} of {len(videos)} videos failed", "see the lines above; the rest is done")
     return folders
+
+
+def _unforeseen(video: str | Path, error: Exception) -> DsolError:
+    """A mistake of the program's own costs one video, not the others; it is reported with where it is."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"failed in {Path(at.filename).name}, line {at.lineno}: {type(error).__name__}: {error}"
+    return DsolError(video, what, "this is a mistake of dsol's: please report it")
 
 
 def _folders(videos: Sequence[str | Path], out: Path) -> list[Path]:
@@ -100,10 +115,10 @@ def localize_video(
         raise DsolError(video, "is not a file", "give the path of a video")
     for file in FILES:
         refuse_to_replace(video, folder / file)
-    aside = folder.parent / f".{folder.name}.partial"
+    aside = partial_of(folder.with_name(f".{folder.name}"))
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
-            timeline = _write_files(video, localizer, aside, name or str(video), track)
+            timeline = _write_files(video, localizer, aside, name or name_of(video), track)
             folder.mkdir(exist_ok=True)
             for file in FILES:
                 os.replace(aside / file, folder / file)
@@ -144,7 +159,8 @@ def _made_anew(folder: Path) -> Iterator[None]:
 
 def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track) -> Timeline:
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
-    film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / "localized.mp4", track)
+    kept = {} if localizer.audio_track is None else {"audio_track": localizer.audio_track}
+    film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / "localized.mp4", track, **kept)
     draw_timeline(timeline, folder / "timeline.png")
     _write_json(timeline.to_json(), folder / "result.json")
     _write_json(timeline.to_coco(), folder / "boxes.coco.json")

@@ -15,6 +15,7 @@ from dsol.localize.strip import Strip, lanes_of
 
 SMALLEST_SIDE = 320  # pixels; smaller pictures are doubled (or more), or labels would cover them
 FINEST_GLOW = 320  # pixels; the glow is computed at most this wide and then enlarged: maps have 14 cells
+LARGEST_SIDE = 4096  # pixels up to which a small picture is enlarged, however thin it is
 GLOW, LINE = 0.45, 0.9  # opacity of the glow and of the line round it
 SHADE = 0.28  # how much darker everything else becomes while something sounds
 NEARBY = 2  # answers before and after that steady a box
@@ -40,7 +41,7 @@ class Painter:
         self.xywh = _steady(timeline.xywh[:, self.places], timeline.sounding[:, self.places])
         times = _zoom(timeline.size)
         self.picture = (timeline.size[0] * times, timeline.size[1] * times)
-        width = self.picture[0] + self.picture[0] % 2
+        width = max(self.picture[0] + self.picture[0] % 2, SMALLEST_SIDE)  # the strip must have room
         self.letters = min(max(round(6 + width / 70), 11), 32)
         self.strip = Strip(lanes_of(timeline, self.colours), timeline.duration_s, width, self.letters)
         height = self.picture[1] + self.strip.height
@@ -98,7 +99,7 @@ class Painter:
         """A plaque on top of the box, moved into the picture and off the plaques that are there already."""
         name, score = words
         letters, pad = self.letters, round(0.45 * self.letters)
-        name_wide, score_wide = font(letters).getlength(name), font(letters).getlength(score)
+        name_wide, score_wide = font(letters, name).getlength(name), font(letters).getlength(score)
         wide, high = name_wide + score_wide + 3.2 * pad + letters * 0.9, round(1.6 * letters)
         left = min(max(corner[0], 2), max(self.picture[0] - wide - 2, 2))
         top = min(max(corner[1] - high - 2, 2), self.picture[1] - high - 2)
@@ -110,7 +111,7 @@ class Painter:
         draw.rounded_rectangle((left, top, left + wide, top + high), high * 0.3, fill=(*NIGHT, round(0.82 * alpha)))
         draw.ellipse((left + pad, middle - dot, left + pad + 2 * dot, middle + dot), fill=(*colour, alpha))
         start = left + pad + 0.9 * letters
-        draw.text((start, middle), name, (*SNOW, alpha), font(letters), anchor="lm")
+        draw.text((start, middle), name, (*SNOW, alpha), font(letters, name), anchor="lm")
         draw.text((start + name_wide + pad, middle), score, (*colour, alpha), font(letters), anchor="lm")
         return left, top, left + wide, top + high
 
@@ -123,7 +124,7 @@ def light(image: Image.Image, lights: list[tuple[np.ndarray, Colour, float]]) ->
         lights: (map (H, W), colour, how visible in [0, 1]) each; a map's own maximum is its brightest place.
     """
     width, height = image.size
-    fine = (min(width, FINEST_GLOW), max(1, round(height * min(width, FINEST_GLOW) / width)))
+    fine = (max(2, min(width, FINEST_GLOW)), max(2, round(height * min(width, FINEST_GLOW) / width)))
     heats = [_enlarged(map_, fine) for map_, _, _ in lights]
     lit = np.max([_step(heat, 0.1, 0.6) for heat in heats], axis=0)
     darkness = SHADE * max(visible for _, _, visible in lights) * (1 - lit)
@@ -134,7 +135,7 @@ def light(image: Image.Image, lights: list[tuple[np.ndarray, Colour, float]]) ->
 
 
 def _zoom(size: tuple[int, int]) -> int:
-    return max(1, -(-SMALLEST_SIDE // min(size)))
+    return max(1, min(-(-SMALLEST_SIDE // min(size)), LARGEST_SIDE // max(size)))
 
 
 def _steady(xywh: np.ndarray, sounding: np.ndarray) -> np.ndarray:

@@ -6,11 +6,11 @@ more than one batch.
 """
 
 import ast
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from mmap import ACCESS_READ, mmap
@@ -19,9 +19,11 @@ from types import TracebackType
 
 import numpy as np
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.files import whole
 
 CATEGORIES = "categories"  # the one array of a maps file that is no frame
+MOST_BYTES = 2**30  # of one array; a small archive may hold one that fills all memory
 REMEDY = "write it with dsol.model.maps.MapsWriter or numpy.savez, see docs/evaluation.md"
 
 
@@ -115,12 +117,13 @@ class MapsWriter:
 
     def __init__(self, path: str | Path, class_aware: bool = True):
         self.path, self.class_aware = Path(path), class_aware
-        self._partial = Path(f"{path}.partial")
+        self._stack = ExitStack()
         self._written: set[str] = set()
         self._categories: tuple[str, ...] | None = None
 
     def __enter__(self) -> "MapsWriter":
-        self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_STORED)
+        partial = self._stack.enter_context(whole(self.path))
+        self._zip = self._stack.enter_context(zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED))
         return self
 
     def add(self, maps: Maps) -> None:
@@ -139,11 +142,7 @@ class MapsWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
         if kind is None and self._categories:
             self._write(CATEGORIES, np.array(self._categories))
-        self._zip.close()
-        if kind is None:
-            os.replace(self._partial, self.path)
-        else:
-            self._partial.unlink()
+        self._stack.__exit__(kind, error, trace)
 
     def _write(self, key: str, array: np.ndarray) -> None:
         with self._zip.open(f"{key}.npy", "w") as member:
@@ -172,7 +171,7 @@ def read_maps(path: str | Path, batch: int = 256) -> Iterator[Maps]:
             yield from _batches(_Members(path, file, archive), batch)
     except OSError as error:
         raise DsolError(path, f"cannot be read: {error.strerror or error}", "give the path of a maps file") from None
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError) as error:
         raise DsolError(path, f"is not a whole .npz: {error}", REMEDY) from None
 
 
@@ -246,10 +245,13 @@ class _Members:
             dtype, order, shape, start = _header(bytes(data[: _header_end(data)]))
             flat = np.frombuffer(data, dtype, offset=start, count=int(np.prod(shape)))
             return flat.reshape(shape, order=order)  # type: ignore[call-overload]
-        except (ValueError, SyntaxError, KeyError, TypeError, struct.error) as error:
+        except (*MALFORMED, SyntaxError, MemoryError, struct.error) as error:
             raise DsolError(f"{self.path}, frame {key}", f"is no plain array: {error}", REMEDY) from None
 
     def _content(self, info: zipfile.ZipInfo) -> memoryview | bytes:
+        if info.file_size > MOST_BYTES:
+            where = f"{self.path}, frame {info.filename.removesuffix('.npy')}"
+            raise DsolError(where, f"is {info.file_size:,} bytes long", "write maps as small as pictures are")
         if info.compress_type != zipfile.ZIP_STORED:
             return self.archive.read(info)
         names, extra = struct.unpack_from("<HH", self._bytes, info.header_offset + 26)

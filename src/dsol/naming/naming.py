@@ -17,6 +17,7 @@ from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, load_system
 from dsol.naming.matching import cluster_table, match_clusters
 from dsol.progress import say, track
+from dsol.text import read_text
 
 BATCH = 16  # clips
 ASKED = 40  # clips of a category and kind, at most, that tell which cluster is what
@@ -124,10 +125,10 @@ def read_names(file: Path) -> dict[str, str]:
         DsolError: it cannot be read, or is something else.
     """
     try:
-        names = json.loads(file.read_text(encoding="utf-8"))
+        names = json.loads(read_text(file))
     except OSError as error:
         raise DsolError(file, f"cannot be read: {error.strerror}", "give the names.json of a gallery") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DsolError(file, f"is not JSON: {error}", 'write {"cluster 0": "dog"}') from None
     if not isinstance(names, dict):
         raise DsolError(file, "is not an object of clusters and names", 'write {"cluster 0": "dog"}')
@@ -136,7 +137,7 @@ def read_names(file: Path) -> dict[str, str]:
 
 def scored_videos(store: Store) -> frozenset[str]:
     """The videos whose frames `dsol evaluate` would score, and those that composed scenes are made of."""
-    tested = store.select(split="test") if "test" in store.splits else store
+    tested = store.testing()
     scored = tested.select(videos={frame.video for frame in tested.boxes})
     sources = {clip.rpartition("@")[0] for clips in scored.column("sources") for clip in clips or ()}
     return frozenset(scored.videos) | sources
@@ -153,7 +154,7 @@ def clips_that_name(store: Store, scored: Store | None = None) -> Store:
     Raises:
         DsolError: there are none.
     """
-    clips = store.select(split="train") if store.splits else store
+    clips = store.training()
     tested = frozenset() if store.splits else scored_videos(store)
     tested |= frozenset() if scored is None else scored_videos(scored)
     facts = zip(clips.column("category"), clips.column("video"), strict=True)
@@ -210,7 +211,7 @@ def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
     starts = range(0, len(clips), BATCH)
     for start in track(starts, "Assigning clips to clusters", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
-        frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
+        frames = clips.middle_frames(rows)
         found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
     points = np.concatenate(found)
     if Config.from_dict(system.card.config).clustering.unit == "video":

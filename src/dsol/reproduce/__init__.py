@@ -8,11 +8,11 @@ writing.py      rows ─▶ text, Markdown, CSV, LaTeX
 drawing.py      figures 3 and 4 for the runs of a table
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from dsol.errors import DsolError
+from dsol.files import write_text
 from dsol.reproduce.experiment import Cell, Experiment, trainings
 from dsol.reproduce.filled import Filled, fill, guest_groups
 from dsol.reproduce.grid import Grid
@@ -73,10 +73,11 @@ def write_table(filled: Filled, file: Path, format: str) -> None:
         filled: from `make_table` or `fill`.
         file: where.
         format: "text", "markdown", "csv" or "latex".
+
+    Raises:
+        OSError: the file cannot be written; nothing is left beside it.
     """
-    partial = Path(f"{file}.partial")
-    partial.write_text(WRITERS[format](filled) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    write_text(file, WRITERS[format](filled) + "\n")
 
 
 def _check_meaning(table: Table, experiment: Experiment) -> None:

@@ -6,7 +6,6 @@ DIR/RUN/evaluation/duet.json the figures of a run on one data set, as `dsol eval
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.files import write_json
 from dsol.model.file import load_card
 from dsol.reproduce.paper import CLUSTERS, DATA, OURS, TABLES, Row, Table
 
@@ -105,11 +105,9 @@ class Experiment:
             "stores": {name: str(path) for name, path in self.stores.items()},
             "recipe": self.recipe.to_dict(),
         }
-        partial = Path(f"{file}.partial")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(said, indent=1) + "\n")
-            os.replace(partial, file)
+            write_json(file, said)
         except OSError as error:
             raise DsolError(file, f"cannot be written: {error.strerror}", "choose another --runs folder") from None
 
@@ -216,7 +214,7 @@ def _check_same(recipe: Config, known: Config, folder: Path) -> None:
 
 def _read(file: Path) -> Experiment:
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_text(encoding="utf-8"))
         if said["version"] != VERSION:
             raise DsolError(file, f"is of version {said['version']}, this is version {VERSION}", "use another folder")
         stores = {name: Path(path) for name, path in said["stores"].items() if name in STORES}

@@ -235,7 +235,7 @@ def _read(file: Path, data: DataSet) -> dict | None:
     if not file.is_file():
         return None
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_text(encoding="utf-8"))
         found = {name: said[name] for name in ("protocol", "frames", "videos", "metrics", "ci95", "floors")}
     except (ValueError, KeyError, TypeError) as error:
         raise DsolError(file, f"is no evaluation: {error!r}", "delete it, and it is made again") from None

@@ -7,8 +7,6 @@ Cells of tables 3 and 5 differ in stage two only; they share stage one and the c
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from dsol.config import RUNTIME
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
+from dsol.files import copy, write_json
 from dsol.model.file import load_card
 from dsol.progress import say
 from dsol.reproduce.experiment import (
@@ -154,8 +153,7 @@ def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:
     if not (run / "config.yaml").is_file():
         Run.start(run, cell.config)
     for name in ("resume/labels.json", "stage_one.safetensors"):
-        shutil.copyfile(donor / name, run / f"{name}.partial")
-        os.replace(run / f"{name}.partial", run / name)
+        copy(donor / name, run / name)
 
 
 def _score(file: Path, model: Path, store: Store, data: DataSet, match: Path | None) -> None:
@@ -174,7 +172,7 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
     if not file.is_file() or file.stat().st_mtime < model.stat().st_mtime:
         return False
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_text(encoding="utf-8"))
         same = said.get("fingerprint", store.fingerprint) == store.fingerprint
         return same and said.get("model", "model.safetensors") == str(model.relative_to(file.parents[1]))
     except (ValueError, AttributeError):
@@ -183,6 +181,4 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
 
 def _write(file: Path, said: dict) -> None:
     file.parent.mkdir(exist_ok=True)
-    partial = Path(f"{file}.partial")
-    partial.write_text(json.dumps(said, indent=1) + "\n")
-    os.replace(partial, file)
+    write_json(file, said)

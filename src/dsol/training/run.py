@@ -1,7 +1,6 @@
 """A run folder: config.yaml, metrics.jsonl, TensorBoard events, resume/, model.safetensors."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 
 from dsol.config import Config, saved_config
 from dsol.errors import DsolError
+from dsol.files import whole, write_text
 
 STATE_VERSION = 1
 
@@ -35,7 +35,7 @@ class Run:
             DsolError: the folder holds something already, or cannot be written.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and (not run.path.is_dir() or any(map(_is_kept, run.path.iterdir()))):
             raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
         try:
             (run.path / "resume").mkdir(parents=True, exist_ok=True)
@@ -43,6 +43,11 @@ class Run:
         except OSError as error:
             raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
         return run
+
+    @classmethod
+    def exists(cls, path: Path) -> bool:
+        """Whether a run was started in a folder."""
+        return (Path(path) / "config.yaml").is_file()
 
     @classmethod
     def resume(cls, path: Path, writes: bool = True) -> tuple["Run", Config]:
@@ -59,17 +64,17 @@ class Run:
     def save_config(self, config: Config) -> None:
         """Keep the options: `config.yaml`."""
         if self.writes:
-            self._write_text("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+            write_text(self.path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def save_data(self, data: dict[str, Any]) -> None:
         """Keep what the run is trained on: `resume/data.json`."""
         if self.writes:
-            self._write_text("resume/data.json", json.dumps(data))
+            write_text(self.path / "resume/data.json", json.dumps(data))
 
     def data(self) -> dict[str, Any]:
         """What `save_data` kept; empty where nothing was."""
         file = self.path / "resume" / "data.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def began(self, stage: str) -> bool:
         """Whether there is something of a stage to go on from."""
@@ -79,7 +84,7 @@ class Run:
         """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""
         if not self.writes:
             return
-        with open(self.path / "metrics.jsonl", "a") as file:
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "time": round(time.time(), 1)}) + "\n")
         for name, value in values.items():
             if isinstance(value, float):
@@ -97,7 +102,7 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
         file = self.path / "metrics.jsonl"
-        lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
         try:
             return [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
@@ -109,12 +114,10 @@ class Run:
             return
         lines = len(self.metrics())
         file = self.path / "resume" / f"{stage}.pt"
-        partial = file.with_suffix(".partial")
         try:
-            torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
-            os.replace(partial, file)
+            with whole(file) as partial:
+                torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
         except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
             raise DsolError(file, f"cannot be written: {error}", "free some space, then go on with --resume") from error
 
     def load_state(self, stage: str) -> dict[str, Any] | None:
@@ -134,7 +137,7 @@ class Run:
             raise DsolError(file, f"is of version {state['version']}", "delete it to start the stage again")
         if self.writes:
             kept = self.metrics()[: state["lines"]]
-            self._write_text("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
+            write_text(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
         return state
 
     def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
@@ -153,18 +156,19 @@ class Run:
     def save_labels(self, labels: dict[str, int]) -> None:
         """Keep the pseudo-label of each clip: `resume/labels.json`."""
         if self.writes:
-            self._write_text("resume/labels.json", json.dumps(labels))
+            write_text(self.path / "resume/labels.json", json.dumps(labels))
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`."""
-        return json.loads((self.path / "resume/labels.json").read_text())
+        return json.loads((self.path / "resume/labels.json").read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
         if self._events is not None:
             self._events.close()
 
-    def _write_text(self, name: str, text: str) -> None:
-        partial = self.path / f"{name}.partial"
-        partial.write_text(text)
-        os.replace(partial, self.path / name)
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file or folder is more than what a run leaves that is stopped before it has begun."""
+    return path.suffix != ".partial" and not (path.name == "resume" and path.is_dir() and not any(path.iterdir()))

@@ -73,7 +73,8 @@ def train(
         DsolError: the store, the run folder or the options do not fit.
     """
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
-    continues = (resume and begun(run)) or (stage == "two" and first.is_file())
+    resume = resume and Run.exists(Path(run))  # where there is none yet, it begins: schedulers repeat one command
+    continues = resume or (stage == "two" and first.is_file())
     if continues:
         before, saved = Run.resume(Path(run))
         refuse_changes(config, saved, run, () if resume else OF_STAGE_TWO)
@@ -110,11 +111,6 @@ def train(
         return first
     scene_store = given or _compose(fabric, sources, folder, config)
     return _train_two(fabric, sources, scene_store, folder, config, first)
-
-
-def begun(run: str | Path) -> bool:
-    """Whether a folder holds a run, finished or not."""
-    return (Path(run) / "config.yaml").is_file()
 
 
 def refuse_changes(config: Config, saved: Config, run: str | Path, allowed: Sequence[str] = ()) -> None:
@@ -164,7 +160,7 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
         DsolError: too few of them for the clusters asked for, scenes that cannot be composed of the clusters, or clips
             all of one video.
     """
-    clips = store.select(split="train") if store.splits else store
+    clips = store.training()
     videos = set(clips.videos)
     clusters, objects = config.clustering.clusters, config.scenes.objects
     if config.system == "dsol":
@@ -197,7 +193,7 @@ def training_scenes(scenes: Store) -> Store:
     Raises:
         DsolError: there are none.
     """
-    chosen = scenes.select(split="train") if scenes.splits else scenes
+    chosen = scenes.training()
     if not len(chosen):
         raise DsolError(scenes.path, "has no scenes of the split train", "compose some from training clips")
     return chosen

@@ -23,6 +23,7 @@ from dsol.data.levels import BANDS, STEPS
 from dsol.data.media import Second, read_photo
 from dsol.data.store.shards import LOG_MEL, encode_log_mel
 from dsol.errors import DsolError
+from dsol.text import name_of
 
 NOTE = ("there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show; and which "
         "videos they were made of is not told: intervals draw scenes and are too narrow")  # fmt: skip
@@ -38,7 +39,7 @@ def read(folder: Path) -> Corpus:
     pictures = sorted(p for p in folder.rglob("video/*.jpg") if (p.parents[1] / "audio").is_dir())
     videos, skipped, frames = [], {}, []
     for picture in pictures:
-        name = picture.relative_to(folder).as_posix()
+        name = name_of(picture.relative_to(folder).as_posix())
         sound = picture.parents[1] / "audio" / f"{picture.stem}.pkl"
         if not sound.is_file():
             skipped[name] = f"has no audio/{sound.name}"

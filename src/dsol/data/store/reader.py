@@ -23,13 +23,19 @@ from dsol.data.store.shards import (
     decode_wav,
     shard_name,
 )
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.files import partial_of
+from dsol.text import read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 1
 INFO, BOXES = "store.json", "boxes.json"
+INFO_TYPES = {
+    "clips": int, "videos": int, "shards": int, "silent_clips": int, "made": dict, "missing": list, "skipped": list,
+    "cut_short": list,
+}  # fmt: skip
 OFFICIAL_SCENES = "music-synthetic"  # layout
 ROUNDING_S = 0.0005  # times in keys have three decimals
 
@@ -222,6 +228,18 @@ class Store:
         times = self._places.times_s[self._places.first[i] : self._places.first[i + 1]]
         return i, int(np.abs(times - time_s).argmin())
 
+    def training(self) -> "Store":
+        """The clips to train on: the split "train" where there are splits, else all."""
+        return self.select(split="train") if self.splits else self
+
+    def testing(self) -> "Store":
+        """The clips to score on: the split "test" where there is one, else all."""
+        return self.select(split="test") if "test" in self.splits else self
+
+    def middle_frames(self, rows: Iterable[int]) -> list[np.ndarray]:
+        """The middle frame of each of some clips, (h, w, 3) uint8."""
+        return [self.frame(i, self.frame_count(i) // 2) for i in rows]
+
     def select(self, split: str | None = None, videos: Iterable[str] | None = None) -> "Store":
         """The clips of a split, of some videos, or both."""
         keep = np.ones(len(self), bool)
@@ -272,13 +290,16 @@ def read_info(path: str | Path) -> dict:
     """What store.json says, checked to be of a store that this program reads."""
     file = Path(path) / INFO
     try:
-        info = json.loads(file.read_text())
+        info = json.loads(read_text(file))
         version = info["version"]
+        for name, kind in INFO_TYPES.items():
+            if not isinstance(info.get(name, kind()), kind):
+                raise TypeError(name)
     except OSError:
-        if not Path(path).exists() and Path(f"{path}.partial").exists():
+        if not Path(path).exists() and partial_of(path).exists():
             raise DsolError(path, "is not finished", "run the command that makes it again: it goes on") from None
         raise DsolError(path, "is not a store", "give a folder made by dsol prepare or dsol compose") from None
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         raise DsolError(file, "is not a store's description", "make the store again") from None
     if version != VERSION:
         raise DsolError(path, f"is a store of version {version}, this program reads {VERSION}",
