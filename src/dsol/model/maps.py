@@ -253,7 +253,7 @@ class _Members:
     def _content(self, info: zipfile.ZipInfo) -> memoryview | bytes:
         if info.file_size > MOST_BYTES:
             where = f"{self.path}, frame {info.filename.removesuffix('.npy')}"
-            raise DsolError(where, f"is {info.file_size:,} bytes long", "write one map a category, of any size that a picture has")
+            raise DsolError(where, f"is {info.file_size:,} bytes long", "write one map a category, as small as pictures are")
         if info.compress_type != zipfile.ZIP_STORED:
             return self.archive.read(info)
         names, extra = struct.unpack_from("<HH", self._bytes, info.header_offset + 26)
