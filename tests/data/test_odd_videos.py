@@ -5,8 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from dsol.data.media import VideoWriter, probe, read_frames, read_seconds, read_sound, unread_videos
+from dsol.data.media import VideoWriter, probe, read_frames, read_photo, read_seconds, read_sound, unread_videos
 from dsol.data.media.info import find_videos
 from dsol.errors import DsolError
 from tests.videos import corners, silence, time_of, tone, with_tracks, write_text, write_video
@@ -266,3 +267,33 @@ def test_what_looks_like_a_video_and_is_not_read_is_named(tmp_path):
     found = {path.name: why for path, why in unread_videos(tmp_path).items()}
     assert sorted(found) == ["a.rmvb", "b.mxf", "gone.mp4"]
     assert "is a link to nothing" in found["gone.mp4"]
+
+
+# Photos.
+
+
+def photo(path, picture: Image.Image, **options) -> np.ndarray:
+    picture.save(path, **options)
+    return read_photo(path)
+
+
+def test_what_is_transparent_in_a_photo_is_white(tmp_path):
+    pixels = np.full((8, 8, 4), 90, np.uint8)
+    pixels[:, :4, 3], pixels[:, 4:, 3] = 0, 255
+    shown = photo(tmp_path / "a.png", Image.fromarray(pixels))
+    assert (shown[:, :4] == 255).all()
+    assert (shown[:, 4:] == 90).all()
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right
+    picture = Image.fromarray(corners(0, 64, 32))
+    shown = photo(tmp_path / "a.png", picture, exif=exif)
+    assert shown.shape == (64, 32, 3)
+    assert shown[4, -4].tolist() == [255, 0, 0], "what was top left is top right"
+
+
+def test_a_photo_of_sixteen_bits_is_scaled_not_cut(tmp_path):
+    grey = np.full((8, 8), 32_768, np.uint16)
+    assert (photo(tmp_path / "a.png", Image.fromarray(grey)) == 128).all()
