@@ -3,7 +3,7 @@
     python benchmarks/fuzz.py [--files 2000] [--texts 400] [--seed 0] [--limit 30] [--keep DIR] [--only TEXT]
 
 Makes files that nobody should have, and does with each what a person would: a video is prepared and inspected (one in
-three also localized), a list read, a model loaded, a store checked. Videos are real ones (of DSOL_DATA, where that is set)
+three also localized), a list read, a model loaded, a store checked. Videos are real ones (of DSOL_DATA, if that is set)
 and small ones of every container, with bits flipped, parts cut, lost, doubled or moved, numbers in their headers
 replaced by extreme ones; and odd ones of 1×1 to 16,384 pixels, 0.01 to a million frames a second, 8 to 192 kHz, one to
 eight channels. Texts (CSV, JSON, XML, YAML) and archives (npz, safetensors, Parquet, tar) are changed byte by byte and,

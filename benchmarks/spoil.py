@@ -53,7 +53,8 @@ def move(data: bytearray, rng: random.Random) -> bytearray:
 
 
 ATOMS = (b"tkhd", b"mvhd", b"mdhd", b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"stss", b"elst", b"avcC", b"mp4a",
-         b"avc1", b"colr", b"pasp", b"strh", b"strf", b"avih", b"idx1", b"\xb0\x82", b"\xba\x82", b"#\xe3\x83", b"\xb5\x84",
+         b"avc1", b"colr", b"pasp", b"strh", b"strf", b"avih", b"idx1", b"\xb0\x82", b"\xba\x82", b"#\xe3\x83",
+         b"\xb5\x84",
          b"\x2a\xd7\xb1", b"D\x89", b"\xe7", b"\xa3", b"\x47", b"FLV", b"onMetaData")  # fmt: skip
 EXTREMES = (0, 1, 2, 0x7F, 0xFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
