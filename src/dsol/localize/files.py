@@ -22,12 +22,13 @@ import numpy as np
 
 from dsol.data.media import probe
 from dsol.errors import DsolError
+from dsol.files import partial_of
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
 from dsol.progress import Track, say, track
-from dsol.text import name_of, partial_of
+from dsol.text import name_of
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
 
