@@ -1,8 +1,8 @@
 """What is trained and saved: the two encoders and the object dictionary (paper, section 3; equations 1 to 5).
 
-    picture ─▶ f (B, C, H, W) ─ dictionary ─▶ class maps m_k (B, K, H, W) ┐
-                                                                         ├ product ─▶ s_k (B, K, H, W)
-    picture, sound ─▶ localisation map l (B, H, W) ───────────────────────┘
+picture ─▶ f (B, C, H, W) ─ dictionary ─▶ class maps m_k (B, K, H, W) ┐
+                                                                     ├ product ─▶ s_k (B, K, H, W)
+picture, sound ─▶ localisation map l (B, H, W) ───────────────────────┘
 """
 
 import torch
