@@ -7,11 +7,9 @@ import numpy as np
 
 from dsol.data.media import VideoWriter, probe, read_frames
 from dsol.errors import DsolError
-from dsol.localize.localization import Localization, Timeline
+from dsol.localize.localization import USUAL_FPS, Localization, Timeline
 from dsol.localize.painter import Painter
 from dsol.progress import Track, track
-
-USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
 
 
 def render(found: Localization, video: str | Path, out: str | Path) -> Path:
