@@ -368,16 +368,20 @@ def _show(result: Any, json_file: Path | None) -> None:
 
 
 def localize(parser, words: Words) -> Work:
-    """Find the sounding objects of videos: annotated mp4, timeline, JSON and COCO boxes."""
+    """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats."""
     parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
+    told = "formats to write as well, with commas, or all: docs/formats.md"
+    parser.add_argument("--format", default="json,coco", help=told)
+    parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
 
     def run(args):
-        from dsol.localize import Localizer, localize_videos
+        from dsol.localize import Localizer, Wanted, localize_videos
 
-        localize_videos(args.videos, Localizer.load(args.model, sources=args.sources), args.out)
+        wanted = Wanted(args.format, film=not args.no_video)
+        localize_videos(args.videos, Localizer.load(args.model, sources=args.sources), args.out, wanted)
 
     return run
 

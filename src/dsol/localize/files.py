@@ -1,19 +1,18 @@
-"""What `dsol localize` and `dsol serve` write: videos in, four files a video out, in the memory of a few seconds.
+"""What `dsol localize` and `dsol serve` write: videos in, some files a video out, in the memory of a few seconds.
 
     video ─Localizer.stream─▶ maps ─▶ temporary file ┐
                      └─▶ Timeline ───────────────────┴─film─▶ localized.mp4
-                            └─▶ timeline.png, result.json, boxes.coco.json
+                            └─▶ timeline.png, result.json, boxes.coco.json, and the formats asked for
 
 Two passes: what is drawn at one moment (colours, lanes, fades) depends on the whole video.
 """
 
-import json
 import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -23,15 +22,41 @@ from dsol.data.media import probe
 from dsol.errors import DsolError
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
+from dsol.localize.formats import chosen, files_of, write_formats
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
 from dsol.progress import Track, say, track
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
+FILM = FILES[0]
 
 
-def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer, out: str | Path) -> list[Path]:
-    """Write OUT/<name of the video>/ with `FILES` for each video.
+@dataclass(frozen=True)
+class Wanted:
+    """What is written of a video.
+
+    Attributes:
+        formats: beyond timeline.png, result.json and boxes.coco.json: as `formats.chosen` takes them.
+        film: localized.mp4, which takes most of the time.
+    """
+
+    formats: str | Sequence[str] = ()
+    film: bool = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "formats", tuple(dict.fromkeys(("json", "coco", *chosen(self.formats)))))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Their names."""
+        own = FILES if self.film else FILES[1:]
+        return tuple(dict.fromkeys((*own, *files_of(self.formats))))
+
+
+def localize_videos(
+    videos: Sequence[str | Path], model: str | Path | Localizer, out: str | Path, wanted: Wanted | None = None
+) -> list[Path]:
+    """Write OUT/<name of the video>/ with what is wanted of each video, `FILES` if nothing is said.
 
     A video that fails is reported in one line and leaves what was there before; the others are done.
 
@@ -39,6 +64,7 @@ def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer,
         videos: the files; two of one name get folders `name` and `name-2`.
         model: a localizer, or what `Localizer.load` takes.
         out: the folder for the results; made if missing.
+        wanted: what to write.
 
     Returns:
         The folders written.
@@ -53,7 +79,7 @@ def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer,
     failed: list[DsolError] = []
     for video, folder in zip(videos, folders, strict=True):
         try:
-            localize_video(video, localizer, folder)
+            localize_video(video, localizer, folder, wanted=wanted)
             say(f"{video}: localized, see {folder}")
         except DsolError as error:
             failed.append(error)
@@ -78,9 +104,14 @@ def _folders(videos: Sequence[str | Path], out: Path) -> list[Path]:
 
 
 def localize_video(
-    video: str | Path, localizer: Localizer, folder: Path, name: str | None = None, track: Track = track
+    video: str | Path,
+    localizer: Localizer,
+    folder: Path,
+    name: str | None = None,
+    track: Track = track,
+    wanted: Wanted | None = None,
 ) -> Timeline:
-    """Write `FILES` of one video into a folder, made aside and put in place together once they are whole.
+    """Write what is wanted of one video into a folder, made aside and put in place together once it is whole.
 
     Args:
         video: the file.
@@ -88,6 +119,7 @@ def localize_video(
         folder: for the results; made if missing.
         name: what the results call the video; its path if None.
         track: who is told how far it is, as `dsol.progress.track` is; what it raises ends the work.
+        wanted: what to write; `FILES` if None.
 
     Returns:
         Who sounds when.
@@ -95,17 +127,17 @@ def localize_video(
     Raises:
         DsolError: the video cannot be read, or a file cannot be written. What was there before is kept.
     """
-    video = Path(video)
+    video, wanted = Path(video), wanted or Wanted()
     if not video.is_file():
         raise DsolError(video, "is not a file", "give the path of a video")
-    for file in FILES:
+    for file in wanted.files:
         refuse_to_replace(video, folder / file)
     aside = folder.parent / f".{folder.name}.partial"
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
-            timeline = _write_files(video, localizer, aside, name or str(video), track)
+            timeline = _write_files(video, localizer, aside, name or str(video), track, wanted)
             folder.mkdir(exist_ok=True)
-            for file in FILES:
+            for file in wanted.files:
                 os.replace(aside / file, folder / file)
     except DsolError as error:
         if Path(error.where).is_relative_to(aside):
@@ -142,12 +174,12 @@ def _made_anew(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track) -> Timeline:
+def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track, wanted: Wanted) -> Timeline:
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
-    film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / "localized.mp4", track)
+    if wanted.film:
+        film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / FILM, track)
     draw_timeline(timeline, folder / "timeline.png")
-    _write_json(timeline.to_json(), folder / "result.json")
-    _write_json(timeline.to_coco(), folder / "boxes.coco.json")
+    write_formats(timeline, folder, wanted.formats)
     return timeline
 
 
@@ -167,9 +199,3 @@ def _spooled(maps: Path, times: int) -> Iterator[np.ndarray]:
     with maps.open("rb") as file:
         for _ in range(times):
             yield np.load(file).astype(np.float32)
-
-
-def _write_json(content: dict, path: Path) -> None:
-    """A line a key: a person finds the segments, and a long video's numbers do not take a line each."""
-    lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items())
-    path.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8")

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
-from dsol.localize.stretches import SEEN, STATES, Stretch, stretches_of
+from dsol.localize.stretches import SEEN, SILENT, STATES, Stretch, stretches_of
 from dsol.localize.tracks import BOX_LEVEL, Parts, Track, link, look_of, parts_of
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold
@@ -56,6 +56,7 @@ class Timeline:
         parts: all places where a category may stand; those of `xywh` where None.
         state: (T, K) places in `STATES`, -1 for nothing; where None, what sounds is seen.
         fps: frames a second of the video.
+        frame_names: T names of files with the pictures that were looked at, where these are kept.
     """
 
     video: str
@@ -71,6 +72,7 @@ class Timeline:
     parts: Parts | None = None
     state: np.ndarray | None = None
     fps: float = USUAL_FPS
+    frame_names: tuple[str, ...] | None = None
 
     @cached_property
     def sounding(self) -> np.ndarray:
@@ -201,19 +203,24 @@ class Timeline:
     def to_coco(self) -> dict:
         """The content of boxes.coco.json: one image a time, boxes in pixels, ids from 1.
 
-        `file_name` is the frame's key, `video@time_s`; detectors add `score` to an annotation, so do we.
+        `file_name` is the frame's key, `video@time_s`, or its place in `frame_names`; detectors add `score` to an
+        annotation, so do we. Beyond COCO an image has "video" and "time_s", an annotation "track_id", "state" and
+        "sounding".
         """
         width, height = self.size
+        tracks = sorted(self.tracks, key=lambda track: (track.place, track.number))
         images, annotations = [], []
         for t, frame in enumerate(self.boxes()):
-            images.append({"id": t + 1, "file_name": frame.key, "width": width, "height": height,
-                           "video": frame.video, "time_s": frame.time_s})  # fmt: skip
-            for box in frame.boxes:
-                k = self.categories.index(box.category)
-                x, y, w, h = (round(v * side, 2) for v, side in zip(box.xywh, (width, height) * 2, strict=True))
-                annotations.append({"id": len(annotations) + 1, "image_id": t + 1, "category_id": k + 1,
+            images.append({"id": t + 1, "file_name": self.frame_names[t] if self.frame_names else frame.key,
+                           "width": width, "height": height, "video": frame.video, "time_s": frame.time_s})  # fmt: skip
+            for track in (track for track in tracks if track.present[t]):
+                sides = zip(_rounded(track.xywh[t]), (width, height) * 2, strict=True)
+                x, y, w, h = (round(v * side, 2) for v, side in sides)
+                state = int(self.states[t, track.place])
+                annotations.append({"id": len(annotations) + 1, "image_id": t + 1, "category_id": track.place + 1,
                                     "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": 0,
-                                    "score": _rounded(self.score[t, k])})  # fmt: skip
+                                    "score": _rounded(self.score[t, track.place]), "track_id": track.id,
+                                    "state": STATES[state], "sounding": state != SILENT})  # fmt: skip
         return {
             "info": {"description": f"Sounding objects of {self.video}", "version": "1"},
             "licenses": [],
