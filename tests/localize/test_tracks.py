@@ -35,7 +35,7 @@ def scene(places, colours=None, score=None, categories=("violin",)) -> Localizat
 
 def test_two_alike_in_one_picture_stay_two():
     tracks = scene([[(0.25, 0.5), (0.75, 0.5)]] * 8).timeline().tracks
-    assert [(track.name, track.number) for track in tracks] == [("violin 1", 1), ("violin 2", 2)]
+    assert [(track.name, track.number) for track in tracks] == [("violin #1", 1), ("violin #2", 2)]
     assert all(track.present.all() for track in tracks)
     assert [round(float(track.xywh[3, 0] + track.xywh[3, 2] / 2), 1) for track in tracks] == [0.2, 0.8]
 
@@ -139,7 +139,7 @@ def test_segments_and_stretches_agree_where_each_category_has_one_object():
 
 def test_result_json_tells_the_objects(tmp_path):
     result = scene([[(0.25, 0.5), (0.75, 0.5)]] * 8).to_json()
-    assert [track["name"] for track in result["tracks"]] == ["violin 1", "violin 2"]
+    assert [track["name"] for track in result["tracks"]] == ["violin #1", "violin #2"]
     assert [[entry["track"] for entry in now] for now in result["objects"]] == [[1, 2]] * 8
     assert [len(now) for now in result["boxes"]] == [1] * 8, "as ever: one box a category"
     assert {stretch["state"] for stretch in result["stretches"]} == {"seen"}

@@ -110,7 +110,7 @@ class Timeline:
 
         Example:
             >>> found.timeline().stretches()[0].name                            # doctest: +SKIP
-            'violin 1'
+            'violin #1'
         """
         return stretches_of(self)
 

@@ -1,6 +1,6 @@
 """What each object does from when to when: the rows of every table, subtitle and annotation tier.
 
-Timeline ──tracks, states──▶ Stretch: violin 1, seen, 0.0 to 4.1 s, score 0.91, its box at the surest moment
+Timeline ──tracks, states──▶ Stretch: violin #1, seen, 0.0 to 4.1 s, score 0.91, its box at the surest moment
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Stretch:
 
     Attributes:
         track: number of the object, `Track.id`; 0 for what has no place in the picture.
-        name: of the object, "violin 2"; its category where there is one of it only.
+        name: of the object, "violin #2"; its category where there is one of it only.
         category: its name.
         start_s, end_s: seconds from the start of the video.
         score: mean score in it, in [0, 1].

@@ -11,10 +11,10 @@ from dsol.localize.formats.captions import captions_of
 from tests.localize.formats.found import band, silence
 
 EXPECTED = [
-    (0.0, 0.875, "[violin 1]"),
-    (0.875, 1.875, "[violin 1] [bass drum, off screen]"),
-    (1.875, 2.875, "[violin 1] [bass drum, off screen] [violin 2]"),
-    (2.875, 6.0, "[violin 1] [violin 2]"),
+    (0.0, 0.875, "[violin #1]"),
+    (0.875, 1.875, "[violin #1] [bass drum, off screen]"),
+    (1.875, 2.875, "[violin #1] [bass drum, off screen] [violin #2]"),
+    (2.875, 6.0, "[violin #1] [violin #2]"),
 ]
 
 
@@ -39,7 +39,7 @@ def test_vtt_is_read_by_webvtt(tmp_path):
 def test_vtt_marks_up_nothing_that_a_category_holds(tmp_path):
     found = replace(band(), categories=("<b>a & b</b>", "x", "y"))
     (file,) = write_formats(found, tmp_path, "vtt")
-    assert "[&lt;b&gt;a &amp; b&lt;/b&gt; 1]" in file.read_text()
+    assert "[&lt;b&gt;a &amp; b&lt;/b&gt; #1]" in file.read_text()
 
 
 @pytest.mark.parametrize("kind", ["srt", "vtt"])

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from dsol.errors import DsolError, check_installed
 from dsol.localize.formats.captions import write_srt, write_vtt
+from dsol.localize.formats.labels import write_audacity, write_rttm
 from dsol.localize.formats.numbers import write_coco, write_json
+from dsol.localize.formats.tables import write_steps, write_steps_tabs, write_stretches, write_stretches_tabs
+from dsol.localize.formats.tiers import write_eaf, write_textgrid
 from dsol.localize.localization import Timeline
 
 Writer = Callable[[Timeline, Path], None]
@@ -37,6 +40,12 @@ FORMATS: dict[str, Format] = {
     "coco": Format({"boxes.coco.json": write_coco}, "boxes, for whatever reads COCO"),
     "srt": Format({"localized.srt": write_srt}, "subtitles, for players and editors"),
     "vtt": Format({"localized.vtt": write_vtt}, "subtitles, for web pages"),
+    "csv": Format({"stretches.csv": write_stretches, "times.csv": write_steps}, "tables, for spreadsheets and R"),
+    "tsv": Format({"stretches.tsv": write_stretches_tabs, "times.tsv": write_steps_tabs}, "the same with tabs"),
+    "rttm": Format({"sounds.rttm": write_rttm}, "lines, for what scores diarisation"),
+    "audacity": Format({"audacity.txt": write_audacity}, "a label track, for Audacity"),
+    "eaf": Format({"sounds.eaf": write_eaf}, "tiers, for ELAN", ("pympi",)),
+    "textgrid": Format({"sounds.TextGrid": write_textgrid}, "tiers, for Praat", ("pympi",)),
 }
 
 

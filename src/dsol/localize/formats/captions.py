@@ -1,6 +1,6 @@
 """Subtitles that say what sounds: SubRip (.srt) and WebVTT (.vtt).
 
-stretches ──captions_of──▶ one caption from change to change: "[violin 1] [drum, off screen]"
+stretches ──captions_of──▶ one caption from change to change: "[violin #1] [drum, off screen]"
 """
 
 import html
