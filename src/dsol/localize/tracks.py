@@ -2,8 +2,8 @@
 
     maps ──parts_of──▶ Parts (several places a category) ──link──▶ a number for each ──▶ Track
 
-Two violins in one picture stay violin #1 and violin #2; one that pauses and plays on in its place keeps its number. What
-links two boxes is their overlap and, where pictures are at hand, how alike their colours are.
+Two violins in one picture stay violin #1 and violin #2; one that pauses and plays on in its place keeps its number.
+What links two boxes is their overlap and, where pictures are at hand, how alike their colours are.
 """
 
 from collections.abc import Sequence

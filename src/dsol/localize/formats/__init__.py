@@ -11,7 +11,10 @@ from pathlib import Path
 
 from dsol.errors import DsolError, check_installed
 from dsol.localize.formats.captions import write_srt, write_vtt
+from dsol.localize.formats.cvat import write_cvat, write_cvat_labels
+from dsol.localize.formats.fiftyone import write_fiftyone
 from dsol.localize.formats.labels import write_audacity, write_rttm
+from dsol.localize.formats.labelstudio import write_labelstudio, write_setup
 from dsol.localize.formats.numbers import write_coco, write_json
 from dsol.localize.formats.tables import write_steps, write_steps_tabs, write_stretches, write_stretches_tabs
 from dsol.localize.formats.tiers import write_eaf, write_textgrid
@@ -46,6 +49,11 @@ FORMATS: dict[str, Format] = {
     "audacity": Format({"audacity.txt": write_audacity}, "a label track, for Audacity"),
     "eaf": Format({"sounds.eaf": write_eaf}, "tiers, for ELAN", ("pympi",)),
     "textgrid": Format({"sounds.TextGrid": write_textgrid}, "tiers, for Praat", ("pympi",)),
+    "labelstudio": Format(
+        {"labelstudio.json": write_labelstudio, "labelstudio.xml": write_setup}, "a task to correct in Label Studio"
+    ),
+    "cvat": Format({"cvat.zip": write_cvat, "cvat.labels.json": write_cvat_labels}, "tracks to correct in CVAT"),
+    "fiftyone": Format({"fiftyone.json": write_fiftyone}, "stretches, to look through in FiftyOne"),
 }
 
 
