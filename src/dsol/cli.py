@@ -374,13 +374,15 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
     told = "formats to write as well, with commas, or all: docs/formats.md"
     parser.add_argument("--format", default="json,coco", help=told)
+    told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
+    parser.add_argument("--frames", type=Path, default=None, help=told)
     parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
 
     def run(args):
         from dsol.localize import Localizer, Wanted, localize_videos
 
-        wanted = Wanted(args.format, film=not args.no_video)
+        wanted = Wanted(args.format, film=not args.no_video, frames=args.frames)
         localize_videos(args.videos, Localizer.load(args.model, sources=args.sources), args.out, wanted)
 
     return run

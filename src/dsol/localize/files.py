@@ -23,6 +23,7 @@ from dsol.errors import DsolError
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.formats import chosen, files_of, write_formats
+from dsol.localize.formats.frames import frame_names, write_frames
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
 from dsol.progress import Track, say, track
@@ -38,10 +39,12 @@ class Wanted:
     Attributes:
         formats: beyond timeline.png, result.json and boxes.coco.json: as `formats.chosen` takes them.
         film: localized.mp4, which takes most of the time.
+        frames: folder for the pictures that boxes.coco.json speaks of, one an answer; None for none.
     """
 
     formats: str | Sequence[str] = ()
     film: bool = True
+    frames: Path | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "formats", tuple(dict.fromkeys(("json", "coco", *chosen(self.formats)))))
@@ -136,6 +139,8 @@ def localize_video(
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
             timeline = _write_files(video, localizer, aside, name or str(video), track, wanted)
+            if wanted.frames:
+                write_frames(video, timeline, wanted.frames)
             folder.mkdir(exist_ok=True)
             for file in wanted.files:
                 os.replace(aside / file, folder / file)
@@ -176,6 +181,8 @@ def _made_anew(folder: Path) -> Iterator[None]:
 
 def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track, wanted: Wanted) -> Timeline:
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
+    if wanted.frames:  # `folder` is the one made aside: .NAME.partial
+        timeline = replace(timeline, frame_names=frame_names(timeline, folder.stem.removeprefix(".")))
     if wanted.film:
         film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / FILM, track)
     draw_timeline(timeline, folder / "timeline.png")

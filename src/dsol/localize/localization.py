@@ -218,7 +218,7 @@ class Timeline:
                 x, y, w, h = (round(v * side, 2) for v, side in sides)
                 state = int(self.states[t, track.place])
                 annotations.append({"id": len(annotations) + 1, "image_id": t + 1, "category_id": track.place + 1,
-                                    "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": 0,
+                                    "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": 0, "segmentation": [],
                                     "score": _rounded(self.score[t, track.place]), "track_id": track.id,
                                     "state": STATES[state], "sounding": state != SILENT})  # fmt: skip
         return {
