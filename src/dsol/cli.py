@@ -388,6 +388,27 @@ def localize(parser, words: Words) -> Work:
     return run
 
 
+def correct(parser, words: Words) -> Work:
+    """Read back what was corrected in Label Studio, CVAT, ELAN or a COCO tool, as boxes.json."""
+    told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
+    parser.add_argument("files", type=Path, nargs="+", metavar="file", help=told)
+    parser.add_argument("--out", type=Path, default=Path("boxes.json"), help="boxes.json to write")
+    told = "folder of the videos, as for dsol prepare: they are called by their path below it"
+    parser.add_argument("--videos", type=Path, default=None, help=told)
+    told = "frames a second of the video, for CVAT, where neither --videos nor result.json tells"
+    parser.add_argument("--fps", type=float, default=None, help=told)
+
+    def run(args):
+        from dsol.data.corrections import correct
+
+        _make_room_for(args.out)
+        if args.fps is not None and args.fps <= 0:
+            raise DsolError("--fps", f"{args.fps} frames a second", "give more than 0")
+        correct(args.files, args.out, args.videos, args.fps)
+
+    return run
+
+
 def serve(parser, words: Words) -> Work:
     """Serve a web page on this machine: drop a video, see who sounds when and where."""
     parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
@@ -418,8 +439,10 @@ def export(parser, words: Words) -> Work:
 
 VERBS = {
     verb.__name__: verb
-    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, serve, export)
-}
+    for verb in (
+        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, correct, serve, export
+    )
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

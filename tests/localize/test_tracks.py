@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dsol.data.states import OFF_SCREEN, SEEN, SILENT
 from dsol.localize import Localization, Localizer
 from dsol.localize.localization import box_of, joined
-from dsol.localize.stretches import OFF_SCREEN, SEEN, SILENT
 from dsol.localize.tracks import Parts, iou, link, parts_of
 from tests.localize.test_localize import CELLS, AnySound, spot
 from tests.videos import tone, write_video

@@ -15,7 +15,8 @@ import numpy as np
 from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
-from dsol.localize.stretches import SEEN, SILENT, STATES, Stretch, stretches_of
+from dsol.data.states import SEEN, SILENT, STATES
+from dsol.localize.stretches import Stretch, stretches_of
 from dsol.localize.tracks import BOX_LEVEL, Parts, Track, link, look_of, parts_of
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold

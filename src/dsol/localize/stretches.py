@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dsol.data.states import OFF_SCREEN, SILENT, STATES
+
 if TYPE_CHECKING:
     from dsol.localize.localization import Timeline
-
-STATES = ("seen", "off screen", "silent", "unknown")  # sounds and is seen; sounds elsewhere; only seen; cannot be told
-SEEN, OFF_SCREEN, SILENT, UNKNOWN = range(4)
 
 
 @dataclass(frozen=True)

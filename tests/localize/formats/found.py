@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from dsol.data.states import OFF_SCREEN, SEEN, SILENT
 from dsol.localize import Timeline
-from dsol.localize.stretches import OFF_SCREEN, SEEN, SILENT
 from dsol.localize.tracks import Parts
 from tests.localize.test_tracks import scene
 

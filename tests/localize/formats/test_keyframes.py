@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dsol.data.states import SEEN, SILENT
 from dsol.localize.formats.keyframes import STRAIGHT, frame_count, runs_of
-from dsol.localize.stretches import SEEN, SILENT
 from tests.localize.formats.found import band, silence, solo
 from tests.localize.test_tracks import scene
 

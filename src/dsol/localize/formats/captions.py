@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from dsol.data.states import OFF_SCREEN, STATES
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import spoken
-from dsol.localize.stretches import OFF_SCREEN, STATES, Stretch
+from dsol.localize.stretches import Stretch
 
 
 @dataclass(frozen=True)

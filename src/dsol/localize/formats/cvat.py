@@ -10,10 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+from dsol.data.states import OFF_SCREEN, STATES
 from dsol.localize.formats.keyframes import Keyframe, Run, frame_count, runs_of
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of
-from dsol.localize.stretches import OFF_SCREEN, STATES
 
 ANNOTATIONS = "annotations.xml"  # where CVAT looks for them in a ZIP
 STATE = "state"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dsol.data.states import OFF_SCREEN, STATES
 from dsol.localize.localization import Timeline
-from dsol.localize.stretches import OFF_SCREEN, STATES
 from dsol.localize.tracks import Track
 
 STRAIGHT = 0.015  # of the frame: how far a box may lie off the line between two others and be left out

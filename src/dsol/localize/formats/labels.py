@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
+from dsol.data.states import SEEN, STATES
 from dsol.localize.localization import Timeline
-from dsol.localize.stretches import SEEN, STATES, Stretch
+from dsol.localize.stretches import Stretch
 
 NOTHING = "<NA>"  # in a field of RTTM that says nothing
 

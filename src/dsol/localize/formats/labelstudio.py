@@ -10,10 +10,10 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import dsol
+from dsol.data.states import STATES
 from dsol.localize.formats.keyframes import Keyframe, Run, frame_count, runs_of
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of
-from dsol.localize.stretches import STATES
 
 LOCAL = "/data/local-files/?d="  # how Label Studio calls a file below its LOCAL_FILES_DOCUMENT_ROOT
 BOX, SOUNDS, STATE, CATEGORY, VIDEO = "box", "sounds", "state", "category", "video"
@@ -24,7 +24,8 @@ def write_labelstudio(timeline: Timeline, path: Path) -> None:
     regions = [region for n, run in enumerate(runs_of(timeline)) for region in _rectangles(timeline, run, n)]
     regions += [_range(timeline, s.start_s, s.end_s, s.category, n, s.score)
                 for n, s in enumerate(timeline.stretches()) if s.sounding]  # fmt: skip
-    data = {"video": LOCAL + quote(Path(timeline.video).name), "dsol_video": timeline.video, "fps": timeline.fps}
+    data = {"video": LOCAL + quote(Path(timeline.video).name), "dsol_video": timeline.video, "fps": timeline.fps,
+            "duration_s": round(timeline.duration_s, 3)}  # fmt: skip
     scores = [region["score"] for region in regions]
     mean = sum(scores) / len(scores) if scores else 0.0
     prediction = {"model_version": f"dsol {dsol.__version__}", "score": round(mean, 4), "result": regions}
@@ -88,7 +89,8 @@ def _choice(state: str, key: str) -> dict:
 
 def _range(timeline: Timeline, start_s: float, end_s: float, category: str, number: int, score: float) -> dict:
     frames = frame_count(timeline)
-    start, end = (min(max(1, round(time_s * timeline.fps) + 1), frames) for time_s in (start_s, end_s))
-    value = {"ranges": [{"start": start, "end": max(end, start)}], "timelinelabels": [category]}
+    start = min(round(start_s * timeline.fps) + 1, frames)
+    end = min(max(round(end_s * timeline.fps), start), frames)  # the last frame of it
+    value = {"ranges": [{"start": start, "end": end}], "timelinelabels": [category]}
     return {"id": f"sounds-{number}", "type": "timelinelabels", "from_name": SOUNDS, "to_name": VIDEO,
             "origin": "prediction", "score": round(score, 4), "value": value}  # fmt: skip
