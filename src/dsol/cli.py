@@ -62,6 +62,8 @@ def prepare(parser, words: Words) -> Work:
     layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
     parser.add_argument("--layout", default="folders", help=layouts)
     parser.add_argument("--boxes", type=Path, default=None, help="annotations of any format, if not the corpus's own")
+    told = "keep them to score by; keep their videos out of training, too; or label seconds by them, for dsol name"
+    parser.add_argument("--boxes-for", choices=("scoring", "holding-out", "naming"), default="scoring", help=told)
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
@@ -77,6 +79,7 @@ def prepare(parser, words: Words) -> Work:
             engine=args.engine,
             workers=args.workers,
             size=args.size,
+            boxes_for=args.boxes_for,
         )
 
     return run

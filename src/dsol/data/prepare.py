@@ -9,8 +9,8 @@ so are silent seconds, since nothing can be learned from them, unless they are a
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dsol.data.corpora import Corpus, VideoEntry, read_corpus
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.corpora.lists import attach, known_names
 from dsol.data.levels import is_silent
+from dsol.data.purposes import Labels, used_for
 from dsol.data.store import Store
 from dsol.data.store.build import Part, build, finished
 from dsol.data.store.reader import ROUNDING_S, VERSION
@@ -38,6 +39,7 @@ def prepare(
     engine: str = "local",
     workers: int = 0,
     size: int = 256,
+    boxes_for: str = "scoring",
 ) -> Store:
     """Make a store of a data set. Stopped at any moment, it goes on where it was when called again.
 
@@ -49,6 +51,7 @@ def prepare(
         engine: "local" or "ray"; for ray all machines must see both folders.
         workers: processes; 0 takes one a core.
         size: pixels; frames are kept as squares of this side, as the networks see them.
+        boxes_for: what the annotations are there for, see `dsol.data.purposes.used_for`.
 
     Returns:
         The store. What was left out is in its `info`, with reasons.
@@ -63,12 +66,12 @@ def prepare(
     if not SMALLEST <= size <= LARGEST:
         raise DsolError("--size", f"{size} pixels", f"choose {SMALLEST} to {LARGEST}")
     found = read_corpus(corpus, layout)
-    annotations = _annotations(found, boxes)
-    made = _how(Path(corpus), layout, size, found, annotations)
+    found, annotations, labels = used_for(boxes_for, found, _annotations(found, boxes))
+    made = _how(Path(corpus), layout, size, found, annotations, labels)
     store = finished(out, made)
     if store is not None:
         return store
-    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size)]
+    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, labels)]
     finish = _Finish(Path(corpus), found, annotations)
     store = build(
         out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
@@ -84,19 +87,22 @@ class Job:
     Attributes:
         annotated: seconds that are kept even when they are silent.
         read: see `Corpus.read`.
+        labels: second -> its category, where the video has none.
     """
 
     video: VideoEntry
     size: int
     annotated: frozenset[int]
     read: Callable[..., Iterable[Any]] | None
+    labels: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def part_name(self) -> str:
         """Changes when the file or what is asked of it changes."""
         files = [file.stat() for file in self.video.files if file.exists()]
         identity = [VERSION, self.video.category, self.video.split, self.size, sorted(self.annotated),
-                    [[file.st_size, file.st_mtime_ns] for file in files]]  # fmt: skip
+                    [[file.st_size, file.st_mtime_ns] for file in files],
+                    *([sorted(self.labels.items())] if self.labels else [])]  # fmt: skip
         return f"{slug(self.video.name)}-{_digest(identity)}"
 
 
@@ -119,7 +125,8 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         if not heard and second.index not in job.annotated:
             silent += 1
             continue
-        facts = {"video": video.name, "second": second.index, "category": video.category, "split": video.split,
+        category = video.category or job.labels.get(second.index)
+        facts = {"video": video.name, "second": second.index, "category": category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
         rows.append(body.add_clip(facts, second.frames, second.waveform, second.extras))
     problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
@@ -205,14 +212,19 @@ def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     return boxes.of_videos(names)
 
 
-def _jobs(corpus: Corpus, boxes: Boxes | None, size: int) -> list[Job]:
+def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, labels: Labels) -> list[Job]:
     annotated = defaultdict(set)
     for frame in boxes or ():
         annotated[frame.video].add(int(frame.time_s + ROUNDING_S))
-    return [Job(video, size, frozenset(annotated[video.name]), corpus.read) for video in corpus.videos]
+    return [
+        Job(video, size, frozenset(annotated[video.name]), corpus.read, labels.get(video.name, {}))
+        for video in corpus.videos
+    ]
 
 
-def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None) -> dict:
+def _how(
+    folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None, labels: Labels
+) -> dict:
     """What the store depends on: names and sizes stand for the content of the files."""
     videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
                *([] if v.sound is None else [v.sound.name])] for v in corpus.videos]  # fmt: skip
@@ -223,6 +235,7 @@ def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | No
         "size": size,
         "videos": _digest(videos),
         "boxes": _digest(boxes and [repr(frame) for frame in boxes]),
+        **({"labels": _digest(sorted(labels.items()))} if labels else {}),
     }
 
 
