@@ -379,13 +379,30 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("--format", default="json,coco", help=told)
     told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
     parser.add_argument("--frames", type=Path, default=None, help=told)
+    told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas; default: heat,boxes"
+    parser.add_argument("--show", default="", help=told)
+    parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
+    parser.add_argument("--preview", action="store_true", help="write preview.jpg: one sheet of the surest moments")
+    told = "write localized.gif of so many seconds, those in which most sounds"
+    parser.add_argument("--gif", type=float, default=0.0, metavar="SECONDS", help=told)
     parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
 
     def run(args):
         from dsol.localize import Localizer, Wanted, localize_videos
+        from dsol.localize.show import Show
 
-        wanted = Wanted(args.format, film=not args.no_video, frames=args.frames)
+        if not 0 <= args.gif <= 60:
+            raise DsolError("--gif", f"{args.gif:g} seconds", "choose up to 60")
+        wanted = Wanted(
+            args.format,
+            film=not args.no_video,
+            frames=args.frames,
+            show=Show.read(args.show),
+            subtitles=args.subtitles,
+            preview=args.preview,
+            gif_s=args.gif,
+        )
         localize_videos(args.videos, Localizer.load(args.model, sources=args.sources), args.out, wanted)
 
     return run

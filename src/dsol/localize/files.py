@@ -19,17 +19,22 @@ from pathlib import Path
 import numpy as np
 
 from dsol.data.media import probe
+from dsol.data.media.subtitles import add_subtitles
 from dsol.errors import DsolError
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.formats import chosen, files_of, write_formats
+from dsol.localize.formats.captions import captions_of
 from dsol.localize.formats.frames import frame_names, write_frames
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
+from dsol.localize.moments import write_gif, write_preview
+from dsol.localize.painter import USUAL
+from dsol.localize.show import Show
 from dsol.progress import Track, say, track
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
-FILM = FILES[0]
+FILM, PREVIEW, GIF = FILES[0], "preview.jpg", "localized.gif"
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,19 @@ class Wanted:
         formats: beyond timeline.png, result.json and boxes.coco.json: as `formats.chosen` takes them.
         film: localized.mp4, which takes most of the time.
         frames: folder for the pictures that boxes.coco.json speaks of, one an answer; None for none.
+        show: what is painted in the film, the sheet and the GIF.
+        subtitles: put what sounds, in words, into the film as a track to switch on.
+        preview: preview.jpg, one sheet of the surest moments.
+        gif_s: localized.gif of so many seconds, those in which most sounds; 0 for none.
     """
 
     formats: str | Sequence[str] = ()
     film: bool = True
     frames: Path | None = None
+    show: Show = USUAL
+    subtitles: bool = False
+    preview: bool = False
+    gif_s: float = 0.0
 
     def __post_init__(self):
         object.__setattr__(self, "formats", tuple(dict.fromkeys(("json", "coco", *chosen(self.formats)))))
@@ -53,7 +66,8 @@ class Wanted:
     def files(self) -> tuple[str, ...]:
         """Their names."""
         own = FILES if self.film else FILES[1:]
-        return tuple(dict.fromkeys((*own, *files_of(self.formats))))
+        more = [name for name, wanted in ((PREVIEW, self.preview), (GIF, self.gif_s > 0)) if wanted]
+        return tuple(dict.fromkeys((*own, *more, *files_of(self.formats))))
 
 
 def localize_videos(
@@ -183,11 +197,24 @@ def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, tra
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
     if wanted.frames:  # `folder` is the one made aside: .NAME.partial
         timeline = replace(timeline, frame_names=frame_names(timeline, folder.stem.removeprefix(".")))
-    if wanted.film:
-        film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / FILM, track)
+    _write_pictures(timeline, video, folder, track, wanted)
     draw_timeline(timeline, folder / "timeline.png")
     write_formats(timeline, folder, wanted.formats)
     return timeline
+
+
+def _write_pictures(timeline: Timeline, video: Path, folder: Path, track: Track, wanted: Wanted) -> None:
+    def maps() -> Iterator[np.ndarray]:
+        return _spooled(folder / "maps", len(timeline.times_s))
+
+    if wanted.film:
+        film(timeline, maps(), video, folder / FILM, track, show=wanted.show)
+    if wanted.film and wanted.subtitles:
+        add_subtitles(folder / FILM, [(c.start_s, c.end_s, c.words) for c in captions_of(timeline)])
+    if wanted.preview:
+        write_preview(timeline, maps(), video, folder / PREVIEW, wanted.show)
+    if wanted.gif_s > 0:
+        write_gif(timeline, maps(), video, folder / GIF, wanted.gif_s, wanted.show)
 
 
 def _spool(localizer: Localizer, video: Path, maps: Path, name: str, track: Track) -> Timeline:

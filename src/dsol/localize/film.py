@@ -8,17 +8,19 @@ import numpy as np
 from dsol.data.media import VideoWriter, probe, read_frames
 from dsol.errors import DsolError
 from dsol.localize.localization import USUAL_FPS, Localization, Timeline
-from dsol.localize.painter import Painter
+from dsol.localize.painter import USUAL, Painter
+from dsol.localize.show import Show
 from dsol.progress import Track, track
 
 
-def render(found: Localization, video: str | Path, out: str | Path) -> Path:
+def render(found: Localization, video: str | Path, out: str | Path, show: Show = USUAL) -> Path:
     """Write the annotated video.
 
     Args:
         found: what `Localizer` found in it.
         video: the original.
         out: the .mp4 to write; whole or not at all, and never over the original.
+        show: what is painted.
 
     Returns:
         `out`.
@@ -31,22 +33,27 @@ def render(found: Localization, video: str | Path, out: str | Path) -> Path:
         PosixPath('party_found.mp4')
     """
     timeline = found.timeline()
-    return film(timeline, (maps for maps in found.maps), video, out)
+    return film(timeline, (maps for maps in found.maps), video, out, show=show)
 
 
 def film(
-    timeline: Timeline, maps: Iterable[np.ndarray], video: str | Path, out: str | Path, track: Track = track
+    timeline: Timeline,
+    maps: Iterable[np.ndarray],
+    video: str | Path,
+    out: str | Path,
+    track: Track = track,
+    show: Show = USUAL,
 ) -> Path:
     """`render` with the maps one after the other, for a video of any length.
 
     Args:
         timeline: of the whole video.
         maps: T arrays (K, H, W), one for each of `timeline.times_s`.
-        video, out: as in `render`.
+        video, out, show: as in `render`.
         track: as in `localize_video`.
     """
     refuse_to_replace(video, out)
-    painter = Painter(timeline)
+    painter = Painter(timeline, show)
     width, height = painter.size
     info = probe(video)
     fps = info.fps or USUAL_FPS

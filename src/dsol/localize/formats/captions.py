@@ -10,7 +10,6 @@ from pathlib import Path
 
 from dsol.data.states import OFF_SCREEN, STATES
 from dsol.localize.localization import Timeline
-from dsol.localize.palette import spoken
 from dsol.localize.stretches import Stretch
 
 
@@ -50,7 +49,7 @@ def captions_of(timeline: Timeline) -> list[Caption]:
 
 def _told(stretch: Stretch) -> str:
     away = ", off screen" if stretch.state == STATES[OFF_SCREEN] else ""
-    return f"[{spoken(stretch.name)}{away}]"
+    return f"[{stretch.name.replace('_', ' ')}{away}]"
 
 
 def write_srt(timeline: Timeline, path: Path) -> None:
