@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
-from dsol.data.states import SEEN, SILENT, STATES
+from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES, UNKNOWN
 from dsol.localize.stretches import Stretch, stretches_of
 from dsol.localize.tracks import BOX_LEVEL, Parts, Track, link, look_of, parts_of
 
@@ -79,8 +79,11 @@ class Timeline:
     def sounding(self) -> np.ndarray:
         """(T, K) bool: from the moment a score reaches the threshold to where it clearly leaves it.
 
-        Two levels, not one: a score that hovers at the threshold does not switch the category on and off.
+        Two levels, not one: a score that hovers at the threshold does not switch the category on and off. Where the
+        states are known, they say it.
         """
+        if self.state is not None:
+            return np.isin(self.state, (SEEN, OFF_SCREEN, UNKNOWN))
         stays = self.score >= STAY * self.threshold
         runs = _connected(stays, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
@@ -147,9 +150,8 @@ class Timeline:
         return Boxes(self.categories, tuple(self._frame(t) for t in range(len(self.times_s))))
 
     def _frame(self, t: int) -> Frame:
-        boxes = tuple(
-            Box(self.categories[k], tuple(_rounded(self.xywh[t, k]))) for k in np.flatnonzero(self.sounding[t])
-        )
+        shown = self.sounding[t] & (self.states[t] != OFF_SCREEN)
+        boxes = tuple(Box(self.categories[k], tuple(_rounded(self.xywh[t, k]))) for k in np.flatnonzero(shown))
         return Frame(self.video, round(float(self.times_s[t]), 3), boxes)
 
     def to_json(self) -> dict:

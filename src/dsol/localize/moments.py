@@ -42,11 +42,11 @@ def write_preview(
         DsolError: the original cannot be read.
     """
     pictures = list(painted_at(_surest(timeline), timeline, maps, video, show))
-    width = min(WIDE, pictures[0][1].width)
+    across = min(ACROSS, len(pictures))
+    width = min(WIDE * ACROSS // across, pictures[0][1].width)
     height = round(width * pictures[0][1].height / pictures[0][1].width)
     letters = max(12, width // 24)
     step = width + GAP, height + 2 * letters + GAP
-    across = min(ACROSS, len(pictures))
     rows = -(-len(pictures) // across)
     sheet = Image.new("RGB", (across * step[0] + GAP, rows * step[1] + 3 * letters), NIGHT)
     draw = ImageDraw.Draw(sheet)
