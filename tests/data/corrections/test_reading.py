@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from dsol.data.corrections.corrected import At, Label, Moving, plain_name
+from dsol.data.corrections.corrected import At, Label, Moving, plain_path, same_video
 from dsol.data.corrections.reading import read_correction
 from dsol.data.corrections.stills import still_of
 from dsol.errors import DsolError
@@ -41,19 +41,33 @@ def test_an_object_moves_along_straight_lines_and_goes_where_it_is_said_to():
 
 
 @pytest.mark.parametrize(
-    ("video", "name"),
+    ("video", "path"),
     [
-        ("/data/local-files/?d=clips/my%20band.mp4", "my band.mp4"),
+        ("/data/local-files/?d=clips/my%20band.mp4", "clips/my band.mp4"),
         ("/data/upload/7/0a1b2c3d-party.mp4", "party.mp4"),
-        ("file:///home/me/party.mp4", "party.mp4"),
-        ("s3://bucket/a/party.mp4?signature=1", "party.mp4"),
-        (r"C:\\videos\\party.mp4", "party.mp4"),
+        ("file:///home/me/party.mp4", "/home/me/party.mp4"),
+        ("s3://bucket/a/party.mp4?signature=1", "bucket/a/party.mp4"),
+        (r"C:\videos\party.mp4", "C:/videos/party.mp4"),
         ("deadbeef-party.mp4", "deadbeef-party.mp4"),
-        ("", ""),
     ],
 )
-def test_a_video_is_called_by_its_plain_name(video, name):
-    assert plain_name(video) == name
+def test_a_video_is_called_by_its_plain_path(video, path):
+    assert str(plain_path(video)) == path
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("/home/me/cello/a.mp4", "cello/a.mp4", True),
+        ("cello/a.mp4", "/home/me/cello/a.mp4", True),
+        ("cello/a.mp4", "flute/a.mp4", False),
+        ("cello/a.mp4", "a", True),
+        ("a.mp4", "a.webm", False),
+        ("cello/a.mp4", "cello", False),
+    ],
+)
+def test_names_of_one_video_end_alike(one, other, same):
+    assert same_video(plain_path(one), plain_path(other)) == same
 
 
 def test_a_picture_tells_its_moment_by_its_name(tmp_path):

@@ -130,6 +130,29 @@ def test_files_of_several_videos_make_one_boxes_json(tmp_path):
     assert len(boxes) == 24
 
 
+def test_videos_of_one_name_in_two_folders_stay_apart(tmp_path):
+    files = []
+    for place in ("train/cello", "test/flute"):
+        (tmp_path / "videos" / place).mkdir(parents=True)
+        video = write_video(tmp_path / "videos" / place / "0001.mp4", seconds=1)
+        files += write_formats(solo(str(video), seconds=1), video.parent, "coco")
+    boxes = correct(files, tmp_path / "boxes.json", videos=tmp_path / "videos")
+    assert sorted({frame.video for frame in boxes}) == ["test/flute/0001.mp4", "train/cello/0001.mp4"]
+    with pytest.raises(DsolError, match=r"another one is called 0001\.mp4 as well \(give --videos"):
+        correct(files, tmp_path / "boxes.json")
+    bundle = write_formats(solo("0001.mp4", seconds=1), tmp_path, "cvat")[0]
+    with pytest.raises(DsolError, match=r"cvat\.zip: calls a video 0001\.mp4, and there are several"):
+        correct([bundle], tmp_path / "boxes.json", videos=tmp_path / "videos")
+
+
+def test_a_video_that_is_not_there_is_an_error(tmp_path):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "other.mp4", seconds=1)
+    (file,) = write_formats(solo(), tmp_path, "coco")
+    with pytest.raises(DsolError, match=r"speaks of solo\.mp4, which is not below --videos"):
+        correct([file], tmp_path / "boxes.json", videos=tmp_path / "videos")
+
+
 def test_cvat_without_a_frame_rate_is_an_error_that_says_what_helps(tmp_path):
     bundle, _ = write_formats(solo(), tmp_path, "cvat")
     with pytest.raises(DsolError, match=r"does not say how many make a second \(give --videos"):
@@ -138,14 +161,16 @@ def test_cvat_without_a_frame_rate_is_an_error_that_says_what_helps(tmp_path):
 
 def test_times_without_places_are_an_error_that_says_what_helps(tmp_path):
     (eaf_file,) = write_formats(solo(), tmp_path, "eaf")
-    with pytest.raises(DsolError, match=r"says when something sounds in solo, not where \(give the result\.json"):
+    with pytest.raises(DsolError, match=r"says when something sounds in solo\.mp4, not where \(give the result\.json"):
         correct([eaf_file], tmp_path / "boxes.json")
     assert not (tmp_path / "boxes.json").exists()
 
 
 def test_two_files_of_one_videos_places_are_an_error(tmp_path):
     files = [write_formats(solo(), tmp_path, kind)[0] for kind in ("coco", "cvat")]
-    with pytest.raises(DsolError, match=r"cvat\.zip: says where things are in solo, and so does .*boxes\.coco\.json"):
+    with pytest.raises(
+        DsolError, match=r"cvat\.zip: says where things are in solo\.mp4, and so does .*boxes\.coco\.json"
+    ):
         correct(files, tmp_path / "boxes.json", fps=25)
 
 

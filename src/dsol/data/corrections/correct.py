@@ -4,7 +4,6 @@ For each video: what is where comes from the one file in which a person placed b
 sounds from the files that tell when, else from the boxes themselves.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ import numpy as np
 
 from dsol.data.boxes import Box, Boxes, Frame, check_xywh
 from dsol.data.clip import FRAMES_PER_SECOND
-from dsol.data.corrections.corrected import Corrected, Label, Sound, Xywh, plain_name
+from dsol.data.corrections.corrected import Corrected, Label, Sound, Xywh, plain_path, same_video
 from dsol.data.corrections.reading import read_correction
 from dsol.data.media import find_videos, probe
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES
@@ -49,9 +48,11 @@ def correct(
     Example:
         >>> correct(["export.json", "sounds.eaf"], "boxes.json", videos="videos")           # doctest: +SKIP
     """
-    groups = _by_video([(Path(file), each) for file in files for each in read_correction(file)])
     known = _known(videos)
-    frames = [frame for stem, group in groups.items() for frame in _frames(stem, group, known, fps, per_second)]
+    groups = _by_video([(Path(file), each) for file in files for each in read_correction(file)], known)
+    frames = []
+    for name, group in groups.items():
+        frames += _frames(name, group, fps or _rate(group, known.get(name)), per_second)
     boxes = Boxes(tuple(sorted({box.category for frame in frames for box in frame.boxes})), tuple(frames))
     boxes.save(out)
     count = sum(len(frame.boxes) for frame in frames)
@@ -61,37 +62,60 @@ def correct(
     return boxes
 
 
-def _by_video(read: list[Read]) -> dict[str, list[Read]]:
-    """Stem of a video's name -> what is said of it. A file that names no video speaks of the only one there is."""
-    groups: dict[str, list[Read]] = defaultdict(list)
-    for file, each in read:
-        groups[PurePosixPath(plain_name(each.video)).stem].append((file, each))
-    nameless = groups.pop("", [])
-    if nameless and len(groups) != 1:
-        what = f"does not say which video it speaks of, and {len(groups)} are spoken of"
-        raise DsolError(nameless[0][0], what, "give the files of one video at a time, with its result.json")
-    for group in groups.values():
-        group += nameless
-    return groups
-
-
-def _known(videos: str | Path | None) -> dict[str, tuple[str, Path]]:
-    """Stem -> (path below the folder, the file)."""
+def _known(videos: str | Path | None) -> dict[str, Path]:
+    """Path below the folder -> the file."""
     if videos is None:
         return {}
-    found = {file.stem: (file.relative_to(videos).as_posix(), file) for file in find_videos(videos)}
+    found = {file.relative_to(videos).as_posix(): file for file in find_videos(videos)}
     if not found:
         raise DsolError(videos, "has no videos in it", "give the folder that the videos lie in")
     return found
 
 
-def _frames(
-    stem: str, group: list[Read], known: dict[str, tuple[str, Path]], fps: float | None, per_second: int
-) -> list[Frame]:
-    file, base = _placed(stem, group)
-    name = known[stem][0] if stem in known else _called(each.video for _, each in group)
+def _by_video(read: list[Read], known: Iterable[str]) -> dict[str, list[Read]]:
+    """Name of a video -> what is said of it. A file that names no video speaks of the only one there is."""
+    groups: dict[str, list[Read]] = {name: [] for name in known}
+    nameless = [(file, each) for file, each in read if not each.video]
+    named = [(plain_path(each.video), file, each) for file, each in read if each.video]
+    for path, file, each in sorted(
+        named, key=lambda item: (not item[0].suffix, -len(item[0].parts))
+    ):  # the fullest first
+        fitting = [name for name in groups if same_video(PurePosixPath(name), path)]
+        if len(fitting) > 1:
+            what = f"calls a video {path}, and there are several such: {fitting[0]}, {fitting[1]}"
+            raise DsolError(file, what, "give the files of one of them at a time, with a --videos that holds it alone")
+        if not fitting and known:
+            raise DsolError(file, f"speaks of {path}, which is not below --videos", "give the folder that holds it")
+        groups.setdefault(fitting[0] if fitting else str(path), []).append((file, each))
+    groups = {name: group for name, group in groups.items() if group}
+    if nameless and len(groups) != 1:
+        what = f"does not say which video it speaks of, and {len(groups)} are spoken of"
+        raise DsolError(nameless[0][0], what, "give the files of one video at a time, with its result.json")
+    for group in groups.values():
+        group += nameless
+    return groups if known else _by_plain_name(groups)
+
+
+def _by_plain_name(groups: dict[str, list[Read]]) -> dict[str, list[Read]]:
+    """The same without folders in the names."""
+    found: dict[str, list[Read]] = {}
+    for path, group in groups.items():
+        name = PurePosixPath(path).name
+        if name in found:
+            what = f"speaks of {path}, and another one is called {name} as well"
+            raise DsolError(group[0][0], what, "give --videos, and they are called by their path below it")
+        found[name] = group
+    return found
+
+
+def _rate(group: list[Read], video: Path | None) -> float:
+    """Frames a second, as any of the files or the video itself tells; 0 where none does."""
     told = next((each.fps for _, each in group if each.fps), 0.0)
-    rate = fps or told or (probe(known[stem][1]).fps if stem in known else 0.0)
+    return told or (probe(video).fps if video else 0.0)
+
+
+def _frames(name: str, group: list[Read], rate: float, per_second: int) -> list[Frame]:
+    file, base = _placed(name, group)
     if base.in_frames and not rate:
         what = f"numbers the frames of {name} and does not say how many make a second"
         raise DsolError(file, what, "give --videos with the folder of the video, its result.json, or --fps")
@@ -108,24 +132,18 @@ def _frames(
     return frames
 
 
-def _placed(stem: str, group: list[Read]) -> Read:
+def _placed(name: str, group: list[Read]) -> Read:
     """The file that says where things are: one in which a person did, else the model's answer."""
     drafts = [each for each in group if each[1].draft]
     placed = [each for each in group if each[1].placed and not each[1].draft]
     for several in (placed, drafts):
         if len(several) > 1:
-            what = f"says where things are in {stem}, and so does {several[0][0]}"
+            what = f"says where things are in {name}, and so does {several[0][0]}"
             raise DsolError(several[1][0], what, "give one of them")
     if not placed and not drafts:
-        what = f"says when something sounds in {stem}, not where"
+        what = f"says when something sounds in {name}, not where"
         raise DsolError(group[0][0], what, "give the result.json of dsol localize as well, or corrected boxes")
     return (placed or drafts)[0]
-
-
-def _called(names: Iterable[str]) -> str:
-    """The plain name of a video, with its suffix if any file knows it."""
-    plain = [plain_name(name) for name in names if name]
-    return max(plain, key=lambda name: bool(PurePosixPath(name).suffix))
 
 
 def _times(base: Corrected, group: list[Read], per_second: int) -> list[float]:

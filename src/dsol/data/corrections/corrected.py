@@ -160,13 +160,24 @@ class Corrected:
         ]
 
 
-def plain_name(video: str) -> str:
-    """The name of a video without the folders, quotes and numbers that tools put before it.
+def plain_path(video: str) -> PurePosixPath:
+    """What a file calls a video, without what tools put round it: a server's address, quotes, an upload's number.
 
     Example:
-        >>> plain_name("/data/local-files/?d=my%20band.mp4"), plain_name("/data/upload/3/0a1b2c3d-party.mp4")
-        ('my band.mp4', 'party.mp4')
+        >>> [str(plain_path(name)) for name in ("/data/local-files/?d=clips/my%20a.mp4", "/data/upload/3/0a1b2c3d-a.mp4")]
+        ['clips/my a.mp4', 'a.mp4']
     """
-    path = unquote(video.rpartition("?d=")[2] if "?d=" in video else video.partition("?")[0])
-    name = PurePosixPath(path.replace("\\", "/")).name
-    return UPLOADED.sub("", name) if "/upload/" in path else name
+    path = video.rpartition("?d=")[2] if "?d=" in video else video.partition("?")[0]
+    found = PurePosixPath(unquote(path.rpartition("://")[2]).replace("\\", "/"))
+    return PurePosixPath(UPLOADED.sub("", found.name)) if "/upload/" in path else found
+
+
+def same_video(one: PurePosixPath, other: PurePosixPath) -> bool:
+    """One name ends with the other, folder by folder; a suffix that one of them lacks does not count.
+
+    Example:
+        >>> same_video(PurePosixPath("/home/me/cello/a.mp4"), PurePosixPath("cello/a"))
+        True
+    """
+    names = one.name == other.name or (one.stem == other.stem and not (one.suffix and other.suffix))
+    return names and all(a == b for a, b in zip(one.parts[-2::-1], other.parts[-2::-1], strict=False))
