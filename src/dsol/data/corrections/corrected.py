@@ -164,8 +164,8 @@ def plain_path(video: str) -> PurePosixPath:
     """What a file calls a video, without what tools put round it: a server's address, quotes, an upload's number.
 
     Example:
-        >>> [str(plain_path(name)) for name in ("/data/local-files/?d=clips/my%20a.mp4", "/data/upload/3/0a1b2c3d-a.mp4")]
-        ['clips/my a.mp4', 'a.mp4']
+        >>> [str(plain_path(name)) for name in ("/data/local-files/?d=a/my%20b.mp4", "/data/upload/3/0a1b2c3d-a.mp4")]
+        ['a/my b.mp4', 'a.mp4']
     """
     path = video.rpartition("?d=")[2] if "?d=" in video else video.partition("?")[0]
     found = PurePosixPath(unquote(path.rpartition("://")[2]).replace("\\", "/"))
