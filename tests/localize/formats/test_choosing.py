@@ -74,3 +74,11 @@ def test_a_wrong_format_ends_before_any_work(party, tmp_path, capsys):
     assert stop.value.code == 2
     assert "docx" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_documentation_names_every_format_and_its_files():
+    told = (Path(__file__).parents[3] / "docs" / "formats.md").read_text()
+    for name, each in FORMATS.items():
+        assert f"`{name}`" in told
+        for file in each.files:
+            assert f"`{file}`" in told or (name == "tsv" and file.endswith(".tsv")), file
