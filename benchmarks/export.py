@@ -51,7 +51,7 @@ def timed(system: System, state: dict) -> tuple[Maps, float]:
     pitch = random.uniform(200, 2000, (FRAMES_PER_SECOND, 1))
     waveforms = np.sin(2 * np.pi * pitch * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
     start = time.perf_counter()
-    answer = system.answer(frames, waveforms, list("abcd"))
+    answer = system.predict(frames, waveforms, list("abcd"))
     return answer, time.perf_counter() - start
 
 

@@ -145,13 +145,13 @@ def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str
         done.write_text(json.dumps(facts))
     for answers in shown:
         if not (run / f"{answers}.npz").is_file() or (answers == "solo" and "nmi" not in facts):
-            result = answer(fold, run, config, answers)
+            result = predict(fold, run, config, answers)
             facts |= {"nmi": result.metrics["nmi"]} if answers == "solo" else {}
             done.write_text(json.dumps(facts))
     return run, facts
 
 
-def answer(fold: Fold, run: Path, config: Config, answers: str, floor: str | None = None) -> Evaluation:
+def predict(fold: Fold, run: Path, config: Config, answers: str, floor: str | None = None) -> Evaluation:
     """Answer one fold's annotated frames: into run/ANSWERS.npz, or run/FLOOR-ANSWERS.npz of what stands in for it."""
     solo, side = answers == "solo", config.nets.size
     size = {"solo": side, "shrunk": side, "synthetic": config.seen_size}[answers]

@@ -2,7 +2,7 @@
 
     python benchmarks/stage_one_step.py [--batch 16 --size 224 --runs 5 --threads 2]
 
-The released step doubles sounds and pictures to have mismatched pairs (2 · B of each pass the towers), in contiguous
+The released step doubles sounds and pictures to have mismatched pairs (2 · B of each pass the encoders), in contiguous
 float32. Ours takes the mismatched picture from the batch (B of each). Given the same negatives, loss and gradients
 must agree; the script stops if they do not. Timed in turn, so that a drift of the machine's speed touches both.
 """
@@ -17,23 +17,23 @@ import torch
 from torch import Tensor
 
 from dsol.config import load_recipe
-from dsol.model.encoders import TwoTower
+from dsol.model.encoders import Encoders
 from dsol.model.network import Network
 from dsol.training.losses import correspondence_loss, other_video
 from dsol.training.stage_one import StageOneLoss
 
 
-def released_step(towers: TwoTower, pictures: Tensor, log_mel: Tensor, negatives: Tensor) -> Tensor:
+def released_step(encoders: Encoders, pictures: Tensor, log_mel: Tensor, negatives: Tensor) -> Tensor:
     """Every sound with its own picture and once more with the mismatched one."""
     sounds = torch.cat([log_mel, log_mel])
-    seen = towers.see(torch.cat([pictures, pictures[negatives]]))
-    heard = towers.hear(sounds)
-    logits = towers.logits(seen, heard)
+    seen = encoders.see(torch.cat([pictures, pictures[negatives]]))
+    heard = encoders.hear(sounds)
+    logits = encoders.logits(seen, heard)
     return correspondence_loss(logits[: len(pictures)], logits[len(pictures) :])
 
 
-class ContiguousTowers(TwoTower):
-    """The towers without our memory layout, as released."""
+class ContiguousTowers(Encoders):
+    """The encoders without our memory layout, as released."""
 
     def backbone(self, images: Tensor) -> Tensor:
         mean, std = (torch.tensor(v, dtype=images.dtype)[:, None, None] for v in (self.mean, self.std))
@@ -51,7 +51,7 @@ def gradients(module: torch.nn.Module) -> Tensor:
     return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
 
 
-def check(released: TwoTower, ours: StageOneLoss) -> None:
+def check(released: Encoders, ours: StageOneLoss) -> None:
     """Loss and gradients of both steps agree, in double precision and with the same negatives."""
     released, ours = copy.deepcopy(released).double(), copy.deepcopy(ours).double()
     pictures, mel = torch.rand(4, 3, 64, 64).double(), (torch.rand(4, 201, 64) * 40 - 60).double()
@@ -84,7 +84,7 @@ def main() -> None:
     network = Network(config)
     ours, every = StageOneLoss(network), StageOneLoss(Network(config.replace(stage_one={"negatives": "all"})))
     released = ContiguousTowers(config.nets, config.stage_one.clusters)
-    released.load_state_dict(copy.deepcopy(network.towers.state_dict()))
+    released.load_state_dict(copy.deepcopy(network.encoders.state_dict()))
     for module in (network, every):
         module.to(memory_format=torch.channels_last)
     pictures, mel = torch.rand(args.batch, 3, args.size, args.size), torch.rand(args.batch, 201, 64) * 40 - 60

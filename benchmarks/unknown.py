@@ -110,7 +110,7 @@ def certainty(system, frames: list[np.ndarray], waveforms: np.ndarray) -> np.nda
     for start in range(0, len(heard), 16):
         part = heard[start : start + 16]
         shown = [frames[i] for i in part]
-        found[part] = system.answer(shown, waveforms[part], [""] * len(part)).score.max(1)
+        found[part] = system.predict(shown, waveforms[part], [""] * len(part)).score.max(1)
     return found
 
 

@@ -194,7 +194,7 @@ def test_a_wrong_call_is_refused(call, tmp_path, monkeypatch, words, says):
         ("fly: 3", "'fly'"),
         ("stage_one: {clusterz: 3}", "'clusterz'"),
         ("stage_one: {epochs: many}", "stage_one.epochs"),
-        ("nets: {vision: cake}", "nets.vision"),
+        ("encoders: {vision: cake}", "encoders.vision"),
         ("seed: none", "seed"),
         ("[1, 2", "is not YAML"),
         ("hello", "not a set of options"),
@@ -209,12 +209,13 @@ def test_a_wrong_recipe_is_refused_before_anything_is_made(call, shapes, tmp_pat
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--stage_one.cluster_starts", "0"], "cluster_starts cannot be 0"),
-        (["--stage_two.sounding", "7"], "--stage_two.sounding: 7 is not possible here (choose 0 to 3)"),
-        (["--stage_two.objects", "99", "--stage_one.clusters", "99"], "99"),
-        (["--nets.principal", "8"], "--nets.principal: needs a backbone that stays"),
-        (["--nets.principal", "2000", "--nets.freeze_vision", "true"], "--nets.principal: cannot be 2000"),
-        (["--nets.vision_weights", "imagenet"], "weights"),
+        (["--clustering.starts", "0"], "starts cannot be 0"),
+        (["--scenes.sounding", "7"], "--scenes.sounding: 7 is not possible here (choose 0 to 3)"),
+        (["--scenes.objects", "99", "--clustering.clusters", "99"], "99"),
+        (["--encoders.pca", "8"], "--encoders.pca: needs a backbone that is not trained"),
+        (["--nets.principal", "8"], "--nets.principal: is an option of version 1 (write --encoders.pca)"),
+        (["--encoders.pca", "2000", "--encoders.freeze_vision", "true"], "--encoders.pca: cannot be 2000"),
+        (["--encoders.vision_weights", "imagenet"], "weights"),
         (["--scenes", "nowhere"], "nowhere: is not a store"),
     ],
 )
@@ -613,9 +614,9 @@ def test_names_given_by_looking_are_shown_by_localize(videos, trained, unlabelle
 
 
 def test_a_recipe_is_taken_from_the_call_and_overridden_by_it(call, shapes, tmp_path):
-    nets = "nets: {vision: small, vision_weights: null, sound: small, size: 64}\n"
-    stage = "stage_one: {epochs: 1, clusters: 4, classify_from: 0}\n"
-    (tmp_path / "mine.yaml").write_text(f"{nets}{stage}workers: 0\n")
+    encoders = "encoders: {vision: small, vision_weights: null, sound: small, size: 64}\n"
+    stage = "stage_one: {epochs: 1, classify_from: 0}\nclustering: {clusters: 4}\n"
+    (tmp_path / "mine.yaml").write_text(f"{encoders}{stage}workers: 0\n")
     call.good("train", shapes.path, tmp_path / "run", "--recipe", tmp_path / "mine.yaml", "--stage", "one",
               "--seed", 7, "--stage_one.batch", 16)  # fmt: skip
     config = (tmp_path / "run" / "config.yaml").read_text()

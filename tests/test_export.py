@@ -16,32 +16,34 @@ from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
 from dsol.export import export
 from dsol.inspection import inspect
+from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import card_text
 from dsol.model.maps import join_names
 from dsol.model.network import Network
-from dsol.model.predictor import OurSystem
 from dsol.model.system import load_system
 from dsol.naming.naming import name_model, rename_model
 
-ALL = {"answer": "objects", "sharpness": 20.0, "refine": 3.0, "mirror": True, "enlarge": 96,
-       "area": "correspondence", "area_smooth": 0.1, "area_objectness": 0.3}  # fmt: skip
-PRINTED = {"answer": "categories", "size": 72}
+ALL = {
+    "inference": {"decoder": "objects", "sharpness": 20.0, "random_walk": 3.0, "flip": True, "upscale": 96,
+                  "localization_map": "correspondence", "map_smoothing": 0.1, "objectness": 0.3},
+}  # fmt: skip
+PRINTED = {"scenes": {"size": 72}}
 
 
 @pytest.fixture(scope="module")
 def models(trained, tmp_path_factory):
     """Models of the same weights that answer by object, with all that can be exported, and as printed, at a size that
     stage one did not have; two of their clusters have one name."""
-    system = OurSystem.load(trained / "model.safetensors")
+    system = DsolSystem.load(trained / "model.safetensors")
     names = ("circle", "square", "circle", *(f"other {k}" for k in range(3, len(system.categories))))
     folder, found = tmp_path_factory.mktemp("models"), {}
     for kind, options in {"objects": ALL, "printed": PRINTED}.items():
-        config = Config.from_dict(system.card.config).replace(stage_two=options)
+        config = Config.from_dict(system.card.config).replace(**options)
         network = Network(config, load_weights=False)
         network.load_state_dict(system.network.state_dict())
         found[kind] = folder / f"{kind}.safetensors"
         card = replace(system.card, config=config.to_dict(), categories=names, named=True)
-        OurSystem(network, card).save(found[kind])
+        DsolSystem(network, card).save(found[kind])
     return found
 
 
@@ -58,8 +60,8 @@ def question(shapes, count):
 @pytest.mark.parametrize("kind", ["objects", "printed"])
 @pytest.mark.parametrize("count", [1, 5])
 def test_it_answers_as_the_model_whatever_the_batch(kind, count, models, exported, shapes):
-    wanted = join_names(load_system(models[kind]).answer(*question(shapes, count)))
-    found = load_system(exported[kind]).answer(*question(shapes, count))
+    wanted = join_names(load_system(models[kind]).predict(*question(shapes, count)))
+    found = load_system(exported[kind]).predict(*question(shapes, count))
     assert (found.categories, found.keys) == (wanted.categories, wanted.keys)
     assert found.area == pytest.approx(wanted.area, abs=1e-3)
     assert found.maps == pytest.approx(wanted.maps, abs=1e-3)
@@ -111,12 +113,12 @@ def test_its_names_are_those_of_its_making(trained, exported, shapes, tmp_path):
 def test_clips_without_waveforms_are_refused(exported, shapes):
     frames, _, keys = question(shapes, 2)
     with pytest.raises(DsolError, match="needs waveforms"):
-        load_system(exported["objects"]).answer(frames, np.zeros((2, 201, 64), np.float32), keys)
+        load_system(exported["objects"]).predict(frames, np.zeros((2, 201, 64), np.float32), keys)
 
 
 @pytest.mark.parametrize("difference", [0.1, float("nan")])
 def test_a_file_that_answers_otherwise_is_not_kept(difference, models, tmp_path, monkeypatch):
-    monkeypatch.setattr(dsol.export, "_write", lambda answer, path: path.write_bytes(b"another"))
+    monkeypatch.setattr(dsol.export, "_write", lambda predictor, card, path: path.write_bytes(b"another"))
     monkeypatch.setattr(dsol.export.ExportedSystem, "load", lambda path: None)
     monkeypatch.setattr(dsol.export, "largest_difference", lambda *systems: difference)
     (tmp_path / "model.onnx").write_bytes(b"before")

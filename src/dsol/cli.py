@@ -14,6 +14,7 @@ from typing import Any
 import dsol
 from dsol.errors import DsolError
 
+SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
@@ -146,18 +147,17 @@ def inspect(parser, words: Words) -> Work:
 
 def train(parser, words: Words) -> Work:
     """Train a model without labels: stage one on single-source clips, stage two on scenes."""
-    from dsol.config import Config, load_recipe
+    from dsol.config import Config, flat
 
     parser.add_argument("store", type=Path, help="store of single-source clips")
     parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("--scenes", type=Path, default=None, help="store of scenes; composed where not given")
-    parser.add_argument("--recipe", default="paper", help="paper, best, quick, tiny, a system's own or a YAML file")
+    parser.add_argument(SCENE_STORE, type=Path, default=None, help="store of scenes; composed where not given")
+    told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
+    parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
     parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
-    recipe = _recipe_in(words)
     _add_training_options(parser)
-    defaults = {**load_recipe(recipe).to_dict(), "recipe": recipe}
-    parser.set_defaults(defaults)
+    parser.set_defaults(flat(_base_options(words)))
 
     def run(args):
         from dsol.training.train import train
@@ -165,7 +165,7 @@ def train(parser, words: Words) -> Work:
         _check_device(args.device, args.devices)
         values = {name: value for name, value in args.as_dict().items() if name in Config.__dataclass_fields__}
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
-        train(args.store, args.run, config, scenes=args.scenes, stage=args.stage, resume=args.resume)
+        train(args.store, args.run, config, scenes=args.scene_store, stage=args.stage, resume=args.resume)
 
     return run
 
@@ -182,9 +182,10 @@ TRAINING_OPTIONS = {  # type or choices, help
     "system": (("dsol", *COMPARED), "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
     "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
-    "precision": (("32-true", "bf16-mixed"), "arithmetic of the towers"),
+    "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
     "device": (("auto", "cpu", "cuda"), "where to train"),
     "devices": (int, "processes (CPU) or GPUs to train on"),
+    "balance_photos": (bool, "where photos are among the clips, give photos and videos the same weight"),
 }
 
 
@@ -196,7 +197,32 @@ def _add_training_options(parser) -> None:
         way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
         parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
     for name, kind in SECTIONS.items():
-        parser.add_class_arguments(kind, name)
+        _add_section(parser, name, kind)
+
+
+def _add_inference_options(parser) -> None:
+    """Options of the section `inference`; those that are not given stay as the model has them."""
+    from dsol.config import InferenceOptions
+
+    _add_section(parser, "inference", InferenceOptions)
+    parser.set_defaults({f"inference.{name}": None for name in InferenceOptions.__dataclass_fields__})
+
+
+def _add_section(parser, name: str, kind: type) -> None:
+    from typing import get_type_hints
+
+    from dsol.config import descriptions
+
+    group = parser.add_argument_group(f"{name}: {(kind.__doc__ or '').splitlines()[0]}")
+    hints, told = get_type_hints(kind), descriptions(kind)
+    for option, value in vars(kind()).items():
+        group.add_argument(f"--{name}.{option}", type=hints[option], default=value, help=told[option])
+
+
+def _given_inference(args, words: Words) -> dict[str, Any]:
+    """The options of inference on the command line."""
+    given = {word.split("=")[0].removeprefix("--inference.") for word in words if word.startswith("--inference.")}
+    return {name: value for name, value in args.inference.as_dict().items() if name in given}
 
 
 def _check_device(device: str, devices: int) -> None:
@@ -205,16 +231,29 @@ def _check_device(device: str, devices: int) -> None:
     if devices < 1:
         raise DsolError("--devices", f"{devices} is not possible", "give 1 or more")
     if device == "cuda" and not torch.cuda.is_available():
-        raise DsolError("--device", "cuda is not to be had on this machine", "give auto or cpu")
+        raise DsolError("--device", "CUDA is not available here", "give auto or cpu")
 
 
-def _recipe_in(words: Words) -> str:
+def _base_options(words: Words) -> dict[str, Any]:
+    """The options that the command line changes: of the recipe that it names, or of the run that it goes on with."""
+    from dsol.config import load_recipe, saved_config
+
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--recipe", nargs="?")
-    early.add_argument("--system", nargs="?")
-    said = early.parse_known_args(words)[0]
-    own = said.system if said.system in COMPARED else "paper"
-    return said.recipe or own
+    for option in ("--recipe", "--system", "--stage"):
+        early.add_argument(option, nargs="?")
+    early.add_argument("--resume", action="store_true")
+    said, rest = early.parse_known_args(words)
+    places = [i for i, word in enumerate(rest) if not word.startswith("-") and not _takes_value(rest[:i])]
+    goes_on = (said.resume or said.stage == "two") and not said.recipe
+    if goes_on and len(places) > 1 and (saved := saved_config(Path(rest[places[1]]))) is not None:
+        return saved.to_dict()
+    recipe = said.recipe or (said.system if said.system in COMPARED else "best")
+    return {**load_recipe(recipe).to_dict(), "recipe": recipe}
+
+
+def _takes_value(before: Words) -> bool:
+    """Whether the last of some words is an option whose value comes next; those without values are gone already."""
+    return bool(before) and before[-1].startswith("--") and "=" not in before[-1]
 
 
 def name(parser, words: Words) -> Work:
@@ -248,6 +287,7 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("--maps", type=Path, default=None, help="write the maps here (.npz)")
     parser.add_argument("--figures", type=Path, default=None, help="write pictures into this folder")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
+    _add_inference_options(parser)
 
     def run(args):
         from dsol.evaluation.evaluate import evaluate
@@ -266,6 +306,7 @@ def evaluate(parser, words: Words) -> Work:
             strict=not args.published,
             sources=args.sources,
             floor=args.floor,
+            inference=_given_inference(args, words),
         )
         _show(result, args.json)
 
@@ -375,6 +416,21 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
+    _add_result_options(parser)
+    parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
+    _add_inference_options(parser)
+
+    def run(args):
+        from dsol.localize import Localizer, localize_videos
+
+        wanted = _wanted(args)
+        localizer = Localizer.load(args.model, sources=args.sources, inference=_given_inference(args, words))
+        localize_videos(args.videos, localizer, args.out, wanted)
+
+    return run
+
+
+def _add_result_options(parser) -> None:
     told = "formats to write as well, with commas, or all: docs/formats.md"
     parser.add_argument("--format", default="json,coco", help=told)
     told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
@@ -386,26 +442,23 @@ def localize(parser, words: Words) -> Work:
     told = "write localized.gif of so many seconds, those in which most sounds"
     parser.add_argument("--gif", type=float, default=0.0, metavar="SECONDS", help=told)
     parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
-    parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
 
-    def run(args):
-        from dsol.localize import Localizer, Wanted, localize_videos
-        from dsol.localize.show import Show
 
-        if not 0 <= args.gif <= 60:
-            raise DsolError("--gif", f"{args.gif:g} seconds", "choose up to 60")
-        wanted = Wanted(
-            args.format,
-            film=not args.no_video,
-            frames=args.frames,
-            show=Show.read(args.show),
-            subtitles=args.subtitles,
-            preview=args.preview,
-            gif_s=args.gif,
-        )
-        localize_videos(args.videos, Localizer.load(args.model, sources=args.sources), args.out, wanted)
+def _wanted(args):
+    from dsol.localize import Wanted
+    from dsol.localize.show import Show
 
-    return run
+    if not 0 <= args.gif <= 60:
+        raise DsolError("--gif", f"{args.gif:g} seconds", "choose up to 60")
+    return Wanted(
+        args.format,
+        film=not args.no_video,
+        frames=args.frames,
+        show=Show.read(args.show),
+        subtitles=args.subtitles,
+        preview=args.preview,
+        gif_s=args.gif,
+    )
 
 
 def correct(parser, words: Words) -> Work:
@@ -503,16 +556,32 @@ def _run(verb: str, words: list[str]) -> None:
         def _get_type_str(self, action):
             return TYPES.get(getattr(action, "_typehint", action.type)) or super()._get_type_str(action)
 
+        def format_help(self):
+            return super().format_help().replace(SCENE_STORE, "--scenes").replace("SCENE_STORE", "STORE")
+
     parser = jsonargparse.ArgumentParser(
         prog=f"dsol {verb}", description=VERBS[verb].__doc__, exit_on_error=False, formatter_class=Help
     )
     try:
+        if verb == "train":
+            words = [SCENE_STORE + word[8:] if word.split("=")[0] == "--scenes" else word for word in words]
         work = VERBS[verb](parser, words)
         args = parser.parse_args(words)
     except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
-        what = " ".join(str(error).split())
+        _refuse_old_options(words)
+        what = " ".join(str(error).replace(SCENE_STORE, "--scenes").split())
         raise DsolError(f"dsol {verb}", what, f"see dsol {verb} --help") from None
     work(args)
+
+
+def _refuse_old_options(words: Words) -> None:
+    """Say what an option of version 1 is called now."""
+    from dsol.old_options import moved
+
+    for word in words:
+        option = word.partition("=")[0]
+        if option.startswith("--") and (now := moved(option[2:])):
+            raise DsolError(option, "is an option of version 1", f"write {now}")
 
 
 def _stop(line: str) -> None:

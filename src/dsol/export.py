@@ -1,14 +1,13 @@
 """`dsol export`: a model as one ONNX file, for machines and languages without torch.
 
     pictures (B, 3, S, S) ┐                 ┌ area (B, H, W)
-                          ├─ towers, answer ┼ maps (B, K, H, W)
+                          ├─ encoders, answer ┼ maps (B, K, H, W)
     waveforms (B, 16000) ─┘                 └ score (B, K)
 
 Spectrogram, mirror image, smoothing and the joining of clusters of one name are inside. The file's metadata holds the
 model card, so that `dsol localize` and `dsol evaluate` take it like any model.
 """
 
-import copy
 import logging
 import os
 import warnings
@@ -19,15 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from dsol.data.clip import SAMPLE_RATE
 from dsol.errors import DsolError, check_installed
-from dsol.model.file import card_text
-from dsol.model.maps import join_names
+from dsol.model.dsol_system import DsolSystem
+from dsol.model.file import ModelCard, card_text
 from dsol.model.onnx import INPUTS, ORIGINAL, OUTPUTS, ExportedSystem
 from dsol.model.onnx_file import SUFFIX, is_onnx
-from dsol.model.predictor import OurSystem
+from dsol.model.predictor import Predictor
 from dsol.model.system import load_system
 from dsol.progress import say
 
@@ -53,60 +51,35 @@ def export(model: str | Path, out: str | Path) -> Path:
     system = _system_to_export(model)
     with _place_for(out) as partial:
         say(f"Exporting {model}, a model of usual size takes a minute")
-        answer = Answer(system)
-        _write(answer, partial)
+        predictor = Predictor(system.network.cpu(), system.card.categories, system.predictor.options, fold=False)
+        predictor.size = predictor.encoded_size  # what comes in is encoded as it is
+        _write(predictor, replace(system.card, categories=predictor.names), partial)
         apart = largest_difference(system, ExportedSystem.load(partial))
         if not apart <= MOST_APART:  # nor where it is no number
             raise DsolError(model, f"answers otherwise when exported, by {apart:.1g}", "please report it")
-    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(answer.names)} categories, pictures of {answer.side} pixels")
+    size = f"{out.stat().st_size / 1e6:.1f} MB"
+    say(f"{out}: {size}, {len(predictor.names)} categories, pictures of {predictor.size} pixels")
     say(f"torch and ONNX Runtime answer alike within {apart:.1g}")
     return out
 
 
-class Answer(nn.Module):
-    """What is exported: all between a picture with its sound and the answer, one map a category.
-
-    Args:
-        system: ours.
-    """
-
-    def __init__(self, system: OurSystem):
-        super().__init__()
-        self.network = system.network.cpu()
-        self.system = copy.copy(system)
-        self.system.towers = self.network.towers  # not folded: pieces of a batch would fix its size
-        self.side = self.system.size = system.network.config.looked_size
-        self.names = tuple(dict.fromkeys(system.categories))
-        self.card = replace(system.card, categories=self.names)
-        self.clusters = [[k for k, of in enumerate(system.categories) if of == name] for name in self.names]
-
-    def forward(self, pictures: Tensor, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures (B, 3, S, S) in [0, 1] and waveforms (B, 16000) to area, maps and score."""
-        heard = self.system.towers.hear(self.system.towers.spectrogram(waveforms))
-        area, maps, score = self.system.answers(self.system.views(pictures), heard)
-        if len(self.names) == maps.shape[1]:
-            return area, maps, score
-        joined = torch.stack([maps[:, mine].sum(1) for mine in self.clusters], dim=1)  # as `join_names` does
-        return area, joined, torch.stack([score[:, mine].amax(1) for mine in self.clusters], dim=1)
-
-
-def largest_difference(system: OurSystem, exported: ExportedSystem) -> float:
-    """Largest difference between any two numbers that a model and the file made of it answer, on made-up pictures of
+def largest_difference(system: DsolSystem, exported: ExportedSystem) -> float:
+    """Largest difference between any two numbers that a model and the file made of it predict, on made-up pictures of
     noise with tones."""
     random = np.random.default_rng(0)
     frames = list(random.integers(0, 256, (TRIED, exported.size, exported.size, 3), np.uint8))
     pitch_hz = 2 ** random.uniform(8, 11, (TRIED, 1))
     waveforms = 0.3 * np.sin(2 * np.pi * pitch_hz * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
     question = frames, waveforms, [str(n) for n in range(TRIED)]
-    wanted, found = join_names(system.answer(*question)), exported.answer(*question)
+    wanted, found = system.predict(*question), exported.predict(*question)
     return max(float(np.abs(getattr(wanted, part) - getattr(found, part)).max()) for part in OUTPUTS)
 
 
-def _system_to_export(model: str | Path) -> OurSystem:
+def _system_to_export(model: str | Path) -> DsolSystem:
     if is_onnx(model):
         raise DsolError(model, "is exported already", ORIGINAL)
     system = load_system(model, sources=1)
-    if not isinstance(system, OurSystem):
+    if not isinstance(system, DsolSystem):
         raise DsolError(model, "cannot be exported", "give a model of the system dsol")
     return system
 
@@ -130,17 +103,17 @@ def _place_for(out: Path) -> Iterator[Path]:
             partial.unlink()
 
 
-def _write(answer: Answer, path: Path) -> None:
-    example = torch.zeros(2, 3, answer.side, answer.side), torch.zeros(2, SAMPLE_RATE)
+def _write(predictor: Predictor, card: ModelCard, path: Path) -> None:
+    example = torch.zeros(2, 3, predictor.size, predictor.size), torch.zeros(2, SAMPLE_RATE)
     batch = torch.export.Dim("B")
     shapes = {name: {0: batch} for name in INPUTS}
     names = {"input_names": INPUTS, "output_names": OUTPUTS}
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            answer.eval(), example, dynamo=True, dynamic_shapes=shapes, verbose=False, external_data=False, **names
+            predictor.eval(), example, dynamo=True, dynamic_shapes=shapes, verbose=False, external_data=False, **names
         )
         assert program is not None, "torch answers with None to the exporter of old alone"
-        program.model.metadata_props["dsol"] = card_text(answer.card)
+        program.model.metadata_props["dsol"] = card_text(card)
         program.save(path)
 
 

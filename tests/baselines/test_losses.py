@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from dsol.baselines.attention import attend, margin_loss
 from dsol.baselines.dmc import centre_distance, ranking_loss, soft_k_means, without_largest
 from dsol.baselines.object_that_sound import logistic_loss
-from dsol.baselines.sound_of_pixels import kept_energy, log_frequency_magnitudes, separation_loss
-from dsol.config import SoundOfPixelsOptions, load_recipe
+from dsol.baselines.sound_of_pixels import SIZES, kept_energy, log_frequency_magnitudes, separation_loss
+from dsol.config import load_recipe
 from dsol.errors import DsolError
 from dsol.model.system import system_type
 from dsol.training.baseline import mismatched
@@ -98,14 +98,14 @@ def test_the_separation_loss_equals_its_twin(seed):
 
 
 def test_the_spectrogram_equals_its_twin():
-    options = SoundOfPixelsOptions(bands=16, steps=8, window=510)
+    options = SIZES["tiny"]._replace(bands=16, steps=8, window=510)
     waveform = 0.3 * numbers(3, 1, 16_000)
     found = log_frequency_magnitudes(waveform.float(), options)[0]
     assert np.allclose(found, slow.log_frequency(waveform[0].numpy(), 16, 8, 510), atol=1e-3)
 
 
 def test_a_tone_lies_at_its_frequency():
-    hertz, options = 1000.0, SoundOfPixelsOptions(bands=64, steps=16)
+    hertz, options = 1000.0, SIZES["tiny"]._replace(bands=64, steps=16)
     tone = torch.sin(2 * torch.pi * hertz * torch.arange(16_000) / 16_000)[None]
     band = int(log_frequency_magnitudes(tone, options)[0].mean(1).argmax())
     assert 40 * 200 ** (band / 63) == pytest.approx(hertz, rel=0.1)
@@ -113,7 +113,7 @@ def test_a_tone_lies_at_its_frequency():
 
 def test_clips_without_waveforms_cannot_be_separated():
     with pytest.raises(DsolError, match="needs waveforms"):
-        log_frequency_magnitudes(torch.zeros(2, 201, 64), SoundOfPixelsOptions())
+        log_frequency_magnitudes(torch.zeros(2, 201, 64), SIZES["published"])
 
 
 def test_masks_keep_all_some_or_nothing_of_a_sound():

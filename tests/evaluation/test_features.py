@@ -14,9 +14,10 @@ from dsol.evaluation.features import (
     features_of,
     labelled_clips,
     on_a_plane,
+    picture_features,
 )
+from dsol.model.dsol_system import DsolSystem
 from dsol.model.network import Network
-from dsol.model.predictor import OurSystem
 from dsol.model.system import load_system
 
 NAMES = ("cello", "flute", "tuba")
@@ -66,7 +67,7 @@ def test_features_of_test_clips_have_length_one(trained, shapes):
     clips = labelled_clips(shapes)
     assert set(clips.column("split")) == {"test"}
     whole, objects = features_of(load_system(trained), clips)
-    assert whole.shape == objects.shape == (8, load_system(trained).towers.channels)
+    assert whole.shape == objects.shape == (8, load_system(trained).network.encoders.channels)
     assert np.linalg.norm(whole, axis=1) == pytest.approx(1)
     assert np.linalg.norm(objects, axis=1) == pytest.approx(1)
 
@@ -74,9 +75,11 @@ def test_features_of_test_clips_have_length_one(trained, shapes):
 def test_features_are_of_the_picture_alone(trained, shapes):
     system, rows = load_system(trained), range(4)
     frames, sounds = [shapes.frame(i, 0) for i in rows], np.stack([shapes.waveform(i) for i in rows])
-    assert system.features(frames, sounds)[0] == pytest.approx(system.features(frames, sounds[::-1].copy())[0])
-    config = Config.from_dict(system.card.config).replace(stage_one={"cluster_sound": 0.5})
-    whole, objects = OurSystem(Network(config, load_weights=False), system.card).features(frames, sounds)
+    other = picture_features(system, frames, sounds[::-1].copy())
+    assert picture_features(system, frames, sounds)[0] == pytest.approx(other[0])
+    config = Config.from_dict(system.card.config).replace(clustering={"sound_weight": 0.5})
+    fresh = DsolSystem(Network(config, load_weights=False), system.card)
+    whole, objects = picture_features(fresh, frames, sounds)
     assert whole.shape == objects.shape
 
 

@@ -78,7 +78,7 @@ def test_a_blind_system_answers_what_its_floor_scores(name, protocol):
     plan = protocol_named(protocol)
     truth = truth_of(BOXES, SIZE, united=plan.united)
     system = floors.blind_system(name, truth, plan)
-    answer = system.answer([], np.zeros((0, 16_000)), truth.keys)
+    answer = system.predict([], np.zeros((0, 16_000)), truth.keys)
     found = score([answer], BOXES, protocol, size=SIZE, bootstrap=0)
     expected = {k: v for k, v in found.floors[name].items() if v is not None}
     assert {k: found.metrics[k] for k in expected} == pytest.approx(expected, abs=1e-6)
@@ -87,16 +87,18 @@ def test_a_blind_system_answers_what_its_floor_scores(name, protocol):
 class Dictionary:
     """Sees a cello on the left and a flute on the right, always."""
 
-    def objects_seen(self, frames):
+    categories = ("cello", "flute")
+
+    def object_maps(self, frames):
         maps = np.zeros((len(frames), 2, 1, 2), np.float32)
         maps[:, 0, 0, 0] = maps[:, 1, 0, 1] = 1
         return maps
 
 
 def test_an_oracle_for_an_ear_silences_what_is_silent_and_vision_alone_does_not():
-    both = VisionOnly(Dictionary(), ("cello", "flute"))
-    oracle = OracleSound(Dictionary(), ("cello", "flute"), {"a": {"flute"}, "b": set()})
-    seen, heard = (system.answer([None, None], np.zeros((2, 16_000)), ["a", "b"]) for system in (both, oracle))
+    both = VisionOnly(Dictionary())
+    oracle = OracleSound(Dictionary(), {"a": {"flute"}, "b": set()})
+    seen, heard = (system.predict([None, None], np.zeros((2, 16_000)), ["a", "b"]) for system in (both, oracle))
     assert seen.maps.max(axis=(2, 3)).tolist() == [[1, 1], [1, 1]]
     assert heard.maps.max(axis=(2, 3)).tolist() == heard.score.tolist() == [[0, 1], [0, 0]]
     assert heard.area.tolist() == [[[0, 1]], [[0, 0]]]

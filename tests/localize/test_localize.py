@@ -35,7 +35,7 @@ class TwoTones:
     def __init__(self):
         self.waveforms: list[np.ndarray] = []
 
-    def answer(self, frames, waveforms, keys) -> Maps:
+    def predict(self, frames, waveforms, keys) -> Maps:
         self.waveforms.append(waveforms)
         spectrum = np.abs(np.fft.rfft(waveforms, axis=1)) / 8000  # 1 Hz a bin
         score = np.stack([spectrum[:, hz - 3 : hz + 4].max(axis=1) for hz in (440, 880)], axis=1) * 2
@@ -49,7 +49,7 @@ class AnySound:
 
     categories = ()
 
-    def answer(self, frames, waveforms, keys) -> Maps:
+    def predict(self, frames, waveforms, keys) -> Maps:
         return Maps(tuple(keys), np.repeat(spot(0.5, 0.5)[None], len(frames), axis=0) * 0.9)
 
 
@@ -99,29 +99,6 @@ def test_who_sounds_when(found):
     assert first.end_s == pytest.approx(2, abs=0.4)
     assert second.start_s == pytest.approx(2, abs=0.4)
     assert second.end_s == pytest.approx(4, abs=0.4)
-
-
-class SameName(TwoTones):
-    """The same system after both of its clusters got one name, and a third that is never heard."""
-
-    categories = ("bird", "bird", "stone")
-
-    def answer(self, frames, waveforms, keys) -> Maps:
-        two = super().answer(frames, waveforms, keys)
-        maps = np.pad(two.maps, [(0, 0), (0, 1), (0, 0), (0, 0)])
-        return Maps(two.keys, two.area, maps, np.pad(two.score, [(0, 0), (0, 1)]), self.categories)
-
-
-def test_clusters_of_one_name_are_one_category(party, found):
-    joined_up = Localizer(SameName())(party)
-    assert joined_up.categories == ("bird", "stone")
-    assert np.allclose(joined_up.maps[:, 0], found.maps.sum(axis=1))
-    assert np.allclose(joined_up.score[:, 0], found.score.max(axis=1))
-    (segment,) = joined_up.timeline().segments()
-    assert segment.category == "bird"
-    assert (segment.start_s, segment.end_s) == (0, pytest.approx(4, abs=0.4))
-    assert all(len(boxes) <= 1 for boxes in joined_up.to_json()["boxes"])
-    assert [category["name"] for category in joined_up.timeline().to_coco()["categories"]] == ["bird", "stone"]
 
 
 def test_boxes_lie_on_what_sounds_then(found):

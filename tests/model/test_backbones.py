@@ -8,9 +8,9 @@ from dsol.model.backbones import (
     EfficientNetLite0,
     ResNet18,
     Small,
+    audio_backbone,
     lite0_weights_file,
     load_weights,
-    sound_backbone,
     vision_backbone,
 )
 from dsol.model.folding import folded
@@ -19,7 +19,7 @@ from dsol.model.folding import folded
 def test_resnet18_has_the_shapes_of_the_paper():
     with torch.inference_mode():
         assert ResNet18()(torch.zeros(1, 3, 224, 224)).shape == (1, 512, 14, 14)
-        assert sound_backbone("resnet18")(torch.zeros(1, 1, 201, 64)).shape == (1, 512, 13, 4)
+        assert audio_backbone("resnet18")(torch.zeros(1, 1, 201, 64)).shape == (1, 512, 13, 4)
 
 
 def test_resnet18_has_the_size_and_the_names_of_the_published_one():
@@ -56,11 +56,10 @@ def test_missing_imagenet_weights_of_resnet18_are_said():
         vision_backbone("resnet18", "imagenet")
 
 
-def test_there_are_distilled_weights_of_the_deep_sound_backbone_alone():
-    net, other = sound_backbone("deep", "distilled"), sound_backbone("deep")
+def test_the_distilled_audio_backbone_is_the_deep_one_with_shipped_weights():
+    net, again, other = audio_backbone("distilled"), audio_backbone("distilled"), audio_backbone("deep")
+    assert torch.equal(net.layers[0][0].weight, again.layers[0][0].weight)
     assert not torch.equal(net.layers[0][0].weight, other.layers[0][0].weight)
-    with pytest.raises(DsolError, match="carries no distilled weights of small"):
-        sound_backbone("small", "distilled")
 
 
 def test_lite0_takes_the_weights_of_its_wheel_and_knows_shapes():

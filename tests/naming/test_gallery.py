@@ -101,7 +101,7 @@ def test_a_cluster_without_clips_is_shown_as_empty(trained, flat, tmp_path, monk
 def test_clusters_that_share_a_name_are_still_shown_apart(mine, flat, tmp_path):
     file = mine / "model.safetensors"
     card = load_card(file)
-    config = {**card.config, "stage_two": {**card.config["stage_two"], "answer": "objects"}}
+    config = {**card.config, "inference": {**card.config["inference"], "decoder": "objects"}}
     save_model(file, load_tensors(file), replace(card, config=config))
     make_gallery(mine, flat.path, tmp_path / "before")
     rename_model(mine, dict.fromkeys(KEYS, "disc"))
@@ -133,7 +133,7 @@ class Unsure:
     def __init__(self):
         self.asked = 0
 
-    def answer(self, frames, waveforms, keys) -> Maps:
+    def predict(self, frames, waveforms, keys) -> Maps:
         self.asked += len(keys)
         score = np.array([[0.5 ** int(key)] for key in keys])
         return Maps(tuple(keys), np.ones((len(keys), 2, 2)), np.ones((len(keys), 1, 2, 2)), score, ("cluster 0",))

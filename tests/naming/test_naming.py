@@ -22,8 +22,8 @@ class Clusterer:
 
     def __init__(self, clusters: list[int], k: int, over: str = "clip"):
         self.clusters, self.categories = clusters, tuple(f"cluster {n}" for n in range(k))
-        self.card = ModelCard("dsol", Config().replace(stage_one={"cluster_over": over}).to_dict(), self.categories)
-        self.answer, self.save = print, print  # never asked for here
+        self.card = ModelCard("dsol", Config().replace(clustering={"unit": over}).to_dict(), self.categories)
+        self.predict = self.save = self.named = print  # never asked for here
 
     def points(self, frames, waveforms) -> np.ndarray:
         found, self.clusters = self.clusters[: len(frames)], self.clusters[len(frames) :]

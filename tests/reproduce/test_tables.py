@@ -129,25 +129,25 @@ def test_tables_share_runs_and_every_run_has_a_folder_of_its_own(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("paper"), {}, seeds=2)
     names = {n: [c.name for row in t.rows for c in experiment.row_cells(row, "music")] for n, t in TABLES.items()}
     assert names[1] == names[2] == ["ours", "ours_seed-1"]
-    assert names[3][:4] == ["weight-0.3", "weight-0.3_seed-1", "ours", "ours_seed-1"]
+    assert names[3][:4] == ["localization_weight-0.3", "localization_weight-0.3_seed-1", "ours", "ours_seed-1"]
     assert names[4][2:4] == ["mask_threshold-0.03", "mask_threshold-0.03_seed-1"]
-    assert names[5][0] == "use_localization-off_gate-none"
+    assert names[5][0] == "localization_weight-0.0_product-off"
     assert names[5][-2:] == names[4][:2] == names[1]
     cells = experiment.all_cells()
     assert len({cell.name for cell in cells}) == len(cells) == 28
     assert len({(cell.config, cell.training) for cell in cells}) == len(cells)
     music = [cell for cell in cells if cell.training == "music" and cell.stage == "both" and cell.config.seed == 0]
     assert len(music) == 12  # as docs/tables.md says
-    assert len({cell.config.stage_one for cell in music}) == 5
+    assert len({cell.config.clustering for cell in music}) == 5
 
 
 def test_a_row_changes_its_own_options_only(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("paper"), {})
     (cell,) = experiment.row_cells(TABLES[4].rows[4], "music")
-    assert differences(experiment.recipe, cell.config) == ["stage_one.clusters is 11, not 20"]
+    assert differences(experiment.recipe, cell.config) == ["clustering.clusters is 11, not 20"]
     (cell,) = experiment.row_cells(TABLES[5].rows[0], "music")
-    assert not cell.config.stage_two.use_localization
-    assert cell.config.stage_two.gate == "none"
+    assert cell.config.stage_two.localization_weight == 0
+    assert not cell.config.stage_two.product
     assert cell.config.stage_two.use_matching
 
 
@@ -161,10 +161,11 @@ def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):
 
 
 def test_cells_are_trained_scored_and_named_once(ran, monkeypatch, capfd):
-    for name in ("ours", "weight-0.3", "use_matching-off"):
+    for name in ("ours", "localization_weight-0.3", "use_matching-off"):
         assert load_card(ran / name / "model.safetensors").named
         assert json.loads(evaluation_file(ran / name, "synthetic").read_text())["frames"] == 8
-    assert {path.name for path in ran.iterdir()} == {"table.json", "ours", "weight-0.3", "use_matching-off"}
+    folders = {"ours", "localization_weight-0.3", "use_matching-off"}
+    assert {path.name for path in ran.iterdir()} == {"table.json", *folders}
     forbid(monkeypatch, "train", "evaluate", "name_model")
     capfd.readouterr()
     main(["table", "3", "--runs", str(ran), "--rows", "1", "2"])
@@ -174,12 +175,12 @@ def test_cells_are_trained_scored_and_named_once(ran, monkeypatch, capfd):
 
 
 def test_a_shared_stage_one_gives_the_weights_of_a_run_of_its_own(ran, shapes, tmp_path):
-    alone = train(shapes.path, tmp_path / "alone", load_recipe("tiny", stage_two={"weight": 0.3}))
-    shared = ran / "weight-0.3" / "model.safetensors"
+    alone = train(shapes.path, tmp_path / "alone", load_recipe("tiny", stage_two={"localization_weight": 0.3}))
+    shared = ran / "localization_weight-0.3" / "model.safetensors"
     one, other = load_tensors(alone), load_tensors(shared)
     assert all((one[name] == other[name]).all() for name in one)
-    assert load_card(shared).config["stage_two"]["weight"] == 0.3
-    assert not (ran / "weight-0.3" / "scenes").exists()
+    assert load_card(shared).config["stage_two"]["localization_weight"] == 0.3
+    assert not (ran / "localization_weight-0.3" / "scenes").exists()
 
 
 @pytest.mark.parametrize("at", ["stage two", "scoring"])
@@ -191,14 +192,14 @@ def test_a_killed_grid_goes_on(ran, runs, monkeypatch, at):
         if "stage_one" not in words:
             raise Killed
 
-    place = {"stage two": "dsol.training.run.Run.keep", "scoring": "dsol.reproduce.grid._write"}[at]
+    place = {"stage two": "dsol.training.run.Run.save_checkpoint", "scoring": "dsol.reproduce.grid._write"}[at]
     monkeypatch.setattr(place, kill)
     with pytest.raises(Killed):
         make_table(3, Experiment.open(runs), rows=[1])
     monkeypatch.undo()
     filled, failed = make_table(3, Experiment.open(runs), rows=[1])
     assert not failed
-    one, other = (load_tensors(folder / "weight-0.3" / "model.safetensors") for folder in (ran, runs))
+    one, other = (load_tensors(folder / "localization_weight-0.3" / "model.safetensors") for folder in (ran, runs))
     assert all((one[name] == other[name]).all() for name in one)
     assert filled.blocks[0].lines[0].figures[1].ours is not None
     assert not list(runs.rglob("*.partial"))
@@ -209,7 +210,8 @@ def test_a_run_that_fails_stops_no_other(runs, monkeypatch, capfd):
         raise DsolError(run, "has bad luck", "try again")
 
     monkeypatch.setattr(grid, "train", fail)
-    assert refused(capfd, "table", 3, "--runs", runs, "--rows", 1, 2).startswith(f"dsol: {runs / 'weight-0.3'}: has")
+    said = refused(capfd, "table", 3, "--runs", runs, "--rows", 1, 2)
+    assert said.startswith(f"dsol: {runs / 'localization_weight-0.3'}: has")
     assert evaluation_file(runs / "ours", "synthetic").is_file()
 
 
@@ -223,12 +225,12 @@ def test_figures_of_an_older_model_or_another_store_are_made_anew(ran, shapes, t
         return real(run, *words, **options)
 
     monkeypatch.setattr(grid, "evaluate", evaluate)
-    os.utime(runs / "weight-0.3" / "model.safetensors")
+    os.utime(runs / "localization_weight-0.3" / "model.safetensors")
     make_table(3, Experiment.open(runs), rows=[1, 2])
-    assert scored == ["weight-0.3"]
+    assert scored == ["localization_weight-0.3"]
     other = compose(shapes, tmp_path / "other", scenes=8, split="test", boxed=True, tile=64, seed=1).path
     filled, _ = make_table(3, Experiment.open(runs, stores={"scenes": other}), rows=[1, 2])
-    assert scored == ["weight-0.3", "weight-0.3", "ours"]
+    assert scored == ["localization_weight-0.3", "localization_weight-0.3", "ours"]
     assert filled.blocks[0].scored.startswith("other: 8 frames")
 
 
@@ -291,7 +293,7 @@ def test_other_people_s_runs_find_their_rows(trained, tmp_path):
 
 
 def test_dmc_is_told_how_many_objects_sound(runs, shapes):
-    train(shapes.path, runs / "centres", load_recipe("tiny", system="dmc", fit={"epochs": 1}))
+    train(shapes.path, runs / "centres", load_recipe("tiny", system="dmc", baselines={"epochs": 1}))
     filled, failed = make_table(1, Experiment.open(runs))
     assert not failed
     (line,) = [line for line in filled.blocks[0].lines if line.head[0] == "DMC"]
@@ -326,7 +328,7 @@ def test_runs_of_audioset_are_told_by_their_store(tmp_path, trained):
 def test_csv_holds_every_figure_as_it_was_measured(ran):
     lines = list(csv.DictReader(WRITERS["csv"](fill(TABLES[3], Experiment.open(ran))).splitlines()))
     assert tuple(lines[0]) == COLUMNS
-    said = json.loads(evaluation_file(ran / "weight-0.3", "synthetic").read_text())
+    said = json.loads(evaluation_file(ran / "localization_weight-0.3", "synthetic").read_text())
     found = {line["metric"]: line for line in lines if (line["data"], line["row"]) == ("MUSIC-Synthetic", "0.3")}
     for metric, paper in zip(("ciou@0.3", "auc", "nsa"), ("11", "15", "94.6"), strict=True):
         line = found[metric]
@@ -422,7 +424,7 @@ def test_a_broken_description_is_named(tmp_path, capfd, text):
 )
 def test_figures_that_do_not_belong_together_are_refused(tmp_path, capfd, said, says):
     write(tmp_path / "ours", "synthetic", evaluation(0.5))
-    file = write(tmp_path / "weight-1.5", "synthetic", said)
+    file = write(tmp_path / "localization_weight-1.5", "synthetic", said)
     line = refused(capfd, "table", 3, "--runs", tmp_path)
     assert line.startswith(f"dsol: {file}: ")
     assert says in line
@@ -432,7 +434,7 @@ def test_a_run_of_other_options_or_other_clips_is_refused(runs, shapes, capfd, t
     config = runs / "ours" / "config.yaml"
     before = config.read_text()
     config.write_text(before.replace("clusters: 4", "clusters: 5"))
-    assert "stage_one.clusters is 5, not 4" in refused(capfd, "table", 2, "--runs", runs)
+    assert "clustering.clusters is 5, not 4" in refused(capfd, "table", 2, "--runs", runs)
     config.write_text(before)
     fewer = compose(shapes, tmp_path / "fewer", scenes=8, split="train", tile=64).path
     said = refused(capfd, "table", 2, "--runs", runs, "--store", fewer)

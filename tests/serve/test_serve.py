@@ -43,16 +43,16 @@ class Gated(TwoTones):
         super().__init__()
         self.gate, self.asked = threading.Event(), threading.Event()
 
-    def answer(self, frames, waveforms, keys):
+    def predict(self, frames, waveforms, keys):
         self.asked.set()
         assert self.gate.wait(PATIENCE_S)
-        return super().answer(frames, waveforms, keys)
+        return super().predict(frames, waveforms, keys)
 
 
 class Mistaken(TwoTones):
     """A system with a bug."""
 
-    def answer(self, frames, waveforms, keys):
+    def predict(self, frames, waveforms, keys):
         raise ZeroDivisionError
 
 

@@ -9,7 +9,7 @@ from dsol.data.levels import rms
 from dsol.data.scenes import compose
 from dsol.data.store import Store
 from dsol.errors import DsolError
-from dsol.training.mixtures import Remix, Sources, read_others, second_of, shares
+from dsol.training.mixtures import Remix, Sources, read_distractors, second_of, shares
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_store_that_is_not_composed_is_refused(composed):
 
 def test_a_remix_with_no_source_is_noise_and_nothing_is_present(composed):
     scenes, clips, labels = composed
-    remix, rows = Remix(Sources(scenes, labels, 4), clips, fewest=0), list(range(len(scenes)))
+    remix, rows = Remix(Sources(scenes, labels, 4), clips, any_number=True), list(range(len(scenes)))
     waveforms, teacher, present = remix(rows, np.random.default_rng(0))
     quiet = present.sum(1) == 0
     assert set(present.sum(1).tolist()) == {0.0, 1.0}
@@ -84,7 +84,7 @@ def test_unknown_sounds_join_some_mixtures_and_are_never_present(composed):
     scenes, clips, labels = composed
     tone = np.sin(2 * np.pi * 3333 * np.arange(40_000) / 16_000).astype(np.float32)
     sources, rows = Sources(scenes, labels, 4), list(range(len(scenes))) * 20
-    waveforms, _, present = Remix(sources, clips, fewest=0, others=[tone])(rows, np.random.default_rng(0))
+    waveforms, _, present = Remix(sources, clips, any_number=True, distractors=[tone])(rows, np.random.default_rng(0))
     spectra = np.abs(np.fft.rfft(waveforms.numpy()))
     joined = spectra[:, 3333] > 0.3 * spectra.max(1)
     known = present.sum(1).numpy() > 0
@@ -107,11 +107,11 @@ def test_other_recordings_are_read_at_any_depth_and_broken_ones_are_said(tmp_pat
     wavfile.write(tmp_path / "drum" / "a.wav", 16_000, np.full(8_000, 0.5, np.float32))
     wavfile.write(tmp_path / "silent.wav", 16_000, np.zeros(8_000, np.float32))
     (tmp_path / "broken.ogg").write_text("no sound")
-    assert [len(sound) for sound in read_others(tmp_path)] == [8_000]
+    assert [len(sound) for sound in read_distractors(tmp_path)] == [8_000]
     assert "broken.ogg" in capsys.readouterr().err
 
 
 def test_a_folder_in_which_nothing_can_be_heard_is_refused(tmp_path):
     wavfile.write(tmp_path / "silent.wav", 16_000, np.zeros(8_000, np.float32))
     with pytest.raises(DsolError, match="holds no recordings that can be heard"):
-        read_others(tmp_path)
+        read_distractors(tmp_path)

@@ -38,7 +38,7 @@ def same(one: Path, other: Path) -> bool:
 
 
 def test_training_clusters_the_shapes_and_lowers_the_losses(shapes, tmp_path):
-    config = load_recipe("tiny").replace(stage_one={"epochs": 10, "batch": 8, "object_mean": "mask"})
+    config = load_recipe("tiny").replace(stage_one={"epochs": 10, "batch": 8}, clustering={"object_mean": "mask"})
     model = train(shapes.path, tmp_path / "run", config, stage="one")
     lines = Run(tmp_path / "run").metrics()
     localize = [line["loss"] for line in lines if line["kind"] == "localize"]
@@ -90,17 +90,17 @@ def test_two_processes_train_one_model(shapes, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     lines = Run(run).metrics()
     assert len({(line["stage"], line["step"]) for line in lines}) == len(lines)  # one process writes
-    assert load_system(run).answer  # and the model loads
+    assert load_system(run).predict  # and the model loads
 
 
 def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
     run, config = tmp_path / "run", load_recipe("tiny")
     assert train(shapes.path, run, config, stage="one").name == "stage_one.safetensors"
-    other = config.replace(stage_two={"weight": 0.25}, nets={"vision": "resnet18"})
+    other = config.replace(stage_two={"localization_weight": 0.25})
+    with pytest.raises(DsolError, match=r"began with encoders.vision small, not resnet18 .leave that option out"):
+        train(shapes.path, run, other.replace(encoders={"vision": "resnet18"}), stage="two")
     assert train(shapes.path, run, other, stage="two").name == "model.safetensors"
-    card = load_card(run / "model.safetensors")
-    assert card.config["stage_two"]["weight"] == 0.25
-    assert card.config["nets"]["vision"] == "small"  # as stage one was trained
+    assert load_card(run / "model.safetensors").config["stage_two"]["localization_weight"] == 0.25
     with pytest.raises(DsolError, match="has a stage two with other options"):
         train(shapes.path, run, config, stage="two")
 
@@ -109,15 +109,16 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
     "options",
     [
         {
-            "stage_one": {"negatives": "all", "contrast": 0.5, "cluster_on": "peak", "object_mean": "mask"},
-            "stage_two": {"gate": "object", "similarity": "cosine", "warm_up": 1},
+            "stage_one": {"negatives": "all", "pool": "soft"},
+            "clustering": {"points": "peak", "object_mean": "mask"},
+            "stage_two": {"product": False, "similarity": "cosine"},
         },
         {
             "stage_one": {"negatives": "sampled", "classify_from": 0},
-            "stage_two": {"matching": "pa_pv", "matching_mean": "batch_and_categories", "gate": "min"},
+            "stage_two": {"matching": "released", "localization_weight": 0.0},
         },
         {
-            "nets": {
+            "encoders": {
                 "vision": "efficientnet_lite0",
                 "vision_weights": "imagenet",
                 "freeze_vision": True,
@@ -125,8 +126,10 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
                 "head_norm": True,
                 "adapter": 16,
             },
-            "stage_one": {"cluster_sound": 0.5},
-            "stage_two": {"teacher": "sources", "remix": True, "listen_passes": 1, "listen": 1.0, "answer": "objects"},
+            "clustering": {"sound_weight": 0.5},
+            "stage_two": {"teacher": "sources"},
+            "mixtures": {"passes": 1},
+            "inference": {"decoder": "objects"},
         },
     ],
 )
@@ -138,14 +141,14 @@ def test_every_option_trains(shapes, tmp_path, options):
 
 
 def test_a_frozen_backbone_stays_as_it_was(shapes, tmp_path):
-    nets = {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True}
-    config = load_recipe("tiny").replace(nets=nets, stage_one={"epochs": 1})
+    encoders = {"vision": "efficientnet_lite0", "vision_weights": "imagenet", "freeze_vision": True}
+    config = load_recipe("tiny").replace(encoders=encoders, stage_one={"epochs": 1})
     train(shapes.path, tmp_path / "run", config, stage="one")
     from dsol.model.backbones import vision_backbone
 
     before = vision_backbone("efficientnet_lite0", "imagenet").state_dict()
     after = load_tensors(tmp_path / "run" / "stage_one.safetensors")
-    assert all(torch.equal(value, after[f"towers.vision.{name}"]) for name, value in before.items())
+    assert all(torch.equal(value, after[f"encoders.vision.{name}"]) for name, value in before.items())
 
 
 def test_a_used_run_folder_is_refused_and_kept(trained, shapes):
@@ -192,7 +195,8 @@ def test_a_run_folder_that_was_damaged_is_named(trained, shapes, tmp_path):
         file.write('{"stage": "tw')  # it was stopped while it wrote
     train(shapes.path, run, load_recipe("tiny"), resume=True)
     assert (run / "model.safetensors").is_file()
-    for text, says in (("seed: [", "is damaged"), ("nets: {vision: 3}", r"config\.yaml: nets\.vision cannot be 3")):
+    wrong = r"config\.yaml: encoders\.vision cannot be 3"
+    for text, says in (("seed: [", "is damaged"), ("encoders: {vision: 3}", wrong)):
         (run / "config.yaml").write_text(text)
         with pytest.raises(DsolError, match=says):
             train(shapes.path, run, load_recipe("tiny"), resume=True)
@@ -200,7 +204,7 @@ def test_a_run_folder_that_was_damaged_is_named(trained, shapes, tmp_path):
 
 def test_weights_of_another_network_are_named(trained, tmp_path):
     card = load_card(trained / "model.safetensors")
-    config = Config.from_dict(card.config).replace(nets={"embedding": 16}).to_dict()
+    config = Config.from_dict(card.config).replace(encoders={"embedding": 16}).to_dict()
     save_model(
         tmp_path / "other.safetensors", load_tensors(trained / "model.safetensors"), replace(card, config=config)
     )
@@ -208,9 +212,27 @@ def test_weights_of_another_network_are_named(trained, tmp_path):
         load_system(tmp_path / "other.safetensors")
 
 
-def test_resuming_nothing_is_refused(shapes, tmp_path):
-    with pytest.raises(DsolError, match="holds no run to go on with"):
-        train(shapes.path, tmp_path / "none", load_recipe("tiny"), resume=True)
+def test_resuming_nothing_begins_a_run(trained, shapes, tmp_path):
+    train(shapes.path, tmp_path / "none", load_recipe("tiny"), resume=True)
+    assert same(trained / "model.safetensors", tmp_path / "none" / "model.safetensors")
+
+
+def test_a_run_that_goes_on_refuses_other_options_and_may_run_elsewhere(trained, shapes):
+    config = load_recipe("tiny")
+    with pytest.raises(DsolError, match=r"began with stage_one.epochs 3, not 5"):
+        train(shapes.path, trained, config.replace(stage_one={"epochs": 5}), resume=True)
+    assert train(shapes.path, trained, config.replace(workers=1), resume=True) == trained / "model.safetensors"
+
+
+def test_the_command_goes_on_with_the_options_of_the_run(trained, shapes, capsys):
+    from dsol import cli
+
+    for words in (["--resume"], ["--workers", "1", "--resume"], ["--recipe", "tiny", "--resume"]):
+        cli.main(["train", str(shapes.path), str(trained), *words])
+        assert "is finished, nothing to do" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["train", str(shapes.path), str(trained), "--resume", "--stage_one.epochs", "4"])
+    assert "began with stage_one.epochs 3, not 4" in capsys.readouterr().err
 
 
 def test_resuming_a_finished_run_leaves_its_model_as_it_is(trained, shapes, tmp_path):
@@ -221,7 +243,7 @@ def test_resuming_a_finished_run_leaves_its_model_as_it_is(trained, shapes, tmp_
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["stage_two"]["epochs"] += 1  # goes on with other options: its model is not the one that is there
     (run / "config.yaml").write_text(yaml.safe_dump(config))
-    train(shapes.path, run, load_recipe("tiny"), resume=True)
+    train(shapes.path, run, Config.from_dict(config), resume=True)
     assert (run / "model.safetensors").stat().st_mtime_ns > before
 
 
@@ -236,12 +258,12 @@ def test_a_damaged_resume_point_is_named(shapes, tmp_path):
 def test_too_few_clips_or_videos_are_said(shapes):
     config = load_recipe("tiny")
     with pytest.raises(DsolError, match="fewer than 99 clusters"):
-        training_clips(shapes, config.replace(stage_one={"clusters": 99}))
+        training_clips(shapes, config.replace(clustering={"clusters": 99}))
     with pytest.raises(DsolError, match="2 are too few for scenes of 3"):
-        training_clips(shapes, config.replace(stage_one={"clusters": 2}), composes=True)
+        training_clips(shapes, config.replace(clustering={"clusters": 2}), composes=True)
     one = Store.open(shapes.path).select(videos=["train/bar/0.mp4"])
     with pytest.raises(DsolError, match="one video only"):
-        training_clips(one, config.replace(stage_one={"clusters": 2}))
+        training_clips(one, config.replace(clustering={"clusters": 2}))
 
 
 def test_only_the_training_split_is_trained_on(shapes):
@@ -249,24 +271,22 @@ def test_only_the_training_split_is_trained_on(shapes):
 
 
 BEST = {  # what the recipe `best` switches on, at test size
-    "nets": {"sound": "deep", "second_ear": True, "spectrogram": "fine", "adapter": 16},
-    "stage_one": {
-        "epochs": 8, "negatives": "all", "contrast": 1.0, "pool": "soft", "vary": True, "batches": "alike",
-        "mask_threshold": 0.5, "mask_of_range": True, "mask_grow": False, "object_mean": "mask",
-        "cluster_over": "video", "cluster_sound": 0.5, "classify_from": 0,
+    "encoders": {"sound": "deep", "mixture_encoder": True, "adapter": 16},
+    "stage_one": {"epochs": 8, "negatives": "all", "pool": "soft", "augment": True, "classify_from": 0},
+    "clustering": {
+        "mask_threshold": 0.5, "mask_relative": True, "object_mean": "mask", "unit": "video", "sound_weight": 0.5,
     },
-    "stage_two": {
-        "epochs": 0, "listen_passes": 8, "similarity": "cosine", "teacher": "sources", "remix": True,
-        "remix_fewest": 0, "audible": "each", "answer": "objects", "area": "correspondence", "refine": 3.0,
-    },
+    "stage_two": {"epochs": 0, "similarity": "cosine", "teacher": "sources"},
+    "mixtures": {"passes": 8, "audibility": "sigmoid"},
+    "inference": {"decoder": "objects", "localization_map": "correspondence", "random_walk": 3.0},
 }  # fmt: skip
 
 
 def test_the_options_of_best_learn_the_shapes_and_hear_what_sounds(shapes, tmp_path):
     train(shapes.path, tmp_path / "run", load_recipe("tiny", **BEST))
     lines = Run(tmp_path / "run").metrics()
-    listening = [line["listening"] for line in lines if line["kind"] == "listen"]
-    assert listening[-1] < 0.6 * listening[0]
+    hearing = [line["hearing"] for line in lines if line["kind"] == "mixtures"]
+    assert hearing[-1] < 0.6 * hearing[0]
     clips = training_clips(Store.open(shapes.path), load_recipe("tiny"))
     labels = Run(tmp_path / "run").labels()
     of_video = {}
@@ -278,23 +298,26 @@ def test_the_options_of_best_learn_the_shapes_and_hear_what_sounds(shapes, tmp_p
     assert card.metrics["sounding_accuracy"] > 0.7
     before, after = (load_tensors(tmp_path / "run" / f"{name}.safetensors") for name in ("stage_one", "model"))
     changed = {name.split(".")[1] for name in after if not torch.equal(before[name], after[name])}
-    assert changed == {"ear", "sound_classes"}  # what pictures and clusters are compared with stays
+    assert changed == {"mixture_encoder", "sound_classes"}  # what pictures and clusters are compared with stays
 
 
 def test_sounds_that_join_mixtures_need_mixtures_and_are_looked_for_before_training(shapes, tmp_path):
     (tmp_path / "empty").mkdir()
     for changes, told in (
-        ({"other_sounds": str(tmp_path / "empty")}, "holds no recordings"),
-        ({"other_sounds": "sounds", "remix": False, "listen_passes": 0}, r"other_sounds: needs scenes that are mixed"),
-        ({"teacher": "mixture"}, "listen_passes: needs scenes that are mixed anew"),
+        ({"mixtures": {"distractors": str(tmp_path / "empty")}}, "holds no recordings"),
+        ({"stage_two": {"teacher": "mixture"}}, r"mixtures.passes: needs scenes whose sources are known"),
+        (
+            {"stage_two": {"teacher": "mixture"}, "mixtures": {"distractors": "sounds", "passes": 0}},
+            "mixtures.distractors: needs scenes whose sources are known",
+        ),
     ):
         with pytest.raises(DsolError, match=told):
-            train(shapes.path, tmp_path / "run", load_recipe("tiny", **BEST).replace(stage_two=changes))
+            train(shapes.path, tmp_path / "run", load_recipe("tiny", **BEST).replace(**changes))
         assert not (tmp_path / "run").exists()
 
 
 def test_fewer_videos_than_clusters_are_refused_where_videos_are_clustered(shapes, tmp_path):
-    config = load_recipe("tiny", **BEST).replace(stage_one={"clusters": 20, "epochs": 1})
+    config = load_recipe("tiny", **BEST).replace(clustering={"clusters": 20}, stage_one={"epochs": 1})
     with pytest.raises(DsolError, match="16 videos to cluster"):
         train(shapes.path, tmp_path / "run", config, stage="one")
     assert not (tmp_path / "run").exists()
@@ -302,13 +325,13 @@ def test_fewer_videos_than_clusters_are_refused_where_videos_are_clustered(shape
 
 def test_photos_and_videos_have_batches_of_their_own():
     picks = Picks(Counted([1] * 9 + [4] * 6), batch=4)
-    batches = picks.alike(seed=0, video_passes=2)
+    batches = picks.balanced(seed=0)
     kinds = [{row < 9 for row, _ in batch} for batch in batches]
     assert all(len(kind) == 1 for kind in kinds)
     rows = sorted(row for batch in batches for row, _ in batch)
-    assert rows == sorted([*range(9), *range(9, 15), *range(9, 15)])
-    assert picks.alike(0, 2) == batches != picks.alike(1, 2)
-    assert Picks(Counted([4] * 6), batch=4).alike(0, 2) == Picks(Counted([4] * 6), batch=4).shuffled(0)
+    assert rows == sorted([*range(9), *(3 * list(range(9, 15)))])
+    assert picks.balanced(0) == batches != picks.balanced(1)
+    assert Picks(Counted([4] * 6), batch=4).balanced(0) == Picks(Counted([4] * 6), batch=4).shuffled(0)
 
 
 def test_a_last_clip_that_would_be_alone_joins_the_batch_before_it():

@@ -1,7 +1,7 @@
 """Attention: Senocak et al., "Learning to Localize Sound Source in Visual Scenes", CVPR 2018, unsupervised part.
 
-    picture ─ tower, head ─▶ v (B, D, H, W) ┐ cosine · scale ─ softmax over cells ─▶ attention (B, H, W)
-    sound ── tower, head ─▶ h (B, D) ───────┘                                           │ min-max ─▶ area
+    picture ─ encoder, head ─▶ v (B, D, H, W) ┐ cosine · scale ─ softmax over cells ─▶ attention (B, H, W)
+    sound ── encoder, head ─▶ h (B, D) ───────┘                                           │ min-max ─▶ localisation map
                            v, attention ─ weighted mean ─▶ z (B, D) ◀───────────────────┘
     z near its own sound, farther than a margin from others: contrastive loss (Hadsell et al. 2006)
 
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsol.baselines.base import ComparedNetwork, ComparedSystem, Pairs
+from dsol.baselines.base import BaselineNetwork, BaselineSystem, Pairs
 from dsol.config import Config
-from dsol.model.encoders import SharedSpace
+from dsol.model.encoders import SCALE, JointEmbedding
 
 
 def margin_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
@@ -37,37 +37,37 @@ def attend(cells: Tensor, attention: Tensor) -> Tensor:
     return F.normalize(torch.einsum("bdhw,bhw->bd", cells, attention), dim=1)
 
 
-class Network(ComparedNetwork):
-    """Two towers and the sharpness of the attention."""
+class Network(BaselineNetwork):
+    """Two encoders and the sharpness of the attention."""
 
-    towers: SharedSpace
+    encoders: JointEmbedding
 
     def __init__(self, config: Config, load_weights: bool = True):
-        super().__init__(config, SharedSpace(config.nets, load_weights))
-        self.scale = nn.Parameter(torch.tensor(float(config.nets.scale)))
+        super().__init__(config, JointEmbedding(config.encoders, load_weights))
+        self.scale = nn.Parameter(torch.tensor(SCALE))
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         cells, heard = self._embed(pictures, log_mel)
         attended = attend(cells, self._attention(cells, heard))
         distance = (heard[:, None] - attended).norm(dim=2)  # (B, B), sound by picture
-        return margin_loss(distance.diagonal(), distance[pairs], self.config.attention.margin)
+        return margin_loss(distance.diagonal(), distance[pairs], self.config.baselines.margin)
 
-    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+    def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         attention = self._attention(*self._embed(pictures, log_mel))
         low, high = attention.amin((1, 2), keepdim=True), attention.amax((1, 2), keepdim=True)
         return (attention - low) / (high - low).clamp(min=1e-12)
 
     def _embed(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        towers = self.towers
-        cells = towers.vision_head(towers.features(pictures))
-        return cells, F.normalize(towers.sound_head(towers.sound_maps(log_mel).amax((2, 3))), dim=1)
+        encoders = self.encoders
+        cells = encoders.vision_head(encoders.features(pictures))
+        return cells, F.normalize(encoders.sound_head(encoders.sound_maps(log_mel).amax((2, 3))), dim=1)
 
     def _attention(self, cells: Tensor, heard: Tensor) -> Tensor:
         logits = self.scale * torch.einsum("bdhw,bd->bhw", F.normalize(cells, dim=1), heard)
         return logits.flatten(1).softmax(1).view_as(logits)
 
 
-class Attention(ComparedSystem):
+class Attention(BaselineSystem):
     """The system; see above."""
 
     network_type = Network

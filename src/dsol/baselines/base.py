@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from dsol.config import Config
 from dsol.model.batch import Batch
-from dsol.model.encoders import VisionTower
+from dsol.model.encoders import VisualEncoder
 from dsol.model.file import ModelCard, SavedSystem, fill, load_card
 from dsol.model.images import stack
 from dsol.model.maps import Maps
@@ -24,40 +24,40 @@ from dsol.model.maps import Maps
 Pairs = tuple[Tensor, Tensor]  # (M,) sounds and (M,) pictures of a batch that belong to different videos
 
 
-class ComparedNetwork(nn.Module, ABC):
+class BaselineNetwork(nn.Module, ABC):
     """What is trained and saved.
 
     Args:
         config: every option.
-        towers: holds the vision backbone.
+        encoders: holds the vision backbone.
     """
 
     clusters: int = 0  # things it tells apart; 0: it knows no categories
     mixes: bool = False  # whether it needs exactly one other clip for each clip
 
-    def __init__(self, config: Config, towers: VisionTower):
+    def __init__(self, config: Config, encoders: VisualEncoder):
         super().__init__()
-        self.config, self.towers = config, towers
+        self.config, self.encoders = config, encoders
 
     @abstractmethod
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         """The loss of a batch; for the arguments see `Batch` and `Pairs`."""
 
     @abstractmethod
-    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
-        """Where it sounds, (B, H, W) in [0, 1]."""
+    def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+        """The localisation map, (B, H, W) in [0, 1]."""
 
-    def settle(self, batches: Iterable[Batch]) -> None:
+    def finalise(self, batches: Iterable[Batch]) -> None:
         """Whatever is to be measured on all training clips once the weights are final."""
 
-    def for_answers(self) -> Self:
+    def for_inference(self) -> Self:
         """A copy that answers faster and no longer learns."""
         fast = copy.deepcopy(self).eval().requires_grad_(False)
-        fast.towers = self.towers.for_answers()
+        fast.encoders = self.encoders.for_inference()
         return fast
 
 
-class ComparedSystem(SavedSystem):
+class BaselineSystem(SavedSystem):
     """A compared system behind the interface of `dsol.model.system.System`.
 
     Args:
@@ -67,15 +67,15 @@ class ComparedSystem(SavedSystem):
         sources: how many objects sound; only a system that cannot answer without it looks at it.
     """
 
-    network_type: ClassVar[type[ComparedNetwork]]
-    network: ComparedNetwork
-    fast: ComparedNetwork
+    network_type: ClassVar[type[BaselineNetwork]]
+    network: BaselineNetwork
+    fast: BaselineNetwork
 
-    def __init__(self, network: ComparedNetwork, card: ModelCard, size: int | None = None, sources: int | None = None):
+    def __init__(self, network: BaselineNetwork, card: ModelCard, size: int | None = None, sources: int | None = None):
         super().__init__(network, card)
         self.sources = sources
-        self.fast = network.for_answers()
-        self.size = size or network.config.nets.size
+        self.fast = network.for_inference()
+        self.size = size or network.config.encoders.size
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> Self:
@@ -86,13 +86,13 @@ class ComparedSystem(SavedSystem):
         return cls(network, card, size, sources)
 
     @torch.inference_mode()
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`."""
-        area = self.fast.area(*self.perceive(frames, waveforms))
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
+        area = self.fast.localization_map(*self.perceive(frames, waveforms))
         return Maps(tuple(keys), area.cpu().numpy())
 
     def perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures (B, 3, S, S), log-mels (B, T, 64) and waveforms (B, 16000) on the network's device."""
         device = next(self.network.parameters()).device
         sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(device)
-        return stack(frames, self.size).to(device), self.network.towers.spectrogram(sounds), sounds
+        return stack(frames, self.size).to(device), self.network.encoders.spectrogram(sounds), sounds

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dsol.model.dsol_system import DsolSystem
 from dsol.model.maps import Maps
-from dsol.model.predictor import OurSystem
 
 
 class Blind:
@@ -28,8 +28,8 @@ class Blind:
         self.area, self.maps = area.astype(np.float32), maps.astype(np.float32)
         self.categories, self.turns = categories, turns
 
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`."""
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
         n = [self.turns[key] for key in keys]
         return Maps(tuple(keys), self.area[n], self.maps[n], self.maps[n].max(axis=(2, 3)), self.categories)
 
@@ -38,16 +38,15 @@ class VisionOnly:
     """Our class maps, whatever sounds.
 
     Args:
-        system: ours.
-        categories: the category of each of its clusters.
+        system: ours, named.
     """
 
-    def __init__(self, system: OurSystem, categories: tuple[str, ...]):
-        self.system, self.categories = system, categories
+    def __init__(self, system: DsolSystem):
+        self.system, self.categories = system, system.categories
 
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`."""
-        maps = self.system.objects_seen(frames) * self.sounding(keys)[:, :, None, None]
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
+        maps = self.system.object_maps(frames) * self.sounding(keys)[:, :, None, None]
         return Maps(tuple(keys), maps.max(axis=1), maps, maps.max(axis=(2, 3)), self.categories)
 
     def sounding(self, keys: Sequence[str]) -> np.ndarray:
@@ -59,12 +58,12 @@ class OracleSound(VisionOnly):
     """Our class maps of what truly sounds.
 
     Args:
-        system, categories: see `VisionOnly`.
+        system: see `VisionOnly`.
         heard: the sounding categories of each frame by its key.
     """
 
-    def __init__(self, system: OurSystem, categories: tuple[str, ...], heard: Mapping[str, set[str]]):
-        super().__init__(system, categories)
+    def __init__(self, system: DsolSystem, heard: Mapping[str, set[str]]):
+        super().__init__(system)
         self.heard = heard
 
     def sounding(self, keys: Sequence[str]) -> np.ndarray:

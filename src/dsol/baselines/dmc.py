@@ -1,7 +1,7 @@
 """DMC: Hu, Nie and Li, "Deep Multimodal Clustering for Unsupervised Audiovisual Learning", CVPR 2019.
 
-    picture ─ tower, head ─▶ cells (B, H·W, D) ── soft K-means ─▶ n + 1 centres, the largest left out ┐ nearest centre
-    sound ── tower, head ─▶ cells (B, H'·W', D) ─ soft K-means ─▶ n centres ──────────────────────────┘ of each sound
+    picture ─ encoder, head ─▶ cells (B, H·W, D) ── soft K-means ─▶ n + 1 centres, the largest left out ┐ nearest centre
+    sound ── encoder, head ─▶ cells (B, H'·W', D) ─ soft K-means ─▶ n centres ──────────────────────────┘ of each sound
     area: how much each cell belongs to the visual centres that are nearest to a sound's
     loss: the centres of a clip lie nearer to each other than those of two videos, by a margin
 
@@ -19,12 +19,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dsol.baselines.base import ComparedNetwork, ComparedSystem, Pairs
+from dsol.baselines.base import BaselineNetwork, BaselineSystem, Pairs
 from dsol.config import Config
 from dsol.errors import DsolError
-from dsol.model.encoders import SharedSpace
+from dsol.model.encoders import JointEmbedding
 
 MOST_SOURCES = 16  # sounding objects in a frame
+ROUNDS, SHARPNESS = 3, 10.0  # of soft K-means: rounds, and the factor on the cosine before the softmax over centres
+MARGIN = 5.0  # how much farther the centres of a mismatched pair must be than those of the true one, as in the paper
 
 
 def soft_k_means(points: Tensor, count: int, rounds: int, sharpness: float) -> tuple[Tensor, Tensor]:
@@ -117,23 +119,23 @@ def ranking_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
     return F.relu(matched - mismatched + margin).mean()
 
 
-class Network(ComparedNetwork):
-    """Two towers; the clustering has nothing to learn of its own."""
+class Network(BaselineNetwork):
+    """Two encoders; the clustering has nothing to learn of its own."""
 
-    towers: SharedSpace
+    encoders: JointEmbedding
     sources: int
 
     def __init__(self, config: Config, load_weights: bool = True):
-        super().__init__(config, SharedSpace(config.nets, load_weights))
-        self.sources = config.dmc.sources
+        super().__init__(config, JointEmbedding(config.encoders, load_weights))
+        self.sources = config.baselines.sources
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         heard, seen, _ = self._centres(pictures, log_mel)
         sounds, frames = pairs
         matched = centre_distance(heard, seen)[sounds]
-        return ranking_loss(matched, centre_distance(heard[sounds], seen[frames]), self.config.dmc.margin)
+        return ranking_loss(matched, centre_distance(heard[sounds], seen[frames]), MARGIN)
 
-    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+    def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         heard, seen, assigned = self._centres(pictures, log_mel)
         nearest = torch.cdist(heard, seen).argmin(2)  # (B, n)
         sounding = F.one_hot(nearest, seen.shape[1]).amax(1).to(assigned.dtype)
@@ -141,16 +143,16 @@ class Network(ComparedNetwork):
 
     def _centres(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Centres of sound and of objects in the picture (B, n, D each), and who belongs to these (B, H, W, n)."""
-        o, towers = self.config.dmc, self.towers
-        cells = towers.vision_head(towers.features(pictures))
-        sound_cells = towers.sound_head(towers.sound_maps(log_mel).flatten(2).transpose(1, 2))
-        heard, _ = soft_k_means(sound_cells, self.sources, o.rounds, o.sharpness)
+        encoders = self.encoders
+        cells = encoders.vision_head(encoders.features(pictures))
+        sound_cells = encoders.sound_head(encoders.sound_maps(log_mel).flatten(2).transpose(1, 2))
+        heard, _ = soft_k_means(sound_cells, self.sources, ROUNDS, SHARPNESS)
         points = cells.flatten(2).transpose(1, 2)
-        seen, assigned = without_largest(*soft_k_means(points, self.sources + 1, o.rounds, o.sharpness))
+        seen, assigned = without_largest(*soft_k_means(points, self.sources + 1, ROUNDS, SHARPNESS))
         return heard, seen, assigned.unflatten(1, cells.shape[2:])
 
 
-class Dmc(ComparedSystem):
+class Dmc(BaselineSystem):
     """The system; see above."""
 
     network_type = Network

@@ -1,19 +1,19 @@
 """Object-that-sound: Arandjelović and Zisserman, "Objects that Sound", ECCV 2018 (there AVOL-Net).
 
-    picture ─ tower, head ─▶ (B, D, H, W) ┐
+    picture ─ encoder, head ─▶ (B, D, H, W) ┐
                                           ├ dot product ─ scale, bias ─ sigmoid ─▶ area (B, H, W)
-    sound ── tower, head ─▶ (B, D) ───────┘                             └ maximum ─▶ logistic loss: same video or not
+    sound ── encoder, head ─▶ (B, D) ───────┘                             └ maximum ─▶ logistic loss: same video or not
 
-Both towers are the ones of ours; embeddings are not normalised. Nothing is clustered, so no categories are known.
+Both encoders are the ones of ours; embeddings are not normalised. Nothing is clustered, so no categories are known.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsol.baselines.base import ComparedNetwork, ComparedSystem, Pairs
+from dsol.baselines.base import BaselineNetwork, BaselineSystem, Pairs
 from dsol.config import Config
-from dsol.model.encoders import SharedSpace
+from dsol.model.encoders import JointEmbedding
 from dsol.model.pooling import pooled
 
 
@@ -33,31 +33,32 @@ def logistic_loss(matched: Tensor, mismatched: Tensor, pool: str = "max") -> Ten
     return (F.softplus(-hit).mean() + F.softplus(miss).mean()) / 2
 
 
-class Network(ComparedNetwork):
-    """Two towers, a scale and a bias."""
+class Network(BaselineNetwork):
+    """Two encoders, a scale and a bias."""
 
-    towers: SharedSpace
+    encoders: JointEmbedding
 
     def __init__(self, config: Config, load_weights: bool = True):
-        super().__init__(config, SharedSpace(config.nets, load_weights))
-        self.scale = nn.Parameter(torch.tensor(config.nets.embedding**-0.5))  # logits start near 0
+        super().__init__(config, JointEmbedding(config.encoders, load_weights))
+        self.scale = nn.Parameter(torch.tensor(config.encoders.embedding**-0.5))  # logits start near 0
         self.bias = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         seen, heard = self._embed(pictures, log_mel)
         every = self.scale * torch.einsum("bdhw,ad->abhw", seen, heard) + self.bias  # sound a, picture b
-        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs], self.config.fit.pool)
+        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs], self.config.stage_one.pool)
 
-    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+    def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         seen, heard = self._embed(pictures, log_mel)
         return (self.scale * torch.einsum("bdhw,bd->bhw", seen, heard) + self.bias).sigmoid()
 
     def _embed(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        towers = self.towers
-        return towers.vision_head(towers.features(pictures)), towers.sound_head(towers.sound_maps(log_mel).amax((2, 3)))
+        encoders = self.encoders
+        sound = encoders.sound_head(encoders.sound_maps(log_mel).amax((2, 3)))
+        return encoders.vision_head(encoders.features(pictures)), sound
 
 
-class ObjectThatSound(ComparedSystem):
+class ObjectThatSound(BaselineSystem):
     """The system; see above."""
 
     network_type = Network

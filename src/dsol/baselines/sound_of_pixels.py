@@ -14,26 +14,45 @@ clip belongs to the channel that answers most above its own mean over the traini
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsol.baselines.base import ComparedNetwork, ComparedSystem, Pairs
+from dsol.baselines.base import BaselineNetwork, BaselineSystem, Pairs
 from dsol.baselines.unet import UNet
-from dsol.config import Config, SoundOfPixelsOptions
+from dsol.config import Config
 from dsol.data.clip import SAMPLE_RATE
 from dsol.errors import DsolError
 from dsol.model.batch import Batch
-from dsol.model.encoders import VisionTower
-from dsol.model.maps import Maps
+from dsol.model.encoders import VisualEncoder
+from dsol.model.maps import Maps, join_names
 from dsol.model.pooling import pooled
 
 LOWEST_HZ = 40.0  # of the logarithmic frequencies; the highest is half the sampling rate
 QUIETEST = 1e-5  # smallest magnitude told apart from zero
 UNSEEN = -2.0  # start of the mask's bias: a pixel where no channel is seen keeps nothing, from the first step on
 WEIGHTS = (1e-3, 10.0)  # range of a point's weight in the loss
+
+
+class Sizes(NamedTuple):
+    """Of the U-Net and the spectrogram that it masks."""
+
+    channels: int  # K, that picture and sound share
+    levels: int  # times that the U-Net halves the spectrogram; bands and steps are divisible by 2 to this power
+    width: int  # channels after the first halving; they double until eight times this
+    bands: int  # frequencies, logarithmically spaced
+    steps: int  # windows in a second of sound
+    window: int = 1022  # samples of the Hann window and the FFT
+
+
+SIZES = {  # `baselines.unet`
+    "published": Sizes(32, 7, 64, 256, 128),
+    "small": Sizes(16, 5, 16, 64, 64),
+    "tiny": Sizes(8, 4, 8, 64, 32),
+}
 
 
 def separation_loss(logits: Tensor, dominant: Tensor, magnitude: Tensor) -> Tensor:
@@ -60,7 +79,7 @@ def _log_frequencies(bands: int, window: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(bins))).astype(np.float32)
 
 
-def log_frequency_magnitudes(waveforms: Tensor, options: SoundOfPixelsOptions) -> Tensor:
+def log_frequency_magnitudes(waveforms: Tensor, sizes: Sizes) -> Tensor:
     """(B, F, T) magnitudes of one-second sounds (B, 16000).
 
     Raises:
@@ -70,31 +89,28 @@ def log_frequency_magnitudes(waveforms: Tensor, options: SoundOfPixelsOptions) -
         raise DsolError("sound_of_pixels", "needs waveforms, these clips have none", "give another store or system")
     spectrum = torch.stft(
         waveforms.float(),
-        options.window,
-        SAMPLE_RATE // options.steps,
-        window=torch.hann_window(options.window, device=waveforms.device),
+        sizes.window,
+        SAMPLE_RATE // sizes.steps,
+        window=torch.hann_window(sizes.window, device=waveforms.device),
         pad_mode="constant",
         return_complex=True,
     )
-    matrix = torch.from_numpy(_log_frequencies(options.bands, options.window)).to(waveforms.device)
-    return matrix @ spectrum.abs()[:, :, : options.steps]
+    matrix = torch.from_numpy(_log_frequencies(sizes.bands, sizes.window)).to(waveforms.device)
+    return matrix @ spectrum.abs()[:, :, : sizes.steps]
 
 
-class Network(ComparedNetwork):
-    """Vision tower, U-Net, and the weights with which channels meet."""
+class Network(BaselineNetwork):
+    """Vision encoder, U-Net, and the weights with which channels meet."""
 
     mixes = True
     reach: Tensor
 
     def __init__(self, config: Config, load_weights: bool = True):
-        super().__init__(config, VisionTower(config.nets, load_weights))
-        o = config.sound_of_pixels
-        if o.bands % 2**o.levels or o.steps % 2**o.levels:
-            what = f"{o.bands} bands and {o.steps} steps cannot be halved {o.levels} times"
-            raise DsolError("sound_of_pixels", what, f"choose multiples of {2**o.levels}, or fewer levels")
-        self.options, self.clusters = o, o.channels
-        norm = [nn.BatchNorm2d(self.towers.channels)] if config.nets.head_norm else []
-        self.look_head = nn.Sequential(*norm, nn.Conv2d(self.towers.channels, o.channels, 3, 1, 1))
+        super().__init__(config, VisualEncoder(config.encoders, load_weights))
+        o = SIZES[config.baselines.unet]
+        self.sizes, self.clusters = o, o.channels
+        norm = [nn.BatchNorm2d(self.encoders.channels)] if config.encoders.head_norm else []
+        self.look_head = nn.Sequential(*norm, nn.Conv2d(self.encoders.channels, o.channels, 3, 1, 1))
         self.unet = UNet(o.channels, o.levels, o.width)
         self.weight = nn.Parameter(torch.ones(o.channels))
         self.bias = nn.Parameter(torch.tensor(UNSEEN))
@@ -102,9 +118,9 @@ class Network(ComparedNetwork):
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         both = torch.stack(pairs, dim=1)  # (M, 2): each clip and the one that is mixed in
-        parts = log_frequency_magnitudes(waveforms, self.options)[both]
-        mixture = log_frequency_magnitudes(waveforms[both].mean(1), self.options)
-        seen = pooled(self.look_logits(pictures), self.config.fit.pool, 1.0).sigmoid()
+        parts = log_frequency_magnitudes(waveforms, self.sizes)[both]
+        mixture = log_frequency_magnitudes(waveforms[both].mean(1), self.sizes)
+        seen = pooled(self.look_logits(pictures), self.config.stage_one.pool, 1.0).sigmoid()
         logits = self.mask_logits(seen[both], self.listen(mixture))
         return separation_loss(logits, (parts == parts.amax(1, keepdim=True)).to(logits.dtype), mixture)
 
@@ -114,7 +130,7 @@ class Network(ComparedNetwork):
 
     def look_logits(self, pictures: Tensor) -> Tensor:
         """v before its sigmoid."""
-        return self.look_head(self.towers.features(pictures))
+        return self.look_head(self.encoders.features(pictures))
 
     def listen(self, magnitude: Tensor) -> Tensor:
         """s (B, K, F, T) of magnitudes (B, F, T)."""
@@ -124,12 +140,12 @@ class Network(ComparedNetwork):
         """Masks before the sigmoid: seen (B, S, K) and heard (B, K, F, T) to (B, S, F, T)."""
         return torch.einsum("bsk,bkft->bsft", seen * self.weight, heard) + self.bias
 
-    def area(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
+    def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         return self.pixel_energy(*self.perceive(pictures, waveforms))
 
     def perceive(self, pictures: Tensor, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """v (B, K, H, W), s (B, K, F, T) and magnitudes (B, F, T) of pictures with their sounds."""
-        magnitude = log_frequency_magnitudes(waveforms, self.options)
+        magnitude = log_frequency_magnitudes(waveforms, self.sizes)
         return self.look(pictures), self.listen(magnitude), magnitude
 
     def pixel_energy(self, seen: Tensor, heard: Tensor, magnitude: Tensor) -> Tensor:
@@ -145,7 +161,7 @@ class Network(ComparedNetwork):
         return seen * kept_energy(alone, magnitude)[:, :, None, None]
 
     @torch.no_grad()
-    def settle(self, batches: Iterable[Batch]) -> None:
+    def finalise(self, batches: Iterable[Batch]) -> None:
         """Measure the mean response of each channel, without labels."""
         responses = [self.channel_maps(*self.perceive(b.pictures, b.waveforms)).amax((2, 3)) for b in batches]
         self.reach.copy_(torch.cat(responses).mean(0))
@@ -170,7 +186,7 @@ def kept_energy(logits: Tensor, magnitude: Tensor) -> Tensor:
     return kept / power.sum((1, 2)).clamp(min=QUIETEST**2)[:, None]
 
 
-class SoundOfPixels(ComparedSystem):
+class SoundOfPixels(BaselineSystem):
     """The system; see above."""
 
     network_type = Network
@@ -178,12 +194,17 @@ class SoundOfPixels(ComparedSystem):
     fast: Network
 
     @torch.inference_mode()
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`."""
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
         perceived = self._perceive(frames, waveforms)
         maps = self.fast.channel_maps(*perceived)
         area = self.fast.pixel_energy(*perceived).cpu().numpy()
-        return Maps(tuple(keys), area, maps.cpu().numpy(), self._score(maps).cpu().numpy(), self.categories)
+        found = Maps(tuple(keys), area, maps.cpu().numpy(), self._score(maps).cpu().numpy(), self.card.categories)
+        return join_names(found)
+
+    def named(self, names: Sequence[str]) -> Self:
+        """See `dsol.model.system.ClusteringSystem.named`."""
+        return type(self)(self.network, self.renamed(names), self.size, self.sources)
 
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:

@@ -46,7 +46,8 @@ class Size:
 
 FULL = Size(solos=264, duets=44, scenes=100, options={})
 QUICK = Size(solos=44, duets=8, scenes=12, options={
-    "stage_one": {"epochs": 2, "classify_from": 2}, "stage_two": {"epochs": 1, "listen_passes": 2, "scenes": 32},
+    "stage_one": {"epochs": 2, "classify_from": 2}, "scenes": {"count": 32}, "stage_two": {"epochs": 1},
+    "mixtures": {"passes": 2},
 })  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +24,11 @@ from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.evaluation.truth import truth_of
+from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import find_model, load_card
 from dsol.model.maps import Maps, MapsWriter, merge_clusters
-from dsol.model.onnx import ExportedSystem, can_be_shown
+from dsol.model.onnx import ExportedSystem, can_be_shown, encoded_size
 from dsol.model.onnx_file import is_onnx
-from dsol.model.predictor import OurSystem
 from dsol.model.system import ClusteringSystem, System, load_system
 from dsol.naming.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
 from dsol.progress import say, track
@@ -47,6 +48,7 @@ def evaluate(
     strict: bool = True,
     sources: int | None = None,
     floor: str | None = None,
+    inference: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Score a model.
 
@@ -62,6 +64,7 @@ def evaluate(
         sources: how many objects sound, for a system that cannot find it out (DMC).
         floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
             maps with "vision_only" or with "oracle_sound". Another sound would change none of them and is not tried.
+        inference: changed options of inference, see `dsol.config.InferenceOptions`.
 
     Raises:
         DsolError: no annotated frames, or nothing to name the clusters by.
@@ -69,14 +72,14 @@ def evaluate(
     clips = Store.open(store)
     plan = protocol_named(protocol)
     boxes, places = annotated_frames(clips, plan.empty_too)
-    system, names = open_model(model, clips, protocol, match, size, sources)
+    system = open_model(model, clips, protocol, match, size, sources, inference)
     if floor:
         system = stand_in(floor, system, clips, match, boxes, plan)
-        names = None if plan.united else _names(system, clips, match)
     with ExitStack() as stack:
         sounds = (places,) if floor else (places, swapped_places(boxes, places))
         swapped: list[Maps] | None = None if floor else []
-        answers = _apart(answer_frames(system, clips, boxes, places, sounds, names, f"Localising, {protocol}"), swapped)
+        label = f"Localising, {protocol}"
+        answers = _apart(predict_frames(system, clips, boxes, places, sounds, plan.united, label), swapped)
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
         result = score(answers, boxes, protocol, strict=strict, swapped=swapped, nmi=cluster_nmi(system, clips))
@@ -86,7 +89,7 @@ def evaluate(
         _save_beside(boxes, maps)
     if figures:
         label = (floor or load_card(find_model(model)).system).replace("_", " ")
-        draw(system, label, clips, boxes, places, names, figures)
+        draw(system, label, clips, boxes, places, plan.united, figures)
     return result
 
 
@@ -97,26 +100,24 @@ def open_model(
     match: Path | None = None,
     size: int | None = None,
     sources: int | None = None,
-) -> tuple[System, tuple[str, ...] | None]:
-    """A model as a protocol wants it, and the category of each of its clusters; see `evaluate`.
-
-    Returns:
-        The system and its names; None for names where its sounding area alone is scored.
-    """
+    inference: Mapping[str, Any] | None = None,
+) -> System:
+    """A model as a protocol wants it: at the picture size of its training, and named where its class maps are scored;
+    see `evaluate`."""
     united = protocol_named(protocol).united
     if united and size is None:
         size = _stage_one_size(model)
-    system = load_system(model, size, sources)
-    return system, None if united else _names(system, clips, match)
+    system = load_system(model, size, sources, inference)
+    return system if united else name_system(system, clips, match)
 
 
 def _stage_one_size(model: Path) -> int | None:
     """Single-source frames are shown as stage one saw them; None where an exported model cannot be shown them so."""
     file = find_model(model)
     config = Config.from_dict(load_card(file).config)
-    size = config.nets.size
+    size = config.encoders.size
     if is_onnx(file) and not can_be_shown(config, size):
-        say(f"{file} looks at pictures of {config.looked_size} pixels, stage one saw them at {size}: figures differ")
+        say(f"{file} looks at pictures of {encoded_size(config)} pixels, stage one saw them at {size}: figures differ")
         return None
     return size
 
@@ -155,13 +156,13 @@ def swapped_places(boxes: Boxes, places: list[Place]) -> list[Place]:
     return found
 
 
-def answer_frames(
+def predict_frames(
     system: System,
     clips: Store,
     boxes: Boxes,
     seen: list[Place],
     heard: Sequence[list[Place]],
-    names: tuple[str, ...] | None,
+    united: bool,
     label: str,
 ) -> Iterator[list[Maps]]:
     """Answers for annotated frames, batch by batch, with one map a category; for each of several sounds.
@@ -172,7 +173,7 @@ def answer_frames(
         boxes: the frames.
         seen: place of each frame's picture.
         heard: places of each frame's sound, a list for each answer that is wanted; the picture is looked at once.
-        names: category of each cluster; None: the sounding area alone.
+        united: the localisation map alone, without its categories.
         label: for the progress.
 
     Yields:
@@ -183,15 +184,16 @@ def answer_frames(
         frames = [clips.frame(*place) for place in seen[part]]
         keys = [frame.key for frame in boxes.frames[part]]
         waveforms = np.stack([clips.sound(row) for places in heard for row, _ in places[part]])
-        answer = system.answer(frames * len(heard), waveforms, keys * len(heard))
-        named = Maps(answer.keys, answer.area) if names is None else merge_names(answer, names, boxes.categories)
+        answer = system.predict(frames * len(heard), waveforms, keys * len(heard))
+        alone = united or answer.maps is None
+        named = Maps(answer.keys, answer.area) if alone else select_categories(answer, boxes.categories)
         yield [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(heard))]
 
 
-def merge_names(answer: Maps, names: tuple[str, ...], categories: tuple[str, ...]) -> Maps:
-    """One map a category of the annotations; clusters of other categories are left out."""
-    wide = (*categories, *sorted(set(names) - set(categories)))
-    merged = merge_clusters(answer, np.array([wide.index(name) for name in names]), wide)
+def select_categories(answer: Maps, categories: tuple[str, ...]) -> Maps:
+    """One map a category of the annotations; maps of other categories are left out."""
+    wide = (*categories, *sorted(set(answer.categories) - set(categories)))
+    merged = merge_clusters(answer, np.array([wide.index(name) for name in answer.categories]), wide)
     assert merged.maps is not None, "a system with categories answers with maps"
     assert merged.score is not None, "and with scores"
     k = len(categories)
@@ -216,14 +218,15 @@ def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes
     if floor not in ("vision_only", "oracle_sound"):
         truth = truth_of(boxes, united=protocol.united, empty_too=protocol.empty_too, consensus=protocol.consensus)
         return blind_system(floor, truth, protocol)
-    if not isinstance(system, OurSystem):
+    if not isinstance(system, DsolSystem):
         raise DsolError(
             "--floor", f"{floor} needs an object dictionary", "give a model of the system dsol, none exported"
         )
-    names = _names(system, clips, match) or ()
+    named = name_system(system, clips, match)
+    assert isinstance(named, DsolSystem), "a name changes nothing else"
     if floor == "vision_only":
-        return VisionOnly(system, names)
-    return OracleSound(system, names, {f.key: {b.category for b in f.boxes if b.sounding} for f in boxes})
+        return VisionOnly(named)
+    return OracleSound(named, {f.key: {b.category for b in f.boxes if b.sounding} for f in boxes})
 
 
 def draw(
@@ -232,33 +235,35 @@ def draw(
     clips: Store,
     boxes: Boxes,
     places: list[Place],
-    names: tuple[str, ...] | None,
+    united: bool,
     folder: Path,
 ) -> None:
     """Pictures of what a model does: `scenes.png` (figure 4), and `features.png` (figure 3) for labelled clips."""
     folder.mkdir(parents=True, exist_ok=True)
-    draw_scenes({label: (system, names)}, clips, boxes, places, folder / "scenes.png")
+    draw_scenes({label: system}, clips, boxes, places, folder / "scenes.png", united)
     shown = labelled_clips(clips)
-    if isinstance(system, OurSystem) and shown is not None:
+    if isinstance(system, DsolSystem) and shown is not None:
         whole, objects = features_of(system, shown)
         panels = {"picture": whole, "masked object": objects}
         features_figure(panels, shown.column("category"), folder / "features.png")
 
 
 def draw_scenes(
-    systems: Mapping[str, tuple[System, tuple[str, ...] | None]],
+    systems: Mapping[str, System],
     clips: Store,
     boxes: Boxes,
     places: list[Place],
     file: Path,
+    united: bool = False,
 ) -> None:
     """Draw a few frames with their boxes and every system's maps, spread over the videos.
 
     Args:
-        systems: by the name to print; each with the category of each of its clusters, None for its area alone.
+        systems: by the name to print.
         clips: where the pictures lie.
         boxes, places: annotated frames, from `annotated_frames`.
         file: of the image.
+        united: draw their localisation maps alone.
     """
     from dsol.evaluation.figures import scene_figure
 
@@ -266,8 +271,8 @@ def draw_scenes(
     some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
     at = [places[i] for i in chosen]
     answers = {
-        name: next(answer_frames(system, clips, some, at, [at], names, f"Drawing, {name}"))[0]
-        for name, (system, names) in systems.items()
+        name: next(predict_frames(system, clips, some, at, [at], united, f"Drawing, {name}"))[0]
+        for name, system in systems.items()
     }
     scene_figure([clips.frame(*place) for place in at], list(some), answers, file)
 
@@ -283,16 +288,16 @@ def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
     return [middle[i] for i in np.linspace(0, len(middle) - 1, min(most, len(middle))).astype(int)]
 
 
-def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] | None:
-    """The category of each cluster; a system whose clusters are named only now is told, so that it can join them."""
+def name_system(system: System, clips: Store, match: Path | None) -> System:
+    """The system with a category for each of its clusters; as it is where they have names, or it has none."""
     if not system.categories:
-        return None
+        return system
     if isinstance(system, ExportedSystem) and not system.card.named:
         raise DsolError("the exported model", "has clusters without names", "name the model, and export it again")
     if isinstance(system, ExportedSystem) and match is not None:
         raise DsolError("--match", "an exported model keeps its names", "leave it out, or give the model itself")
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
-        return system.categories
+        return system
     if match is None and not clips.categories:
         raise DsolError(
             clips.path,
@@ -300,8 +305,7 @@ def _names(system: System, clips: Store, match: Path | None) -> tuple[str, ...] 
             "give a labelled store with --match, or name the model first: dsol name",
         )
     names = name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, scored_videos(clips)))
-    system.card = replace(system.card, categories=names, named=True)
-    return names
+    return system.named(names)
 
 
 def _save_beside(boxes: Boxes, maps: Path) -> None:

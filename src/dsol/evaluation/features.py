@@ -16,7 +16,7 @@ import torch
 from dsol.data.store import Store
 from dsol.evaluation.metrics import nmi
 from dsol.model.clustering import cluster
-from dsol.model.predictor import OurSystem
+from dsol.model.dsol_system import DsolSystem
 from dsol.naming.naming import BATCH
 from dsol.progress import track
 
@@ -36,16 +36,35 @@ def labelled_clips(store: Store, most: int = MOST_CLIPS) -> Store | None:
     return labelled.take(np.unique(np.linspace(0, len(labelled) - 1, min(most, len(labelled))).astype(int)))
 
 
-def features_of(system: OurSystem, clips: Store) -> tuple[np.ndarray, np.ndarray]:
+def features_of(system: DsolSystem, clips: Store) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, C) of whole pictures and of masked objects, of length 1: each clip by its middle frame."""
     whole, objects = [], []
     for start in track(range(0, len(clips), BATCH), "Computing features", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
         frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
-        one, other = system.features(frames, np.stack([clips.waveform(i) for i in rows]))
+        one, other = picture_features(system, frames, np.stack([clips.waveform(i) for i in rows]))
         whole.append(one)
         objects.append(other)
     return np.concatenate(whole), np.concatenate(objects)
+
+
+def picture_features(
+    system: DsolSystem, frames: Sequence[np.ndarray], waveforms: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What figure 3 shows of B single-source pictures with their sound: of length 1, (B, C) each.
+
+    Returns:
+        The mean of f over the picture, and the object under the mask as K-means sees it, its sound left out.
+    """
+    visual, audio = system.encode(frames, waveforms)
+    points = system.network.objects(visual, audio)[1]
+    channels = visual.features.shape[1]
+    objects = points[:, :channels] - system.network.dictionary.origin[:channels]
+    return _length_one(visual.features.mean(dim=(2, 3))), _length_one(objects)
+
+
+def _length_one(vectors: torch.Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(vectors, dim=1).cpu().numpy()
 
 
 def clustering_nmi(features: np.ndarray, categories: Sequence[str], seed: int = 0) -> float:

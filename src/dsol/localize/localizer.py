@@ -3,10 +3,11 @@
 video ─read_seconds─▶ 4 frames + the second of sound round each ─system─▶ Maps ─▶ Localization
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
 from dsol.localize.localization import USUAL_FPS, Localization, joined
-from dsol.model.maps import Maps, join_names
+from dsol.model.maps import Maps
 from dsol.model.system import System
 
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
@@ -41,20 +42,27 @@ class Localizer:
         self.frames_per_second = frames_per_second
 
     @classmethod
-    def load(cls, model: str | Path, threshold: float | None = None, sources: int | None = None) -> "Localizer":
+    def load(
+        cls,
+        model: str | Path,
+        threshold: float | None = None,
+        sources: int | None = None,
+        inference: Mapping[str, Any] | None = None,
+    ) -> "Localizer":
         """The localizer of a model file, a run folder or the name of a shipped model.
 
         Args:
             model: which one.
             threshold: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
+            inference: changed options of inference, see `dsol.config.InferenceOptions`.
 
         Raises:
             DsolError: there is no such model, it cannot be read, or it needs `sources`.
         """
         from dsol.model.system import load_system
 
-        return cls(load_system(model, sources=sources), threshold)
+        return cls(load_system(model, sources=sources, inference=inference), threshold)
 
     def __call__(self, video: str | Path) -> Localization:
         """The whole video at once; its maps stay in memory: of `small` 200 kB a second.
@@ -77,7 +85,7 @@ class Localizer:
 
     def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
         keys = [f"{video}@{t:.3f}" for t in second.times_s]
-        answer = _silenced(self.system.answer(list(second.frames), waveforms, keys), is_silent(waveforms))
+        answer = _silenced(self.system.predict(list(second.frames), waveforms, keys), is_silent(waveforms))
         maps, score, categories = _with_categories(answer)
         return Localization(
             video=str(video),
@@ -120,7 +128,6 @@ def _small(frames: np.ndarray) -> np.ndarray:
 def _with_categories(answer: Maps) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """(maps, score, categories), one entry a name; a class-agnostic answer gets one, as sure as its area is bright."""
     if answer.maps is not None and answer.score is not None:
-        answer = join_names(answer)
         return answer.maps, answer.score, answer.categories  # type: ignore[return-value]
     brightest = answer.area.max(axis=(1, 2))[:, None]
     return answer.area[:, None], brightest, (ANY_SOUND,)

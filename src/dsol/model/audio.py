@@ -78,7 +78,7 @@ def fine_log_mel(waveform: "torch.Tensor") -> "torch.Tensor":
     import torch
 
     if waveform.ndim != 2:
-        raise DsolError("--nets.spectrogram fine", "needs waveforms, these clips have none", "use --recipe paper")
+        raise DsolError("the audio encoder", "needs waveforms, these clips have none", "use --recipe paper")
     loudness = waveform.float().square().mean(1, keepdim=True).sqrt().clamp(min=10 ** (SILENCE_DB / 20))
     hann = torch.hann_window(FINE_WINDOW, device=waveform.device)
     spectrum = torch.stft(
@@ -94,9 +94,9 @@ def fine_log_mel(waveform: "torch.Tensor") -> "torch.Tensor":
     return ((power + FINE_FLOOR).log() + FINE_SHIFT).div(FINE_SCALE).transpose(1, 2)
 
 
-def spectrogram(waveform: "torch.Tensor", kind: str) -> "torch.Tensor":
-    """`log_mel` ("paper") or `fine_log_mel` ("fine")."""
-    return fine_log_mel(waveform) if kind == "fine" else log_mel(waveform)
+def spectrogram(waveform: "torch.Tensor", fine: bool) -> "torch.Tensor":
+    """`fine_log_mel` or `log_mel`."""
+    return fine_log_mel(waveform) if fine else log_mel(waveform)
 
 
 def sound_view(waveform: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from dsol.errors import DsolError
 
+FINE = ("deep", "distilled")  # audio backbones that take the log-mel with windows of 25 ms
 DISTILLED = Path(__file__).parent / "deep.safetensors"  # deep.md says from what
 
 
@@ -199,7 +200,7 @@ class Deep(Backbone):
 
 
 def vision_backbone(name: str, weights: str | None) -> Backbone:
-    """A vision backbone with its starting weights.
+    """A visual backbone with its starting weights.
 
     Args:
         name: "resnet18", "resnet18_dilated", "efficientnet_lite0" or "small".
@@ -217,7 +218,7 @@ def vision_backbone(name: str, weights: str | None) -> Backbone:
     if weights == "imagenet":
         if name != "efficientnet_lite0":
             raise DsolError(
-                "nets.vision_weights",
+                "--encoders.vision_weights",
                 f"dsol carries no ImageNet weights of {name}",
                 "give the path of a state-dict file, or null for random weights",
             )
@@ -227,26 +228,16 @@ def vision_backbone(name: str, weights: str | None) -> Backbone:
     return net
 
 
-def sound_backbone(name: str, weights: str | None = None) -> Backbone:
-    """A sound backbone (one channel in) with its starting weights.
+def audio_backbone(name: str, pretrained: bool = True) -> Backbone:
+    """An audio backbone: one channel in.
 
     Args:
-        name: "resnet18", "small" or "deep".
-        weights: "distilled" (deep only, for "fine" spectrograms), a state-dict file, or None for random weights.
-
-    Raises:
-        DsolError: the weights are not there or belong to another network.
+        name: "resnet18", "small", "deep" or "distilled", which is "deep" with the weights that dsol ships.
+        pretrained: load those weights.
     """
-    net = {"resnet18": ResNet18, "small": Small, "deep": Deep}[name](channels_in=1)
-    if weights == "distilled":
-        if name != "deep":
-            what = f"dsol carries no distilled weights of {name}"
-            raise DsolError(
-                "nets.sound_weights", what, "give the path of a state-dict file, or null for random weights"
-            )
+    net = {"resnet18": ResNet18, "small": Small, "deep": Deep, "distilled": Deep}[name](channels_in=1)
+    if pretrained and name == "distilled":
         load_weights(net, DISTILLED)
-    elif weights is not None:
-        load_weights(net, Path(weights))
     return net
 
 

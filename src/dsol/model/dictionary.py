@@ -1,7 +1,7 @@
 """The object dictionary and what is read from it (paper, equations 2 to 6).
 
 f (B, C, H, W), l (B, H, W) ─ mask ─▶ o (B, C) ─ K-means ─▶ d (K, C)                   equations 2, 3
-m_k = d_k · f  (B, K, H, W) ─ gate with l ─▶ s_k ─ mean over cells, softmax ─▶ p_v     equations 4, 5, 6
+m_k = d_k · f  (B, K, H, W) ─ product with l ─▶ s_k ─ mean over cells, softmax ─▶ p_v  equations 4, 5, 6
 """
 
 import numpy as np
@@ -9,24 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dsol.config import StageTwoOptions
 
-
-def object_mask(area: Tensor, threshold: float = 0.05, grow: bool = True, of_range: bool = False) -> Tensor:
+def object_mask(localization_map: Tensor, threshold: float = 0.05, relative: bool = False) -> Tensor:
     """Cells that belong to the sounding object.
 
     Args:
-        area: l, (B, H, W) in [0, 1].
+        localization_map: l, (B, H, W) in [0, 1].
         threshold: a cell belongs to the object above this.
-        grow: add the four neighbours of every inner cell of the mask.
-        of_range: the threshold is a share of the area's range in each picture.
+        relative: the threshold is a share of each map's range. As printed it is absolute, and the mask then grows by
+            the four neighbours of its inner cells (released code).
 
     Returns:
         (B, H, W) of 0 and 1.
     """
-    mask = ((stretched(area) if of_range else area) > threshold).to(area.dtype)
-    if not grow:
-        return mask
+    if relative:
+        return (stretched(localization_map) > threshold).to(localization_map.dtype)
+    mask = (localization_map > threshold).to(localization_map.dtype)
     inner = F.pad(mask[:, 1:-1, 1:-1], (1, 1, 1, 1))
     grown = mask.clone()
     for shift, dim in ((1, 1), (-1, 1), (1, 2), (-1, 2)):
@@ -64,27 +62,11 @@ def object_peaks(features: Tensor, mask: Tensor) -> Tensor:
     return (features * mask[:, None]).amax(dim=(2, 3))
 
 
-def gate(class_maps: Tensor, area: Tensor, how: str) -> Tensor:
-    """Let sound pass: class maps m (B, K, H, W) and the sounding area l (B, H, W) to s (B, K, H, W).
-
-    Args:
-        how: "product" (equation 5) or "min", cell by cell; "object": each map as a whole, times the mean of l over the
-            map's own mask (cells above half of its range), which keeps the shape of the object; or "none".
-    """
-    if how == "product":
-        return class_maps * area[:, None]
-    if how == "min":
-        return torch.minimum(class_maps, area[:, None])
-    if how == "object":
-        return class_maps * object_gate(class_maps, area)[:, :, None, None]
-    return class_maps
-
-
-def object_gate(class_maps: Tensor, area: Tensor) -> Tensor:
-    """Mean of the sounding area (B, H, W) over each class map's own mask: (B, K) in [0, 1]."""
+def object_scores(class_maps: Tensor, localization_map: Tensor) -> Tensor:
+    """Mean of the localisation map (B, H, W) over each class map's own mask, above half its range: (B, K) in [0, 1]."""
     low, high = class_maps.amin(dim=(2, 3), keepdim=True), class_maps.amax(dim=(2, 3), keepdim=True)
-    mask = (class_maps >= (low + high) / 2).to(area.dtype)
-    return torch.einsum("bkhw,bhw->bk", mask, area) / mask.sum(dim=(2, 3)).clamp(min=1)
+    mask = (class_maps >= (low + high) / 2).to(localization_map.dtype)
+    return torch.einsum("bkhw,bhw->bk", mask, localization_map) / mask.sum(dim=(2, 3)).clamp(min=1)
 
 
 def stretched(maps: Tensor) -> Tensor:
@@ -120,17 +102,17 @@ def refined(maps: Tensor, features: Tensor, power: float) -> Tensor:
 
 
 def objectness(features: Tensor) -> Tensor:
-    """How little each cell looks like the edge of its picture, where objects are rare: whatever sounds.
+    """How little each cell looks like the border of its picture, where objects are rare; it does not listen.
 
     Args:
         features: (B, C, H, W).
 
     Returns:
-        (B, H, W): the distance to the most similar cell of the picture's edge, stretched.
+        (B, H, W): the distance to the most similar cell of the picture's border, stretched.
 
     Source:
         A map of objects beside that of the sound: Mo and Morgado, "Localizing Visual Sounds the Easy Way", ECCV 2022,
-        there the strength of a classifier's features. The edge as background: Wei et al., "Geodesic Saliency Using
+        there the strength of a classifier's features. The border as background: Wei et al., "Geodesic Saliency Using
         Background Priors", ECCV 2012.
 
     Example:
@@ -138,8 +120,8 @@ def objectness(features: Tensor) -> Tensor:
         [0.0, 1.0, 0.5, 0.0]
     """
     rows, columns = features[:, :, [0, -1]].flatten(2), features[:, :, 1:-1, [0, -1]].flatten(2)
-    edge = torch.cat([rows, columns], dim=2)
-    nearest = torch.cdist(features.flatten(2).transpose(1, 2), edge.transpose(1, 2)).amin(dim=2)
+    border = torch.cat([rows, columns], dim=2)
+    nearest = torch.cdist(features.flatten(2).transpose(1, 2), border.transpose(1, 2)).amin(dim=2)
     return stretched(nearest.unflatten(1, features.shape[2:]))
 
 
@@ -164,20 +146,20 @@ def _gaussian(size: int, sigma: float) -> Tensor:
     return torch.from_numpy(gaussian_filter1d(np.eye(size), sigma, axis=0, mode="nearest"))
 
 
-def object_shapes(class_maps: Tensor, edge: float, sharpness: float) -> Tensor:
+def object_shapes(class_maps: Tensor, threshold: float, sharpness: float) -> Tensor:
     """Each class map's own object: near 1 where the map is above a share of its maximum, near 0 elsewhere.
 
     Args:
         class_maps: m (B, K, H, W).
-        edge: that share.
+        threshold: that share.
         sharpness: steepness of the step between the two.
 
     Example:
-        >>> object_shapes(torch.tensor([[[[4.0, 0.0]]]]), edge=0.5, sharpness=20).round().tolist()
+        >>> object_shapes(torch.tensor([[[[4.0, 0.0]]]]), threshold=0.5, sharpness=20).round().tolist()
         [[[[1.0, 0.0]]]]
     """
     peak = class_maps.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
-    return (sharpness * (class_maps / peak - edge)).sigmoid()
+    return (sharpness * (class_maps / peak - threshold)).sigmoid()
 
 
 def mean_of(values: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -202,12 +184,12 @@ class ObjectDictionary(nn.Module):
     Args:
         clusters: K.
         channels: C.
-        options: how keys and features are compared.
+        similarity: "inner" products (equation 4), or the positive part of centred "cosine"s.
         sound: D', the size of the sound part of what K-means sees; 0 where it sees the picture alone.
         sound_weight: length of the sound part beside the picture's 1.
 
     Example:
-        >>> dictionary = ObjectDictionary(3, 8, StageTwoOptions())
+        >>> dictionary = ObjectDictionary(3, 8)
         >>> dictionary.class_maps(torch.rand(2, 8, 4, 4)).shape
         torch.Size([2, 3, 4, 4])
     """
@@ -218,10 +200,10 @@ class ObjectDictionary(nn.Module):
     mean: Tensor
 
     def __init__(
-        self, clusters: int, channels: int, options: StageTwoOptions, sound: int = 0, sound_weight: float = 0.0
+        self, clusters: int, channels: int, similarity: str = "inner", sound: int = 0, sound_weight: float = 0.0
     ):
         super().__init__()
-        self.options, self.parts, self.sound_weight = options, (channels, sound), sound_weight
+        self.similarity, self.parts, self.sound_weight = similarity, (channels, sound), sound_weight
         self.register_buffer("keys", torch.zeros(clusters, channels))  # d: means of un-normalised o
         self.register_buffer("mean", torch.zeros(channels))  # of all o: centred cosines need it
         self.register_buffer("centres", torch.zeros(clusters, channels + sound))  # what K-means found
@@ -257,7 +239,7 @@ class ObjectDictionary(nn.Module):
 
     def class_maps(self, features: Tensor) -> Tensor:
         """m (B, K, H, W) of features f (B, C, H, W): equation 4, or the positive part of centred cosines."""
-        if self.options.similarity == "inner":
+        if self.similarity == "inner":
             return self.slope * torch.einsum("bchw,kc->bkhw", features, self.keys) + self.bias
         keys = F.normalize(self.keys - self.mean, dim=1)
         cells = F.normalize(features - self.mean[:, None, None], dim=1)

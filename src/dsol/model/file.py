@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
 from dsol.model.onnx_file import is_onnx, open_onnx
+from dsol.old_options import from_version_1
 
-VERSION = 1
+VERSION = 2
+RENAMED = (("towers.", "encoders."), (".ear.", ".mixture_encoder."), (".principal.", ".pca."))  # since version 1
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class CardedSystem:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """One name a cluster, two clusters may share one; none where the system knows no categories."""
-        return self.card.categories
+        """K different names, those of one name are one category; none where the system knows no categories."""
+        return tuple(dict.fromkeys(self.card.categories))
 
     @property
     def threshold(self) -> float:
@@ -65,6 +67,10 @@ class SavedSystem(CardedSystem):
 
     def __init__(self, network: nn.Module, card: ModelCard):
         self.network, self.card = network.eval(), card
+
+    def renamed(self, names: Sequence[str]) -> ModelCard:
+        """The card with a category for each cluster."""
+        return replace(self.card, categories=tuple(names), named=True)
 
     def save(self, path: str | Path) -> None:
         """To a model file."""
@@ -124,8 +130,10 @@ def read_card(path: str | Path, metadata: Mapping[str, str]) -> ModelCard:
     try:
         values = dict(json.loads(text))
         version = values.pop("version", None)
-        if version != VERSION:
-            raise DsolError(path, f"is a model of version {version}, this is version {VERSION}", "train it again")
+        if version == 1:
+            values["config"] = from_version_1(values["config"], path)
+        elif version != VERSION:
+            raise DsolError(path, f"is a model of version {version}, this is version {VERSION}", "update dsol")
         return ModelCard(**{**values, "categories": tuple(values["categories"])})
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise DsolError(path, f"has broken metadata: {error!r}", "copy it again, or train it again") from None
@@ -145,7 +153,14 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a model file; those kept in half precision, as in shipped models, come in single precision."""
     from safetensors.torch import load_file
 
-    return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    return {_name_now(name): t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+
+
+def _name_now(tensor: str) -> str:
+    """The name of a tensor since version 2."""
+    for before, now in RENAMED:
+        tensor = tensor.replace(before, now)
+    return tensor
 
 
 def fill(network: nn.Module, path: str | Path) -> None:

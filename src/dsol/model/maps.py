@@ -110,7 +110,7 @@ class MapsWriter:
 
     Example:
         >>> with MapsWriter("maps.npz") as writer:                              # doctest: +SKIP
-        ...     writer.add(system.answer(frames, waveforms, keys))
+        ...     writer.add(system.predict(frames, waveforms, keys))
     """
 
     def __init__(self, path: str | Path, class_aware: bool = True):

@@ -32,8 +32,8 @@ class ExportedSystem(CardedSystem):
 
     def __init__(self, file: OnnxFile, card: ModelCard, size: int | None = None):
         config = Config.from_dict(card.config)
-        self.file, self.card, self.side = file, card, config.looked_size
-        self.size = size or config.seen_size
+        self.file, self.card, self.side = file, card, encoded_size(config)
+        self.size = size or config.picture_size
         if not can_be_shown(config, self.size):
             what = f"this exported model looks at pictures of {self.side} pixels, not of {self.size}"
             raise DsolError("--size", what, ORIGINAL)
@@ -52,8 +52,8 @@ class ExportedSystem(CardedSystem):
             raise DsolError(path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + OUTPUTS)}")
         return cls(file, card, size)
 
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `dsol.model.system.System.answer`.
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`.
 
         Raises:
             DsolError: log-mel spectrograms in the place of waveforms.
@@ -69,5 +69,10 @@ class ExportedSystem(CardedSystem):
 def can_be_shown(config: Config, size: int) -> bool:
     """Whether an exported model of this configuration takes pictures of `size` pixels a side: what it looks at is
     fixed, smaller ones are enlarged to that only where the model itself does so."""
-    looked = config.looked_size
-    return size == looked or (size < looked == config.enlarged_size)
+    encoded = encoded_size(config)
+    return size == encoded or (size < encoded == config.inference.upscale)
+
+
+def encoded_size(config: Config) -> int:
+    """Side of the pictures that an exported model of this configuration encodes, pixels."""
+    return max(config.picture_size, config.inference.upscale)

@@ -1,6 +1,6 @@
-"""Ours, the compared systems and the floors, behind one interface."""
+"""Ours, the compared systems and the constant baselines, behind one interface; and the registry of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +13,7 @@ from dsol.model.maps import Maps
 from dsol.model.onnx_file import is_onnx
 
 SYSTEMS = {  # name in a model file and on the command line -> where it is
-    "dsol": "model.predictor.OurSystem",
+    "dsol": "model.dsol_system.DsolSystem",
     "sound_of_pixels": "baselines.sound_of_pixels.SoundOfPixels",
     "object_that_sound": "baselines.object_that_sound.ObjectThatSound",
     "attention": "baselines.attention.Attention",
@@ -26,10 +26,10 @@ class System(Protocol):
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """K names; clusters ("cluster 3") until they are named; empty if class-agnostic."""
+        """K different names; clusters ("cluster 3") until they are named; empty if class-agnostic."""
         ...
 
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """Localise the sound of B pictures.
 
         Args:
@@ -53,8 +53,12 @@ class ClusteringSystem(Protocol):
         """See `System.categories`."""
         ...
 
-    def answer(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
-        """See `System.answer`."""
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `System.predict`."""
+        ...
+
+    def named(self, names: Sequence[str]) -> "ClusteringSystem":
+        """The same with a name for each cluster; those of one name are one category."""
         ...
 
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
@@ -76,23 +80,37 @@ def system_type(name: str) -> Any:
     return getattr(import_module(f"dsol.{module}"), kind)
 
 
-def load_system(path: str | Path, size: int | None = None, sources: int | None = None) -> System:
+def load_system(
+    path: str | Path,
+    size: int | None = None,
+    sources: int | None = None,
+    inference: Mapping[str, Any] | None = None,
+) -> System:
     """The system in a model file or run folder.
 
     Args:
         path: a model file, an exported one, or a run folder that holds one.
         size: side of the picture that the network sees, pixels; as trained where None.
         sources: how many objects sound, for a system that cannot find it out (DMC); others pass over it.
+        inference: changed options of the section `inference`, see `dsol.config.InferenceOptions`.
 
     Raises:
-        DsolError: no model there, one of a system that this version does not know, or one that needs `sources`.
+        DsolError: no model there, one of a system that this version does not know, or one that needs `sources`; or
+            options of inference that it does not have.
     """
     file = find_model(path)
     if is_onnx(file):
-        from dsol.model.onnx import ExportedSystem
+        from dsol.model.onnx import ORIGINAL, ExportedSystem
 
+        if inference:
+            raise DsolError(f"--inference.{next(iter(inference))}", "is fixed in an exported model", ORIGINAL)
         return ExportedSystem.load(file, size)
     name = load_card(file).system
     if name not in SYSTEMS:
         raise DsolError(file, f"holds the unknown system '{name}'", f"known here: {', '.join(SYSTEMS)}")
-    return system_type(name).load(file, size, sources)
+    system = system_type(name).load(file, size, sources)
+    if not inference:
+        return system
+    if not hasattr(system, "with_inference"):
+        raise DsolError(f"--inference.{next(iter(inference))}", f"is no option of {name}", "leave it out")
+    return system.with_inference(inference)

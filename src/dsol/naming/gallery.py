@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -142,8 +142,8 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
     assigned, videos = assign_clips(system, clips), clips.column("video")
     folder.mkdir(parents=True, exist_ok=True)
     clusters = []
-    names, keys = system.categories, cluster_keys(system.categories)
-    system.card = replace(system.card, categories=keys, named=False)  # each answers for itself, whatever it is called
+    names, keys = system.card.categories, cluster_keys(system.card.categories)
+    system = system.named(keys)  # each answers for itself, whatever it is called
     for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
         rows = np.flatnonzero(assigned == k).tolist()
         clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))
@@ -212,7 +212,7 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
     for start in range(0, len(some), BATCH):
         part = some[start : start + BATCH]
         pictures = [clips.frame(i, clips.frame_count(i) // 2) for i in part]
-        answer = system.answer(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
+        answer = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
         for i, picture, maps, score in zip(part, pictures, answer.maps, answer.score, strict=True):  # type: ignore
             found[i] = Example(i, picture, maps[k], float(score[k]))
     best = sorted(found, key=lambda i: -found[i].score)

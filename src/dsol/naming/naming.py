@@ -40,8 +40,7 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
     labelled = labelled_training_clips(clips, frozenset() if clips.splits else scored_videos(clips))
     file = own_model(model)
     names = name_clusters(system, labelled)
-    system.card = replace(system.card, categories=names, named=True)
-    system.save(file)
+    system.named(names).save(file)
     say(f"Wrote the names of {len(names)} clusters into {file}")
     return names
 
@@ -181,10 +180,10 @@ def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
     labels = np.array([categories.index(category) for category in clips.column("category")])
     kinds = 2 * labels + clips.photos
     weights = 1 / np.bincount(kinds)[kinds]
-    table = cluster_table(labels, clusters, len(categories), len(system.categories), weights)
+    table = cluster_table(labels, clusters, len(categories), len(system.card.categories), weights)
     matched, used = match_clusters(table), table.sum(axis=0) > 0
     idle = ~used & np.isin(matched, matched[used])
-    names = tuple(own if idle[k] else categories[matched[k]] for k, own in enumerate(system.categories))
+    names = tuple(own if idle[k] else categories[matched[k]] for k, own in enumerate(system.card.categories))
     nameless = [category for category in categories if category not in names]
     if nameless:
         lacking = ", ".join(nameless)
@@ -203,7 +202,7 @@ def some_of_each(clips: Store, most: int = ASKED) -> Store:
 
 def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
     """The cluster (N,) of each single-source clip, by its middle frame; as in stage one, of each video as a whole where
-    the model's clusters are of videos (`stage_one.cluster_over`)."""
+    the model's clusters are of videos (`clustering.unit`)."""
     found = []
     starts = range(0, len(clips), BATCH)
     for start in track(starts, "Assigning clips to clusters", unit="batches"):
@@ -211,7 +210,7 @@ def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
         frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
         found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
     points = np.concatenate(found)
-    if Config.from_dict(system.card.config).stage_one.cluster_over == "video":
+    if Config.from_dict(system.card.config).clustering.unit == "video":
         videos = torch.from_numpy(np.unique(clips.column("video"), return_inverse=True)[1])
         points = group_means(torch.from_numpy(points).float(), videos)[videos].numpy()
     return system.nearest(points)

@@ -9,7 +9,8 @@ from pathlib import Path
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import annotated_frames, draw_scenes, open_model
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
-from dsol.model.predictor import OurSystem
+from dsol.evaluation.protocols import protocol_named
+from dsol.model.dsol_system import DsolSystem
 from dsol.progress import say
 from dsol.reproduce.experiment import WITHOUT_ALTERNATION, Experiment
 from dsol.reproduce.filled import sources
@@ -53,7 +54,7 @@ def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path 
         for name, run in trained.items()
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    draw_scenes(systems, store, boxes, places, file)
+    draw_scenes(systems, store, boxes, places, file, protocol_named(data.protocol).united)
     return file
 
 
@@ -73,8 +74,8 @@ def _features(experiment: Experiment, grid: Grid, file: Path, show: bool) -> Pat
         return None
     panels = {}
     if models[0].is_file():
-        panels["picture, not alternated"] = features_of(OurSystem.load(models[0]), clips)[0]
-    panels["picture, alternated"], panels["masked object"] = features_of(OurSystem.load(models[1]), clips)
+        panels["picture, not alternated"] = features_of(DsolSystem.load(models[0]), clips)[0]
+    panels["picture, alternated"], panels["masked object"] = features_of(DsolSystem.load(models[1]), clips)
     file.parent.mkdir(parents=True, exist_ok=True)
     found = features_figure(panels, clips.column("category"), file)
     say("NMI with the categories: " + ", ".join(f"{title} {value:.3f}" for title, value in found.items()))

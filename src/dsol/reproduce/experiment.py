@@ -1,7 +1,7 @@
 """What a folder of runs is about: table.json, one recipe and one set of stores for all tables.
 
 DIR/table.json               recipe, stores, seeds: written by the first call, so that later ones need DIR only
-DIR/ours, DIR/weight-0.3, …  one run folder a cell, named by what it changes; tables share cells
+DIR/ours, DIR/localization_weight-0.3, …  one run folder a cell, named by what it changes; tables share cells
 DIR/RUN/evaluation/duet.json the figures of a run on one data set, as `dsol evaluate --json` writes them
 """
 
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dsol.config import Config, load_recipe
+from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.file import load_card
@@ -23,7 +23,7 @@ FILE = "table.json"
 VERSION = 1
 STORES = ("store", "solo", "train_scenes", "scenes", "duet", "audioset", "audioset_multi")
 TRAINED_ON = {"music": "store", "audioset": "audioset"}  # training -> its single-source clips
-MACHINE = ("recipe", "seed", "workers", "device", "devices")  # options that make no other experiment
+MACHINE = ("recipe", "seed", *RUNTIME)  # options that make no other experiment
 WITHOUT_ALTERNATION = {"stage_one.classify_from": 0}  # the left panel of figure 3
 
 
@@ -178,8 +178,8 @@ def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) 
         >>> differences(Config(), Config().replace(stage_one={"epochs": 3}, workers=7))
         ['stage_one.epochs is 15, not 3']
     """
-    theirs = _flat(other.to_dict())
-    mine = {name: value for name, value in _flat(one.to_dict()).items() if name not in without}
+    theirs = flat(other.to_dict())
+    mine = {name: value for name, value in flat(one.to_dict()).items() if name not in without}
     return [f"{name} is {value}, not {theirs[name]}" for name, value in mine.items() if theirs[name] != value]
 
 
@@ -201,15 +201,8 @@ def _read(file: Path) -> Experiment:
         raise DsolError(file, f"does not describe runs: {error!r}", "delete it and give --store and others") from None
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    found = {}
-    for name, value in values.items():
-        found |= _flat(value, f"{before}{name}.") if isinstance(value, Mapping) else {f"{before}{name}": value}
-    return found
-
-
 def _option(config: Config, name: str) -> Any:
-    return _flat(config.to_dict())[name]
+    return flat(config.to_dict())[name]
 
 
 def _spoken(value: Any) -> str:

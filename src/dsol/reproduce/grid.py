@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dsol.config import RUNTIME
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
@@ -23,7 +24,7 @@ from dsol.progress import say
 from dsol.reproduce.experiment import Cell, Experiment, differences, evaluation_file
 from dsol.reproduce.paper import DATA
 from dsol.training.run import Run
-from dsol.training.train import train, training_clips
+from dsol.training.train import OF_STAGE_TWO, train, training_clips
 
 
 @dataclass
@@ -115,7 +116,7 @@ class Grid:
 
     def _check(self, run: Path, cell: Cell, store: Store | None) -> None:
         """Figures of other options or other clips must not slip into a table."""
-        other = differences(Run.resume(run)[1], cell.config, without=("recipe", "workers", "device", "devices"))
+        other = differences(Run.resume(run)[1], cell.config, without=("recipe", *RUNTIME))
         if other:
             raise DsolError(run, f"is a run of other options: {other[0]}", "delete it, or give another --runs folder")
         first = run / "stage_one.safetensors"
@@ -135,8 +136,8 @@ class Grid:
 
 def _stage_one_differs(one: Cell, other: Cell) -> bool:
     """Whether options beyond those of stage two differ."""
-    found = differences(one.config, other.config, without=("recipe", "workers", "device", "devices"))
-    return any(not line.startswith("stage_two.") for line in found)
+    found = differences(one.config, other.config, without=("recipe", *RUNTIME))
+    return any(line.partition(".")[0] not in OF_STAGE_TWO for line in found)
 
 
 def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:

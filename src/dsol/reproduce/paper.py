@@ -113,14 +113,14 @@ def _of_systems(sets: Mapping[str, tuple[str, ...]], figures: dict[str, list[flo
 
 def _weights(figures: dict[float, list[float]]) -> tuple[Row, ...]:
     """λ."""
-    return _rows(MUSIC_SCENES, [((f"{w}",), OURS, {"stage_two.weight": w}, v) for w, v in figures.items()])
+    return _rows(MUSIC_SCENES, [((f"{w}",), OURS, {"stage_two.localization_weight": w}, v) for w, v in figures.items()])
 
 
 def _masks_and_clusters(
     sets: Mapping[str, tuple[str, ...]], figures: dict[tuple[float, int], list[float]]
 ) -> tuple[Row, ...]:
     return _rows(sets, [
-        ((f"{mask}", f"{k}"), OURS, {"stage_one.mask_threshold": mask, "stage_one.clusters": k}, values)
+        ((f"{mask}", f"{k}"), OURS, {"clustering.mask_threshold": mask, "clustering.clusters": k}, values)
         for (mask, k), values in figures.items()
     ])  # fmt: skip
 
@@ -129,8 +129,8 @@ def _switches(figures: dict[tuple[bool, bool, bool], list[float]]) -> tuple[Row,
     """L1, Prod, Lc."""
     return _rows(MUSIC_SCENES, [
         (tuple("yes" if on else "no" for on in switches), OURS, {
-            "stage_two.use_localization": switches[0],
-            "stage_two.gate": "product" if switches[1] else "none",
+            **({} if switches[0] else {"stage_two.localization_weight": 0.0}),
+            "stage_two.product": switches[1],
             "stage_two.use_matching": switches[2],
         }, values)
         for switches, values in figures.items()

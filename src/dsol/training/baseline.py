@@ -5,19 +5,18 @@
 One pass is the unit of resuming.
 """
 
-import time
+from collections.abc import Iterator
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from dsol.baselines.base import ComparedNetwork
-from dsol.config import FitOptions
+from dsol.baselines.base import BaselineNetwork
+from dsol.config import BaselineOptions
 from dsol.data.store import Store
-from dsol.progress import say
 from dsol.training.batches import Feed, Picks, open_feed
+from dsol.training.loop import Pass, descend, run_passes
 from dsol.training.losses import other_video
-from dsol.training.processes import mean_over
 from dsol.training.run import Run
 
 MOMENTUM = 0.9  # of gradient descent
@@ -30,47 +29,41 @@ class Fit:
         fabric: device, precision and processes.
         network: trained in place.
         store: single-source clips.
-        run: where metrics and resume points go.
+        run: where metrics and checkpoints go.
     """
 
-    def __init__(self, fabric: Fabric, network: ComparedNetwork, store: Store, run: Run):
+    def __init__(self, fabric: Fabric, network: BaselineNetwork, store: Store, run: Run):
         self.fabric, self.network, self.store, self.run = fabric, network, store, run
-        self.config, self.options = network.config, network.config.fit
+        self.config, self.options = network.config, network.config.baselines
         self.picks = Picks(store, self.options.batch, fabric.global_rank, fabric.world_size)
         self.loss, self.optimizer = fabric.setup(network, optimizer_of(network, self.options))
 
     def train(self) -> None:
         """All passes that are still to do, then what the network measures at the end."""
-        reading = (self.store, self.network.towers, self.fabric.device, self.config.workers)
-        feed = open_feed(*reading, vary=self.options.vary)
+        reading = (self.store, self.network.encoders, self.fabric.device, self.config.workers)
+        feed = open_feed(*reading, augment=self.config.stage_one.augment)
         parts = {"network": self.network, "optimizer": self.optimizer}
-        done = self.run.take_up("fit", **parts)["done"]
-        for epoch in range(done, self.options.epochs):
-            start = time.monotonic()
-            label = f"{self.config.system}, epoch {epoch + 1} of {self.options.epochs}"
-            loss = self._one_pass(feed, self.config.seed * 10_007 + epoch, label)
-            seconds = round(time.monotonic() - start, 2)
-            self.run.log(stage="fit", step=epoch, epoch=epoch + 1, kind="fit", loss=loss, seconds=seconds)
-            if self.fabric.is_global_zero:
-                say(f"{label}: loss {loss:.4f}")
-            self.run.keep("fit", epoch + 1, **parts)
+        done = self.run.load_checkpoint("fit", **parts)["done"]
+        passes = [
+            Pass(n, "fit", f"{self.config.system}, epoch {n + 1} of {self.options.epochs}", {"epoch": n + 1})
+            for n in range(done, self.options.epochs)
+        ]
+        run_passes(self.fabric, self.run, "fit", passes, lambda each: self._one_pass(feed, each), lambda: parts)
         every_clip = Picks(self.store, self.options.batch).in_order()
-        self.network.eval().settle(feed.batches(every_clip, None, "Measuring"))
+        self.network.eval().finalise(feed.batches(every_clip, None, "Measuring"))
 
-    def _one_pass(self, feed: Feed, seed: int, label: str) -> float:
+    def _one_pass(self, feed: Feed, each: Pass) -> dict[str, float]:
         self.network.train()
+        seed = self.config.seed * 10_007 + each.number
         generator = torch.Generator().manual_seed(seed)
-        total = count = 0.0
-        for batch in feed.batches(self.picks.shuffled(seed), seed, label):
-            one_each = self.network.mixes or self.options.negatives == "in_batch"
-            pairs = mismatched(batch.videos, generator if one_each else None)
-            loss = self.loss(batch.pictures, batch.log_mel, batch.waveforms, pairs)
-            self.optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(loss)
-            self.optimizer.step()
-            total += loss.item() * len(batch.rows)
-            count += len(batch.rows)
-        return float(mean_over(self.fabric, torch.tensor(total / max(count, 1))))
+        one_each = self.network.mixes or self.config.stage_one.negatives != "all"
+
+        def losses() -> Iterator[tuple[tuple[Tensor, ...], int]]:
+            for batch in feed.batches(self.picks.shuffled(seed), seed, each.label):
+                pairs = mismatched(batch.videos, generator if one_each else None)
+                yield (self.loss(batch.pictures, batch.log_mel, batch.waveforms, pairs),), len(batch.rows)
+
+        return {"loss": descend(self.fabric, losses(), [self.optimizer])[0]}
 
 
 def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
@@ -98,10 +91,10 @@ def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tenso
     return everyone, everyone.roll(1)
 
 
-def optimizer_of(network: ComparedNetwork, options: FitOptions) -> torch.optim.Optimizer:
+def optimizer_of(network: BaselineNetwork, options: BaselineOptions) -> torch.optim.Optimizer:
     """Adam or gradient descent, the vision backbone at a rate of its own."""
-    vision = [p for p in network.towers.vision.parameters() if p.requires_grad]
-    inside = {id(p) for p in network.towers.vision.parameters()}
+    vision = [p for p in network.encoders.vision.parameters() if p.requires_grad]
+    inside = {id(p) for p in network.encoders.vision.parameters()}
     rest = [p for p in network.parameters() if id(p) not in inside]
     groups = [{"params": rest}, {"params": vision, "lr": options.vision_learning_rate}]
     groups = [group for group in groups if group["params"]]

@@ -18,13 +18,14 @@ from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.audio import sound_view
 from dsol.model.batch import Batch
-from dsol.model.encoders import VisionTower
+from dsol.model.encoders import VisualEncoder
 from dsol.model.images import resize, test_view, to_tensor, training_view
-from dsol.model.principal import Principal
+from dsol.model.pca import Pca
 from dsol.progress import track
 
 MARGIN = 256 / 224  # training pictures are resized to this many times the size that is cut out
-MEASURED_ON = 400  # clips whose pictures the principal directions are measured on
+MEASURED_ON = 400  # clips whose pictures the principal components are measured on
+VIDEO_PASSES = 3  # how often a clip of a video comes for once that each photo does
 Pick = tuple[int, int]  # row of the store, frame of its clip
 
 
@@ -55,18 +56,14 @@ class Picks:
         rng = np.random.default_rng(seed)
         return self._drawn(rng.permutation(len(self.counts)), rng)
 
-    def alike(self, seed: int, video_passes: int) -> list[list[Pick]]:
-        """As `shuffled`, with photos and videos (clips of one frame and of several) in batches of their own.
-
-        Args:
-            seed: of order and frames.
-            video_passes: how often each clip of a video comes, where there are photos.
-        """
+    def balanced(self, seed: int) -> list[list[Pick]]:
+        """As `shuffled`, with photos and videos (clips of one frame and of several) in batches of their own, so that
+        none is told from another by its kind; where there are photos, clips of videos come three times."""
         rng = np.random.default_rng(seed)
         photo = self.photo
         if photo.all() or not photo.any():
             return self.shuffled(seed)
-        kinds = (np.flatnonzero(photo), np.repeat(np.flatnonzero(~photo), video_passes))
+        kinds = (np.flatnonzero(photo), np.repeat(np.flatnonzero(~photo), VIDEO_PASSES))
         batches = [batch for kind in kinds for batch in self._drawn(rng.permutation(kind), rng)]
         return [batches[i] for i in rng.permutation(len(batches))]
 
@@ -140,9 +137,11 @@ def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterato
 class DiskFeed:
     """Reads clips from the store each time, with a fresh random view."""
 
-    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int, vary: bool):
-        self.store, self.towers, self.device, self.workers, self.size = store, towers, device, workers, size
-        self.vary = vary
+    def __init__(
+        self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
+    ):
+        self.store, self.encoders, self.device, self.workers, self.size = store, encoders, device, workers, size
+        self.augment = augment
         self.videos = torch.from_numpy(video_numbers(store))
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
@@ -153,9 +152,9 @@ class DiskFeed:
             generator = None if seed is None else torch.Generator().manual_seed(seed * 100_003 + number)
             sounds = waveforms.to(self.device)
             pictures = self._view(to_tensor(frames.to(self.device)), generator)
-            if generator is not None and self.vary:
+            if generator is not None and self.augment:
                 sounds = sound_view(sounds, generator)
-            yield Batch(pictures, self.towers.spectrogram(sounds), self.videos[rows], rows, sounds)
+            yield Batch(pictures, self.encoders.spectrogram(sounds), self.videos[rows], rows, sounds)
 
     def _view(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
         if generator is None:
@@ -167,27 +166,29 @@ class CachedFeed:
     """For a frozen vision backbone: features of the frames and spectrograms of all sounds, computed once, in memory.
 
     Pictures are seen without random crops, since each would have to pass the backbone again; where clips are varied,
-    features are mirrored and spectrograms computed anew. Of a clip's frames `nets.frozen_frames` are kept, evenly
+    features are mirrored and spectrograms computed anew. Of a clip's frames `encoders.frozen_frames` are kept, evenly
     spaced; a frame that is not kept is stood in for by the one before it.
     """
 
-    def __init__(self, store: Store, towers: VisionTower, device: torch.device, workers: int, size: int, vary: bool):
-        self.towers, self.device, self.vary = towers, device, vary
+    def __init__(
+        self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
+    ):
+        self.encoders, self.device, self.augment = encoders, device, augment
         self.videos = torch.from_numpy(video_numbers(store))
         self.counts = np.array([store.frame_count(i) for i in range(len(store))])
-        self.kept = np.minimum(self.counts, towers.options.frozen_frames or self.counts)
+        self.kept = np.minimum(self.counts, encoders.options.frozen_frames or self.counts)
         self.starts = np.cumsum(self.kept) - self.kept
         picks = [
             [(i, j * int(count) // int(kept)) for j in range(kept)]
             for i, (count, kept) in enumerate(zip(self.counts, self.kept, strict=True))
         ]
         features, mels, sounds = [], [], []
-        fast = towers.for_answers()
+        fast = encoders.for_inference()
         for frames, waveforms in track(read(store, picks, workers), "Computing features once", len(picks), "clips"):
             with torch.inference_mode():
                 images = test_view(to_tensor(frames.to(device)), size)
                 features.append(fast.backbone(images).half().cpu())
-                mels.append(towers.spectrogram(waveforms[:1]))
+                mels.append(encoders.spectrogram(waveforms[:1]))
                 sounds.append(waveforms[:1])
         self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
 
@@ -197,10 +198,10 @@ class CachedFeed:
             rows = torch.tensor([row for row, _ in chosen])
             cells = torch.tensor([self.starts[row] + j * self.kept[row] // self.counts[row] for row, j in chosen])
             pictures, mels, sounds = self.features[cells].float(), self.mels[rows], self.waveforms[rows]
-            if seed is not None and self.vary:
+            if seed is not None and self.augment:
                 generator = torch.Generator().manual_seed(seed * 100_003 + number)
                 sounds = sound_view(sounds, generator)
-                mels = self.towers.spectrogram(sounds)
+                mels = self.encoders.spectrogram(sounds)
                 mirrored = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
                 pictures = torch.where(mirrored, pictures.flip(3), pictures)
             device = self.device
@@ -208,32 +209,32 @@ class CachedFeed:
 
 
 def open_feed(
-    store: Store, towers: VisionTower, device: torch.device, workers: int, size: int = 0, vary: bool = False
+    store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int = 0, augment: bool = False
 ) -> Feed:
-    """The feed that fits the towers: cached features for a frozen vision backbone, the store otherwise.
+    """The feed that fits the encoders: cached features for a frozen vision backbone, the store otherwise.
 
-    Measures the towers' principal directions where that is still to be done.
+    Measures the encoders' principal components where that is still to be done.
 
     Args:
         store: the clips.
-        towers: what they are fed to.
+        encoders: what they are fed to.
         device: where batches go.
         workers: processes that read clips.
-        size: side of the square picture, pixels; 0: the towers' own.
-        vary: vary the sounds of training views, too, and mirror cached features.
+        size: side of the square picture, pixels; 0: the encoders' own.
+        augment: augment the sounds of training views, too, and mirror cached features.
     """
-    kind = CachedFeed if towers.options.freeze_vision else DiskFeed
-    if isinstance(towers.principal, Principal) and not towers.principal.measured:
-        measure_principal(store, towers, device, workers)
-    return kind(store, towers, device, workers, size or towers.options.size, vary)
+    kind = CachedFeed if encoders.options.freeze_vision else DiskFeed
+    if isinstance(encoders.pca, Pca) and not encoders.pca.measured:
+        measure_pca(store, encoders, device, workers)
+    return kind(store, encoders, device, workers, size or encoders.options.size, augment)
 
 
-def measure_principal(store: Store, towers: VisionTower, device: torch.device, workers: int) -> None:
-    """Measure the principal directions of a frozen backbone's features on clips spread over the store."""
+def measure_pca(store: Store, encoders: VisualEncoder, device: torch.device, workers: int) -> None:
+    """Measure the principal components of a frozen backbone's features on clips spread over the store."""
     rows = np.unique(np.linspace(0, len(store) - 1, MEASURED_ON).astype(int)).tolist()
     batches = [[(i, store.frame_count(i) // 2) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
-    fast = towers.for_answers()
-    pictures = track(read(store, batches, workers), "Measuring principal directions", len(batches), "batches")
+    fast = encoders.for_inference()
+    pictures = track(read(store, batches, workers), "Measuring principal components", len(batches), "batches")
     with torch.inference_mode():
-        views = (test_view(to_tensor(frames.to(device)), towers.options.size) for frames, _ in pictures)
-        towers.principal.measure(fast.raw_features(view) for view in views)  # type: ignore[operator]
+        views = (test_view(to_tensor(frames.to(device)), encoders.options.size) for frames, _ in pictures)
+        encoders.pca.measure(fast.raw_features(view) for view in views)  # type: ignore[operator]

@@ -66,19 +66,19 @@ def scene_localization_loss(matched: Tensor, mismatched: Tensor) -> Tensor:
     return (positive + F.binary_cross_entropy_with_logits(quarters, torch.zeros_like(quarters))) / 2
 
 
-def matching_loss(seen: Tensor, heard: Tensor, direction: str = "pv_pa", mean: str = "batch") -> Tensor:
+def matching_loss(visual: Tensor, audio: Tensor, form: str = "printed") -> Tensor:
     """Lc, equation 7: the distance of two category distributions.
 
     Args:
-        seen: (B, K) logits of p_v, the category distribution of what is seen to sound.
-        heard: (B, K) logits of p_a, the teacher's category distribution of the sound; no gradient.
-        direction: "pv_pa" is KL(p_v‖p_a) as printed, "pa_pv" KL(p_a‖p_v) as released.
-        mean: over the "batch" as printed, or over "batch_and_categories" as released.
+        visual: (B, K) logits of p_v, the category distribution of what is seen to sound.
+        audio: (B, K) logits of p_a, the teacher's category distribution of the sound; no gradient.
+        form: "printed", KL(p_v‖p_a) averaged over the batch; or "released", KL(p_a‖p_v) averaged over batch and
+            categories.
     """
-    log_v, log_a = seen.log_softmax(1), heard.detach().log_softmax(1)
-    p, log_p, log_q = (log_v.exp(), log_v, log_a) if direction == "pv_pa" else (log_a.exp(), log_a, log_v)
-    terms = p * (log_p - log_q)
-    return terms.sum(1).mean() if mean == "batch" else terms.mean()
+    log_v, log_a = visual.log_softmax(1), audio.detach().log_softmax(1)
+    if form == "printed":
+        return (log_v.exp() * (log_v - log_a)).sum(1).mean()
+    return (log_a.exp() * (log_a - log_v)).mean()
 
 
 def other_video(videos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,12 @@
-"""p_a, the category distribution of a scene's sound that the picture is matched with (equation 7).
+"""What sounds in a scene: the teacher p_a (equation 7), and learning to hear mixtures, as the recipe `best` does.
 
-    "mixture"  stage one's sound tower hears the scene; it stays as it was
-    "sources"  the pseudo-labels of the clips that were mixed in: still no labels, but what truly sounds
+    teacher "mixture"  stage one's audio encoder on the scene's sound, frozen: the paper's
+    teacher "sources"  the pseudo-labels of the clips that are mixed: still no labels, but what truly sounds
 
-`Remix` mixes the sources of a scene anew, so that one picture is seen with many sounds.
+    sources of a scene ─ Remix: which of them sound, jitter, distractors ─▶ mixture ─ audio class head ─▶ hearing_loss
+
+The paper's matching needs p_a of the mixture from an encoder that heard single sources only. Here the recipe of each
+mixture is known, so the class head (of the mixture encoder, where there is one) learns from it directly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,27 +15,29 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import is_silent, mix
 from dsol.data.media import find_sounds, read_sound
 from dsol.data.store import Store
 from dsol.errors import DsolError
-from dsol.model.encoders import TwoTower
+from dsol.model.encoders import Encoders
 from dsol.progress import say, track
 from dsol.training.batches import Picks, read
 
-OTHER_JOINS, OTHER_ALONE = 1 / 3, 1 / 2  # how often an unknown sound is heard with known ones, or instead of noise
+JOINS, ALONE = 1 / 3, 1 / 2  # how often a distractor is heard with known sounds, or instead of noise
 LEAST = 0.01  # of a category that is not in a scene, so that its logarithm is finite
 
 
 @torch.no_grad()
-def heard_in_mixtures(towers: TwoTower, scenes: Store, batch: int, device: torch.device, workers: int) -> Tensor:
-    """Logits of p_a (N, K) for all scenes by a sound tower as it is now."""
-    towers = towers.to(device).eval()
+def heard_in_mixtures(encoders: Encoders, scenes: Store, batch: int, device: torch.device, workers: int) -> Tensor:
+    """Logits of p_a (N, K) for all scenes by an audio encoder as it is now."""
+    encoders = encoders.to(device).eval()
     batches = Picks(scenes, batch).in_order()
     sounds = track(read(scenes, batches, workers), "Listening to scenes", len(batches))
-    return torch.cat([towers.hear(towers.spectrogram(waveforms.to(device))).logits for _, waveforms in sounds])
+    log_mels = (encoders.spectrogram(waveforms.to(device)) for _, waveforms in sounds)
+    return torch.cat([encoders.encode_sounds(log_mel).logits for log_mel in log_mels])
 
 
 def shares(sounding: Sequence[Sequence[int]], clusters: int) -> Tensor:
@@ -47,6 +52,20 @@ def shares(sounding: Sequence[Sequence[int]], clusters: int) -> Tensor:
         for k in present:
             p_a[i, k] += 1
     return (p_a / p_a.sum(1, keepdim=True)).log()
+
+
+def hearing_loss(logits: Tensor, teacher: Tensor, present: Tensor, audibility: str) -> Tensor:
+    """How far the audio class head is from what was mixed.
+
+    Args:
+        logits: (B, K) of the head.
+        teacher: (B, K) logits of p_a.
+        present: (B, K), 1 for each cluster that sounds.
+        audibility: "softmax", cross-entropy with p_a; or "sigmoid", binary cross-entropy with each cluster's presence.
+    """
+    if audibility == "sigmoid":
+        return F.binary_cross_entropy_with_logits(logits, present)
+    return F.cross_entropy(logits, teacher.softmax(1))
 
 
 class Sources:
@@ -104,31 +123,33 @@ class Remix:
     Args:
         sources: of the scenes.
         clips: the store that they lie in.
-        fewest: sources that sound, at least; as many as before where None. Without any, noise is heard.
-        others: recordings of things that are in no clip, which join some mixtures.
+        any_number: from none to as many sources sound as when composed; else always as many. With none, noise is heard.
+        distractors: recordings of things that are in no clip, which join some mixtures.
     """
 
-    def __init__(self, sources: Sources, clips: Store, fewest: int | None = None, others: Sequence[np.ndarray] = ()):
-        self.sources, self.clips, self.fewest, self.others = sources, clips, fewest, others
+    def __init__(
+        self, sources: Sources, clips: Store, any_number: bool = False, distractors: Sequence[np.ndarray] = ()
+    ):
+        self.sources, self.clips, self.any_number, self.distractors = sources, clips, any_number, distractors
 
     def __call__(self, rows: Sequence[int], random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Waveforms (B, 16000), logits of p_a (B, K), and 1 for each cluster that sounds (B, K), of some scenes."""
         drawn, waveforms = [], []
         for i in rows:
             clips, count = self.sources.clips[i], sum(self.sources.sounds[i])
-            if self.fewest is not None:
-                count = int(random.integers(min(self.fewest, count), count, endpoint=True))
+            if self.any_number:
+                count = int(random.integers(0, count, endpoint=True))
             on = set(random.choice(len(clips), count, replace=False).tolist())
             parts = [self.clips.waveform(self.clips.index(clips[j])) for j in sorted(on)]  # type: ignore[arg-type]
-            if self.others and random.random() < (OTHER_JOINS if parts else OTHER_ALONE):
-                parts.append(second_of(self.others[int(random.integers(len(self.others)))], random))
+            if self.distractors and random.random() < (JOINS if parts else ALONE):
+                parts.append(second_of(self.distractors[int(random.integers(len(self.distractors)))], random))
             waveforms.append(mix(np.stack(parts or [noise(random)]), random))
             drawn.append([j in on for j in range(len(clips))])
         sounds = torch.from_numpy(np.stack(waveforms))
         return sounds, self.sources.teacher(rows, drawn), self.sources.present(rows, drawn)
 
 
-def read_others(folder: Path) -> list[np.ndarray]:
+def read_distractors(folder: Path) -> list[np.ndarray]:
     """The recordings below a folder, whole; what cannot be read is said and passed over.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import yaml
 
-from dsol.config import Config
+from dsol.config import Config, saved_config
 from dsol.errors import DsolError
 
 STATE_VERSION = 1
@@ -51,14 +51,10 @@ class Run:
         Raises:
             DsolError: no run there, or its options are damaged.
         """
-        file = Path(path) / "config.yaml"
-        if not file.is_file():
+        saved = saved_config(path)
+        if saved is None:
             raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
-        try:
-            values = yaml.safe_load(file.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DsolError(file, f"is damaged: {error}", "put it right, or start a new run") from None
-        return cls(path, writes), Config.from_dict(values, str(file))
+        return cls(path, writes), saved
 
     def save_config(self, config: Config) -> None:
         """Keep the options: `config.yaml`."""
@@ -141,13 +137,13 @@ class Run:
             self._write_text("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
         return state
 
-    def keep(self, stage: str, done: int, **parts: Any) -> None:
-        """Keep how many passes are done, and the state of networks and optimizers by name; tensors as they are."""
+    def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
+        """Save how many passes are done, and the state of networks and optimizers by name; tensors as they are."""
         state = {n: part if isinstance(part, torch.Tensor) else part.state_dict() for n, part in parts.items()}
         self.save_state(stage, {"done": done, **state})
 
-    def take_up(self, stage: str, **parts: Any) -> dict[str, Any]:
-        """Give networks and optimizers the state that `keep` kept; what it kept, and `done` 0 at the start."""
+    def load_checkpoint(self, stage: str, **parts: Any) -> dict[str, Any]:
+        """Give networks and optimizers the state that was saved; what was saved, and `done` 0 at the start."""
         state = self.load_state(stage) or {"done": 0}
         for name, part in parts.items():
             if name in state:

@@ -8,7 +8,6 @@
 heads, fresh after each clustering, against the pseudo-labels. One pass is the unit of resuming.
 """
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,11 +23,14 @@ from dsol.model.clustering import cluster, nmi_with
 from dsol.model.dictionary import group_means, mean_of
 from dsol.model.network import Network
 from dsol.model.pooling import pooled
-from dsol.progress import say
 from dsol.training.batches import Feed, Picks, open_feed, video_numbers
+from dsol.training.loop import Pass, descend, run_passes, sum_over
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
-from dsol.training.processes import mean_over, sum_over
 from dsol.training.run import Run
+
+WEIGHT_DECAY = 1e-4  # of Adam, backbones and projection heads, as in the paper
+CLASSIFY_RATE = 1e-3  # of Adam, class heads, which are made fresh for each clustering, as in the released code
+POOL_SHARPNESS = 10.0  # factor on the cosine in the soft maximum: 0 would be the mean, infinity the best cell
 
 
 class StageOneLoss(nn.Module):
@@ -56,23 +58,20 @@ class StageOneLoss(nn.Module):
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
             others: (B, 3, S, S) pictures of other videos: "sampled" negatives instead of `pairs`.
         """
-        towers = self.network.towers
-        seen, heard = towers(pictures, log_mel, classes=labels is not None)
+        encoders = self.network.encoders
+        visual, audio = encoders(pictures, log_mel, classes=labels is not None)
         if labels is not None:
-            return F.cross_entropy(seen.logits, labels) + F.cross_entropy(heard.logits, labels)
+            return F.cross_entropy(visual.logits, labels) + F.cross_entropy(audio.logits, labels)
         options = self.network.config.stage_one
         if options.negatives == "all":
-            cosine = pooled(towers.pair_cosines(seen, heard), options.pool, options.pool_sharpness)
-            loss = all_pairs_loss(towers.scale * cosine, videos)
-            if options.contrast:
-                loss = loss + options.contrast * contrastive_loss(cosine, videos[:, None])
-            return loss
+            cosine = pooled(encoders.pair_cosines(visual, audio), options.pool, POOL_SHARPNESS)
+            return all_pairs_loss(encoders.scale * cosine, videos) + contrastive_loss(cosine, videos[:, None])
         if others is not None:
-            mismatched = towers.logits(towers.see(others), heard)
+            mismatched = encoders.logits(encoders.encode_pictures(others), audio)
         else:
             sounds, frames = pairs or (slice(0, 0), slice(0, 0))
-            mismatched = towers.logits(seen.take(frames), heard.take(sounds))
-        return correspondence_loss(towers.logits(seen, heard), mismatched)
+            mismatched = encoders.logits(visual.take(frames), audio.take(sounds))
+        return correspondence_loss(encoders.logits(visual, audio), mismatched)
 
 
 def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
@@ -105,78 +104,63 @@ class StageOne:
         fabric: device, precision and processes.
         network: trained in place.
         store: single-source clips.
-        run: where metrics and resume points go.
+        run: where metrics and checkpoints go.
     """
 
     def __init__(self, fabric: Fabric, network: Network, store: Store, run: Run):
         self.fabric, self.network, self.store, self.run = fabric, network, store, run
-        self.config, self.options = network.config, network.config.stage_one
+        self.config, self.options, self.clustering = network.config, network.config.stage_one, network.config.clustering
         self.picks = Picks(store, self.options.batch, fabric.global_rank, fabric.world_size)
         self.videos = video_numbers(store)
         self.labels = torch.zeros(len(store), dtype=torch.long)
-        self.weights = kind_weights(store) if self.options.cluster_balanced else None
-        heads = [*network.towers.vision_classes.parameters(), *network.towers.sound_classes.parameters()]
-        inside = {id(p) for p in heads}
-        body = [p for p in network.towers.parameters() if p.requires_grad and id(p) not in inside]
-        o = self.options
-        optimizer = torch.optim.Adam(body, o.learning_rate, weight_decay=o.weight_decay)
+        self.weights = kind_weights(store) if self.config.balance_photos else None
+        self.heads = [*network.encoders.vision_classes.parameters(), *network.encoders.sound_classes.parameters()]
+        inside = {id(p) for p in self.heads}
+        body = [p for p in network.encoders.parameters() if p.requires_grad and id(p) not in inside]
+        optimizer = torch.optim.Adam(body, self.options.learning_rate, weight_decay=WEIGHT_DECAY)
         self.loss, self.optimizer = fabric.setup(StageOneLoss(network), optimizer)
-        self.heads = heads
         self.head_optimizer = self._fresh_head_optimizer()
 
     def train(self) -> None:
         """All passes that are still to do, then the dictionary."""
-        passes = schedule(self.options)
-        done = self._restore()
-        feed = open_feed(
-            self.store,
-            self.network.towers,
-            self.fabric.device,
-            self.config.workers,
-            vary=self.options.vary,
-        )
-        for number, (epoch, kind, step) in enumerate(passes[done:], start=done):
-            start = time.monotonic()
-            seed = self.config.seed * 10_007 + number
-            nmi = self._cluster(feed, seed) if kind == "classify" and step == 1 else None
-            loss = self._one_pass(feed, kind, seed, f"Stage one, epoch {epoch} of {self.options.epochs}, {kind}")
-            known = {} if nmi is None else {"nmi": nmi}
-            self.run.log(
-                stage="one",
-                step=number,
-                epoch=epoch,
-                kind=kind,
-                loss=loss,
-                **known,
-                seconds=round(time.monotonic() - start, 2),
-            )
-            self._report(epoch, kind, loss, nmi)
-            self.run.keep("stage_one", number + 1, labels=self.labels, **self._parts())
-        self._settle(feed)
+        state = self.run.load_checkpoint("stage_one", **self._parts())
+        self.labels = state.get("labels", self.labels)
+        encoders, augment = self.network.encoders, self.options.augment
+        feed = open_feed(self.store, encoders, self.fabric.device, self.config.workers, augment=augment)
+        passes = self._passes()[state["done"] :]
+        run_passes(self.fabric, self.run, "one", passes, lambda each: self._one_pass(feed, each), self._state)
+        self._finalise(feed)
 
-    def _one_pass(self, feed: Feed, kind: str, seed: int, label: str) -> float:
+    def _passes(self) -> list[Pass]:
+        label = "Stage one, epoch {} of {}, {}"
+        return [
+            Pass(n, kind, label.format(epoch, self.options.epochs, kind), {"epoch": epoch})
+            for n, (epoch, kind, _) in enumerate(schedule(self.options))
+        ]
+
+    def _one_pass(self, feed: Feed, each: Pass) -> dict[str, float]:
+        seed = self.config.seed * 10_007 + each.number
+        classifies = each.kind == "classify"
+        first = classifies and schedule(self.options)[each.number][2] == 1
+        nmi = self._cluster(feed, seed) if first else None
         self.network.train()
-        total = count = 0.0
-        for batch, others, generator in self._batches(feed, kind, seed, label):
-            labels = self.labels[batch.rows].to(self.fabric.device) if kind == "classify" else None
-            pairs = other_video(batch.videos, generator) if kind == "localize" and others is None else None
+        optimizers = [self.optimizer, *([self.head_optimizer] if classifies else [])]
+        self.head_optimizer.zero_grad(set_to_none=True)
+        loss = descend(self.fabric, self._losses(feed, each, seed), optimizers)[0]
+        return {"loss": loss, **({} if nmi is None else {"nmi": nmi})}
+
+    def _losses(self, feed: Feed, each: Pass, seed: int) -> Iterator[tuple[tuple[Tensor, ...], int]]:
+        for batch, others, generator in self._batches(feed, each.kind, seed, each.label):
+            labels = self.labels[batch.rows].to(self.fabric.device) if each.kind == "classify" else None
+            pairs = other_video(batch.videos, generator) if each.kind == "localize" and others is None else None
             loss = self.loss(batch.pictures, batch.log_mel, batch.videos, labels=labels, pairs=pairs, others=others)
-            self.optimizer.zero_grad(set_to_none=True)
-            self.head_optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(loss)
-            self.optimizer.step()
-            if kind == "classify":
-                self.head_optimizer.step()
-            total += loss.item() * len(batch.rows)
-            count += len(batch.rows)
-        return float(mean_over(self.fabric, torch.tensor(total / max(count, 1))))
+            yield (loss,), len(batch.rows)
 
     def _batches(
         self, feed: Feed, kind: str, seed: int, label: str
     ) -> Iterator[tuple[Batch, Tensor | None, torch.Generator]]:
         generator = torch.Generator().manual_seed(seed)
-        o = self.options
-        picks = self.picks.alike(seed, o.video_passes) if o.batches == "alike" else self.picks.shuffled(seed)
+        picks = self.picks.balanced(seed) if self.config.balance_photos else self.picks.shuffled(seed)
         if kind == "localize" and self.options.negatives == "sampled":
             others = [self.picks.other_videos(chosen, self.videos, seed + i) for i, chosen in enumerate(picks)]
             pairs = zip(feed.batches(picks, seed, label), feed.batches(others, seed + 1, ""), strict=True)
@@ -189,25 +173,26 @@ class StageOne:
         """Objects o (N, C) of all clips, of every process, and what K-means sees of them (N, C + D')."""
         self.network.eval()
         dictionary = self.network.dictionary
-        found = [torch.zeros(len(self.store), size) for size in (self.network.towers.channels, len(dictionary.origin))]
+        sizes = (self.network.encoders.channels, len(dictionary.origin))
+        found = [torch.zeros(len(self.store), size) for size in sizes]
         for batch in feed.batches(self.picks.in_order(), None, "Extracting objects"):
             with self.fabric.autocast():
-                seen, heard = self.network.towers(batch.pictures, batch.log_mel, classes=False)
-                objects, points = self.network.objects(seen, heard)
+                visual, audio = self.network.encoders(batch.pictures, batch.log_mel, classes=False)
+                objects, points = self.network.objects(visual, audio)
             found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
         objects, points = (sum_over(self.fabric, part) for part in found)
-        if self.options.cluster_on == "peak" or self.options.cluster_sound:
+        if self.clustering.points == "peak" or self.clustering.sound_weight:
             dictionary.origin.copy_(mean_of(points, self._weights_on(points.device)))
         return objects, dictionary.place(points)
 
     def _group(self, points: Tensor, seed: int) -> None:
-        o = self.options
-        groups = torch.from_numpy(self.videos) if o.cluster_over == "video" else torch.arange(len(points))
+        o = self.clustering
+        groups = torch.from_numpy(self.videos) if o.unit == "video" else torch.arange(len(points))
         means = group_means(points.cpu(), groups)
         weights = None
         if self.weights is not None:
             weights = torch.zeros(len(means)).index_add_(0, groups, self.weights)
-        labels = cluster(means, o.clusters, starts=o.cluster_starts, seed=seed, weights=weights)[groups]
+        labels = cluster(means, o.clusters, starts=o.starts, seed=seed, weights=weights)[groups]
         self.labels = self.fabric.broadcast(labels)
 
     def _cluster(self, feed: Feed, seed: int) -> float | None:
@@ -215,11 +200,11 @@ class StageOne:
         objects, points = self._objects(feed)
         self._group(points, seed)
         self._learn(objects, points)
-        self.network.towers.fresh_class_heads(torch.Generator().manual_seed(seed))
+        self.network.encoders.fresh_class_heads(torch.Generator().manual_seed(seed))
         self.head_optimizer = self._fresh_head_optimizer()
         return nmi_with(self.labels, self.store.column("category"))
 
-    def _settle(self, feed: Feed) -> None:
+    def _finalise(self, feed: Feed) -> None:
         """The dictionary of the finished features; pseudo-labels keep their numbers, as the class heads know them."""
         objects, points = self._objects(feed)
         if not self.options.classify_from or self.options.epochs < self.options.classify_from:
@@ -238,18 +223,11 @@ class StageOne:
         return None if self.weights is None else self.weights.to(device)
 
     def _fresh_head_optimizer(self) -> torch.optim.Optimizer:
-        optimizer = torch.optim.Adam(self.heads, self.options.classify_learning_rate)
+        optimizer = torch.optim.Adam(self.heads, CLASSIFY_RATE)
         return self.fabric.setup_optimizers(optimizer)  # type: ignore[return-value]
-
-    def _report(self, epoch: int, kind: str, loss: float, nmi: float | None) -> None:
-        if self.fabric.is_global_zero:
-            extra = "" if nmi is None else f", NMI {nmi:.3f}"
-            say(f"Stage one, epoch {epoch} of {self.options.epochs}, {kind}: loss {loss:.4f}{extra}")
 
     def _parts(self) -> dict[str, Any]:
         return {"network": self.network, "optimizer": self.optimizer, "head_optimizer": self.head_optimizer}
 
-    def _restore(self) -> int:
-        state = self.run.take_up("stage_one", **self._parts())
-        self.labels = state.get("labels", self.labels)
-        return state["done"]
+    def _state(self) -> dict[str, Any]:
+        return {"labels": self.labels, **self._parts()}

@@ -1,15 +1,15 @@
 """Stage two: match what is seen to sound with what is heard in scenes (paper, section 3.2, equations 4 to 8).
 
-    scene ─▶ f ─ dictionary ─▶ m_k ─ gate with l ─▶ s_k ─ mean, softmax ─▶ p_v ┐
-    sound ─▶ frozen stage-one sound tower ─ class head, softmax ─────────▶ p_a ┴ Lc (equation 7)
-    sound, own and another scene's picture ─▶ L1          loss = Lc + λ · L1 (equation 8)
+    scene ─▶ f ─ dictionary ─▶ class maps m_k ─ product with l ─▶ s_k ─ mean, softmax ─▶ p_v ┐
+    sound ─▶ frozen audio encoder of stage one ─ class head, softmax ──────────────▶ p_a ─────┴ Lc (equation 7)
+    sound, own and another scene's picture ─▶ L1                  loss = Lc + λ · L1 (equation 8)
 
-Optionally, before each pass: "listen", the sound tower alone learns p_a of scenes mixed anew; and before all:
-"warm-up", Lc alone and without the gate. One pass is the unit of resuming.
+With `stage_two.teacher` "sources", p_a are the pseudo-labels of the clips that are mixed, scenes are mixed anew in
+every pass, and `mixtures.passes` come before each pass: in them the audio class head alone learns (mixtures.py). The
+recipe `best` has these only.
 """
 
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,27 +17,23 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from dsol.config import StageTwoOptions
-from dsol.data.media import SOUND_SUFFIXES, find_sounds
+from dsol.config import Config
 from dsol.data.store import Store
-from dsol.errors import DsolError
 from dsol.model.audio import sound_view
 from dsol.model.network import Network
-from dsol.progress import say
 from dsol.training.batches import Feed, Picks, open_feed
+from dsol.training.loop import Losses, Pass, descend, run_passes
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss
-from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, read_others
-from dsol.training.processes import mean_over
+from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, hearing_loss, read_distractors
 from dsol.training.run import Run
 
-LOSSES = ("matching", "localization", "listening")  # Lc, L1 and the cross-entropy of hearing p_a
+WEIGHT_DECAY = 1e-4  # of Adam, as in the paper
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
 
 
 class StageTwoLoss(nn.Module):
-    """L2 = Lc + λ · L1 around the network."""
+    """L2 = Lc + λ · L1 around the network, in its parts."""
 
     def __init__(self, network: Network):
         super().__init__()
@@ -50,70 +46,43 @@ class StageTwoLoss(nn.Module):
         teacher: Tensor,
         present: Tensor,
         pairs: tuple[Tensor, Tensor],
-        warm: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Lc, L1 and the cross-entropy of listening for a batch; a part that is switched off is zero.
+        """Lc, L1 and the loss of hearing for a batch; a part that is switched off is zero.
 
         Args:
-            pictures, log_mel: see `Batch`; without pictures the sound tower listens alone.
+            pictures, log_mel: see `Batch`; without pictures the audio class head alone is run.
             teacher: (B, K) logits of p_a.
             present: (B, K), 1 for each cluster that sounds.
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
-            warm: Lc alone and without the gate.
         """
-        options, towers = self.network.config.stage_two, self.network.towers
+        config, encoders = self.network.config, self.network.encoders
         if pictures is None:
-            listening = self._listening(towers.sound_logits(log_mel), teacher, present)
-            return listening * 0, listening * 0, listening
-        seen, heard, class_maps = self.network(pictures, log_mel)
-        matching = localization = listening = class_maps.sum() * 0
-        if options.use_matching:
-            gated = self.network.sounding_maps(seen, heard, class_maps, "none" if warm else None)
-            seen_share = gated.mean(dim=(2, 3))
-            p_v = seen_share.clamp(min=1e-6).log() if options.similarity == "cosine" else seen_share
-            matching = matching_loss(p_v, teacher, options.matching, options.matching_mean)
-        if options.listen:
-            listening = self._listening(heard.logits, teacher, present)
-        if options.use_localization and not warm:
+            hearing = hearing_loss(encoders.sound_logits(log_mel), teacher, present, config.mixtures.audibility)
+            return hearing * 0, hearing * 0, hearing
+        visual, audio, class_maps = self.network(pictures, log_mel)
+        matching = localization = hearing = class_maps.sum() * 0
+        if config.stage_two.use_matching:
+            share = self.network.sounding_maps(visual, audio, class_maps).mean(dim=(2, 3))
+            p_v = share.clamp(min=1e-6).log() if config.stage_two.similarity == "cosine" else share
+            matching = matching_loss(p_v, teacher, config.stage_two.matching)
+        if config.stage_two.teacher == "sources":
+            hearing = hearing_loss(audio.logits, teacher, present, config.mixtures.audibility)
+        if config.stage_two.localization_weight:
             sounds, frames = pairs
-            mismatched = towers.logits(seen.take(frames), heard.take(sounds))
-            localization = scene_localization_loss(towers.logits(seen, heard), mismatched)
-        return matching, localization, listening
-
-    def _listening(self, logits: Tensor, teacher: Tensor, present: Tensor) -> Tensor:
-        if self.network.config.stage_two.audible == "each":
-            return F.binary_cross_entropy_with_logits(logits, present)
-        return F.cross_entropy(logits, teacher.softmax(1))
+            mismatched = encoders.logits(visual.take(frames), audio.take(sounds))
+            localization = scene_localization_loss(encoders.logits(visual, audio), mismatched)
+        return matching, localization, hearing
 
 
-def schedule(options: StageTwoOptions) -> list[str]:
-    """Every pass of stage two: "listen", "warm-up" or "match".
+def schedule(config: Config) -> list[str]:
+    """Every pass of stage two: "mixtures" or "match".
 
     Example:
-        >>> schedule(StageTwoOptions(listen_passes=1, epochs=2))
-        ['listen', 'match', 'listen', 'match']
+        >>> schedule(Config().replace(mixtures={"passes": 1}, stage_two={"epochs": 2}))
+        ['mixtures', 'match', 'mixtures', 'match']
     """
-    passes = ["warm-up"] * options.warm_up + ["match"] * options.epochs
-    if not passes:
-        return ["listen"] * options.listen_passes
-    return [kind for each in passes for kind in (*["listen"] * options.listen_passes, each)]
-
-
-def check(options: StageTwoOptions) -> None:
-    """Refuse options that do not go together, before anything is trained.
-
-    Raises:
-        DsolError: what needs scenes that are mixed anew without them; or no recordings where they should be.
-    """
-    mixes = options.teacher == "sources" and options.remix
-    for name in ("listen_passes", "other_sounds"):
-        if getattr(options, name) and not mixes:
-            what = "needs scenes that are mixed anew"
-            raise DsolError(f"--stage_two.{name}", what, "add --stage_two.teacher sources --stage_two.remix true")
-    if options.other_sounds and not find_sounds(options.other_sounds):
-        raise DsolError(
-            options.other_sounds, "holds no recordings", f"give a folder of {', '.join(SOUND_SUFFIXES)} files"
-        )
+    before, epochs = ["mixtures"] * config.mixtures.passes, config.stage_two.epochs
+    return [*before, "match"] * epochs if epochs else before
 
 
 class StageTwo:
@@ -125,7 +94,7 @@ class StageTwo:
         scenes: pictures of several objects with the sound of some of them.
         clips: what scenes are composed of; read where their sound is mixed anew.
         labels: pseudo-label of each of these clips, by `Clip.key`.
-        run: where metrics and resume points go.
+        run: where metrics and checkpoints go.
     """
 
     def __init__(self, fabric: Fabric, network: Network, scenes: Store, clips: Store, labels: dict[str, int], run: Run):
@@ -133,101 +102,78 @@ class StageTwo:
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
         self.composed = any(scenes.column("sources"))  # composed pictures are seen whole, as in the paper
-        self.remix: Remix | None = None
-        o = self.options
-        if o.teacher == "sources":
-            sources = Sources(scenes, labels, self.config.stage_one.clusters)
-            self.teacher = sources.teacher(range(len(scenes))).to(fabric.device)
-            self.present = sources.present(range(len(scenes))).to(fabric.device)
-            if o.remix:
-                others = read_others(Path(o.other_sounds)) if o.other_sounds else ()
-                self.remix = Remix(sources, clips, o.remix_fewest, others)
-        else:
-            self.teacher = heard_in_mixtures(network.towers, scenes, o.batch, fabric.device, self.config.workers)
-            self.present = self.teacher.softmax(1)
+        self.remix = self._remix(clips, labels)
+        if self.remix is None:
+            reading = (self.options.batch, fabric.device, self.config.workers)
+            self.teacher = heard_in_mixtures(network.encoders, scenes, *reading)
         trained = [p for p in network.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(trained, o.learning_rate, weight_decay=o.weight_decay)
+        optimizer = torch.optim.Adam(trained, self.options.learning_rate, weight_decay=WEIGHT_DECAY)
         self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)
+
+    def _remix(self, clips: Store, labels: dict[str, int]) -> Remix | None:
+        if self.options.teacher == "mixture":
+            return None
+        mixtures = self.config.mixtures
+        distractors = read_distractors(Path(mixtures.distractors)) if mixtures.distractors else ()
+        sources = Sources(self.scenes, labels, self.config.clustering.clusters)
+        return Remix(sources, clips, any_number=mixtures.audibility == "sigmoid", distractors=distractors)
 
     def train(self) -> None:
         """All passes that are still to do."""
-        passes = schedule(self.options)
+        kinds = schedule(self.config)
         parts = {"network": self.network, "optimizer": self.optimizer}
-        done = self.run.take_up("stage_two", **parts)["done"]
-        looks = any(kind != "listen" for kind in passes[done:])
-        reading = (self.scenes, self.network.towers, self.fabric.device, self.config.workers, self.options.size)
-        feed = open_feed(*reading) if looks else None
-        for number, kind in enumerate(passes[done:], start=done):
-            start = time.monotonic()
-            label = f"Stage two, pass {number + 1} of {len(passes)}, {kind}"
-            seed = self.config.seed * 20_011 + number
-            self._set_learning_rate(number / len(passes))
-            if feed is None or kind == "listen":
-                one_pass = self._listen(seed)
-            else:
-                one_pass = self._one_pass(feed, kind == "warm-up", seed, label)
-            losses = dict(zip(LOSSES, one_pass, strict=True))
-            told = {name: losses[name] for name in LOSSES if self._is_told(name, kind)}
-            seconds = round(time.monotonic() - start, 2)
-            self.run.log(stage="two", step=number, kind=kind, **told, seconds=seconds)
-            if self.fabric.is_global_zero:
-                say(f"{label}: " + ", ".join(f"{name} {loss:.4f}" for name, loss in told.items()))
-            self.run.keep("stage_two", number + 1, **parts)
+        done = self.run.load_checkpoint("stage_two", **parts)["done"]
+        feed = self._feed() if "match" in kinds[done:] else None
+        passes = [Pass(n, kind, f"Stage two, pass {n + 1} of {len(kinds)}, {kind}") for n, kind in enumerate(kinds)]
+        run_passes(self.fabric, self.run, "two", passes[done:], lambda each: self._one_pass(feed, each), lambda: parts)
 
-    def _is_told(self, loss: str, kind: str) -> bool:
-        if loss == "listening":
-            return kind == "listen" or self.options.listen > 0
-        return kind == "match" or (kind == "warm-up" and loss == "matching")
+    def _feed(self) -> Feed:
+        size = self.config.scenes.size
+        return open_feed(self.scenes, self.network.encoders, self.fabric.device, self.config.workers, size)
+
+    def _one_pass(self, feed: Feed | None, each: Pass) -> dict[str, float]:
+        self._set_learning_rate(each.number / len(schedule(self.config)))
+        self.network.train()
+        seed, hears = self.config.seed * 20_011 + each.number, self.remix is not None
+        if each.kind == "mixtures":
+            batches, weights = self._mixtures(seed), (1.0, 0.0, 1.0)
+        else:
+            assert feed is not None, "opened for these passes"
+            batches = self._matches(feed, seed, each.label)
+            weights = (1.0, self.options.localization_weight, 1.0 if hears else 0.0)
+        matching, localization, hearing = descend(self.fabric, batches, [self.optimizer], weights)
+        if each.kind == "mixtures":
+            return {"hearing": hearing}
+        found = {"matching": matching, "localization": localization}
+        return {**found, "hearing": hearing} if hears else found
 
     def _set_learning_rate(self, done: float) -> None:
-        share = (1 + math.cos(math.pi * done)) / 2 if self.options.decay else 1
+        share = (1 + math.cos(math.pi * done)) / 2 if self.options.cosine_decay else 1
         for group in self.optimizer.param_groups:
             group["lr"] = share * self.options.learning_rate
 
-    def _one_pass(self, feed: Feed, warm: bool, seed: int, label: str) -> list[float]:
+    def _matches(self, feed: Feed, seed: int, label: str) -> Iterator[tuple[Losses, int]]:
         generator = torch.Generator().manual_seed(seed)
         view = None if self.composed else seed
+        for batch in feed.batches(self.picks.shuffled(seed), view, label):
+            pairs = other_video(batch.videos, generator)
+            if self.remix is None:
+                teacher = self.teacher[batch.rows.to(self.teacher.device)]
+                sound = batch.log_mel, teacher, teacher.softmax(1)
+            else:
+                sound = self._mixed_anew(batch.rows.tolist(), seed)
+            yield self.loss(batch.pictures, *sound, pairs), len(batch.rows)
 
-        def losses() -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]]:
-            for batch in feed.batches(self.picks.shuffled(seed), view, label):
-                pairs = other_video(batch.videos, generator)
-                if self.remix is None:
-                    rows = batch.rows.to(self.teacher.device)
-                    heard = batch.log_mel, self.teacher[rows], self.present[rows]
-                else:
-                    heard = self._mixed_anew(batch.rows.tolist(), seed)
-                yield self.loss(batch.pictures, *heard, pairs, warm), len(batch.rows)
-
-        return self._descend(losses(), self.options.weight, self.options.listen)
-
-    def _listen(self, seed: int) -> list[float]:
-        def losses() -> Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]]:
-            for picks in self.picks.shuffled(seed):
-                heard = self._mixed_anew([row for row, _ in picks], seed)
-                yield self.loss(None, *heard, NO_PAIRS, False), len(picks)
-
-        return self._descend(losses(), 0, 1)
-
-    def _descend(
-        self, batches: Iterator[tuple[tuple[Tensor, Tensor, Tensor], int]], weight: float, listen: float
-    ) -> list[float]:
-        """Step by step down Lc + weight · L1 + listen · listening; the mean of each part."""
-        self.network.train()
-        sums, count = np.zeros(3), 0
-        for losses, size in batches:
-            matching, localization, listening = losses
-            self.optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward(matching + weight * localization + listen * listening)
-            self.optimizer.step()
-            sums += np.array([loss.item() for loss in losses]) * size
-            count += size
-        return mean_over(self.fabric, torch.from_numpy(sums / max(count, 1))).tolist()
+    def _mixtures(self, seed: int) -> Iterator[tuple[Losses, int]]:
+        for picks in self.picks.shuffled(seed):
+            sound = self._mixed_anew([row for row, _ in picks], seed)
+            yield self.loss(None, *sound, NO_PAIRS), len(picks)
 
     def _mixed_anew(self, rows: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
         """Log-mel (B, T, 64), logits of p_a and what sounds (B, K both) of scenes whose sound is mixed anew."""
-        assert self.remix is not None
+        assert self.remix is not None, "only with the teacher 'sources'"
         waveforms, teacher, present = self.remix(rows, np.random.default_rng([seed, *rows]))
-        if self.config.stage_one.vary:
+        if self.config.stage_one.augment:
             waveforms = sound_view(waveforms, torch.Generator().manual_seed(seed * 100_003 + rows[0]))
         device = self.fabric.device
-        return self.network.towers.spectrogram(waveforms.to(device)), teacher.to(device), present.to(device)
+        return self.network.encoders.spectrogram(waveforms.to(device)), teacher.to(device), present.to(device)

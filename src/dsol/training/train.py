@@ -1,38 +1,41 @@
-"""`dsol train`: stage one, scenes where none are given, stage two, model file.
+"""`dsol train`: the order of the stages.
 
-store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
-          store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
+    store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
+              store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
 
 A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.safetensors
 """
 
-import dataclasses
 import platform
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric, seed_everything
 
 import dsol
-from dsol.baselines.base import ComparedNetwork
-from dsol.config import Config
+from dsol.baselines.base import BaselineNetwork
+from dsol.config import RUNTIME, Config, check, flat
+from dsol.data.media import SOUND_SUFFIXES, find_sounds
 from dsol.data.scenes import check_numbers, compose
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import ModelCard, load_card
 from dsol.model.network import Network
-from dsol.model.predictor import OurSystem
 from dsol.model.system import system_type
 from dsol.progress import say
 from dsol.training.baseline import Fit
-from dsol.training.batches import read
+from dsol.training.calibration import calibrate
 from dsol.training.run import Run
 from dsol.training.stage_one import StageOne
-from dsol.training.stage_two import StageTwo, check
+from dsol.training.stage_two import StageTwo
 
-CALIBRATED_ON = 100  # scenes, with four objects each
+VIDEO_WEIGHT = 15  # how much oftener a video is taken for a scene than a photo, with `balance_photos`
+SCENE_OPTIONS = ("--scenes.count", "--scenes.objects", "--scenes.sounding")
+OF_STAGE_TWO = ("recipe", "scenes", "stage_two", "mixtures", "inference")  # may differ where stage one is there already
 
 
 def train(
@@ -43,11 +46,13 @@ def train(
     Args:
         store: single-source clips; of a store with splits, those of the split "train". A run goes on with its own only.
         run: folder of the run.
-        config: every option; ignored with `resume`, which takes the run's own.
+        config: every option. A run that goes on must have begun with the same, but for where it runs (`RUNTIME`), and,
+            with `stage` "two" on a finished stage one, but for the options of stage two (`OF_STAGE_TWO`).
         scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None; with
             `resume` those of before.
         stage: "one", "two" or "both".
-        resume: go on with what the folder holds; where its model is there already, nothing is done.
+        resume: go on with what the folder holds, or begin where it holds nothing; where its model is there already,
+            nothing is done.
 
     Returns:
         The model file: RUN/model.safetensors, or RUN/stage_one.safetensors where `stage` is "one".
@@ -56,19 +61,15 @@ def train(
         DsolError: the store, the run folder or the options do not fit.
     """
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
-    continues = resume or (stage == "two" and first.is_file())
+    continues = (resume and begun(run)) or (stage == "two" and first.is_file())
     if continues:
-        begun, saved = Run.resume(Path(run))
-        config = saved if resume else saved.replace(stage_two=dataclasses.asdict(config.stage_two))
-        scenes = _same_data(begun, found, scenes, resume)
+        before, saved = Run.resume(Path(run))
+        refuse_changes(config, saved, run, () if resume else OF_STAGE_TWO)
+        scenes = _same_data(before, found, scenes, resume)
         if stage != "one" and (done := _finished(Path(run), config)):
             say(f"{done} is finished, nothing to do")
             return done
-    if config.system != "dsol" and (stage != "both" or scenes is not None):
-        what = "is trained in one stage, on single-source clips alone"
-        raise DsolError(config.system, what, "leave --stage and --scenes out")
-    if config.system == "dsol" and stage != "one":
-        check(config.stage_two)
+    _check_options(config, stage, scenes)
     clips = training_clips(found, config, composes=stage != "one" and scenes is None)
     whole = None if scenes is None else Store.open(scenes)
     given = None if whole is None else training_scenes(whole)
@@ -80,13 +81,53 @@ def train(
     folder.save_data({"store": found.fingerprint, **_told(whole)})
     if config.system != "dsol":
         assert network is not None, "it has no stage one that could be done"
-        return _train_compared(fabric, network, clips, found, folder, config)
+        return _train_baseline(fabric, network, clips, found, folder, config)
     if network is not None:
         _train_one(fabric, network, clips, found, folder, config, first)
     if stage == "one":
         return first
     scene_store = given or _compose(fabric, clips, folder, config)
     return _train_two(fabric, clips, scene_store, folder, config, first)
+
+
+def begun(run: str | Path) -> bool:
+    """Whether a folder holds a run, finished or not."""
+    return (Path(run) / "config.yaml").is_file()
+
+
+def refuse_changes(config: Config, saved: Config, run: str | Path, allowed: Sequence[str] = ()) -> None:
+    """Refuse options that a run did not begin with.
+
+    Args:
+        config: wanted now.
+        saved: the run's own.
+        run: its folder, for the message.
+        allowed: options and sections that may differ, beside those of where it runs.
+
+    Raises:
+        DsolError: the first option that differs.
+    """
+    now, then = (flat(each.to_dict()) for each in (config, saved))
+    for name, value in now.items():
+        if value != then[name] and name not in ("recipe", *RUNTIME) and name.partition(".")[0] not in allowed:
+            what = f"began with {name} {then[name]}, not {value}"
+            raise DsolError(run, what, "leave that option out, or train into another folder")
+
+
+def same_training(one: Config, other: Config) -> bool:
+    """Whether two configurations differ at most in where they run, and in the name of their recipe."""
+    anywhere = {name: getattr(one, name) for name in ("recipe", *RUNTIME)}
+    return other.replace(**anywhere) == one
+
+
+def _check_options(config: Config, stage: str, scenes: Path | None) -> None:
+    check(config)
+    if config.system != "dsol" and (stage != "both" or scenes is not None):
+        what = "is trained in one stage, on single-source clips alone"
+        raise DsolError(config.system, what, "leave --stage and --scenes out")
+    distractors = config.mixtures.distractors
+    if distractors and not find_sounds(distractors):
+        raise DsolError(distractors, "holds no recordings", f"give a folder of {', '.join(SOUND_SUFFIXES)} files")
 
 
 def training_clips(store: Store, config: Config, composes: bool = False) -> Store:
@@ -103,19 +144,18 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
     """
     clips = store.select(split="train") if store.splits else store
     videos = set(clips.videos)
-    clusters, objects = config.stage_one.clusters, config.stage_two.objects
+    clusters, objects = config.clustering.clusters, config.scenes.objects
     if config.system == "dsol":
-        over_videos = config.stage_one.cluster_over == "video"
+        over_videos = config.clustering.unit == "video"
         count, of = (len(videos), "videos to cluster") if over_videos else (len(clips), "clips to train on")
         if count < clusters:
             what = f"has {count} {of}, fewer than {clusters} clusters"
-            raise DsolError(store.path, what, f"give more {of.split()[0]} or a smaller --stage_one.clusters")
+            raise DsolError(store.path, what, f"give more {of.split()[0]} or a smaller --clustering.clusters")
         if composes and clusters < objects:
             what = f"{clusters} are too few for scenes of {objects} different objects"
-            raise DsolError("--stage_one.clusters", what, "give more, or fewer --stage_two.objects")
+            raise DsolError("--clustering.clusters", what, "give more, or fewer --scenes.objects")
         if composes:
-            o = config.stage_two
-            check_numbers("--stage_two.", o.scenes, o.objects, o.sounding, o.video_weight)
+            check_numbers(config.scenes.count, objects, config.scenes.sounding, SCENE_OPTIONS)
     if len(videos) < 2:
         raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
     return clips
@@ -161,7 +201,9 @@ def _told(scenes: Store | None) -> dict[str, str | None]:
 def _finished(run: Path, config: Config) -> Path | None:
     """The model file, where it is there already and of these options."""
     target = run / "model.safetensors"
-    return target if target.is_file() and load_card(target).config == config.to_dict() else None
+    if not target.is_file():
+        return None
+    return target if same_training(config, Config.from_dict(load_card(target).config)) else None
 
 
 def _fabric(config: Config) -> Fabric:
@@ -178,7 +220,7 @@ def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Ru
         Run.start(path, config)
     fabric.barrier()
     run, saved = Run.resume(path, writes=fabric.is_global_zero)
-    if config != saved and run.began("stage_two"):
+    if not same_training(config, saved) and run.began("stage_two"):
         what = "has a stage two with other options"
         raise DsolError(path, what, "go on with it with --resume, or copy its stage one to another folder")
     run.save_config(config)
@@ -192,13 +234,13 @@ def _train_one(
         say(f"Stage one: {len(clips)} clips of {len(set(clips.videos))} videos")
     StageOne(fabric, network, clips, run).train()
     if fabric.is_global_zero:
-        card = _card(run, clips, store, config, config.stage_one.clusters, "nmi")
-        OurSystem(network, card).save(target)
+        card = _card(run, clips, store, config, config.clustering.clusters, "nmi")
+        DsolSystem(network, card).save(target)
     fabric.barrier()
 
 
-def _train_compared(
-    fabric: Fabric, network: ComparedNetwork, clips: Store, store: Store, run: Run, config: Config
+def _train_baseline(
+    fabric: Fabric, network: BaselineNetwork, clips: Store, store: Store, run: Run, config: Config
 ) -> Path:
     if fabric.is_global_zero:
         say(f"{config.system}: {len(clips)} clips of {len(set(clips.videos))} videos")
@@ -221,19 +263,19 @@ def _card(run: Run, clips: Store, store: Store, config: Config, clusters: int, f
 
 
 def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
-    o = config.stage_two
+    o = config.scenes
     labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
     target = run.path / "scenes"
     if fabric.is_global_zero:
         compose(
             clips,
             target,
-            scenes=o.scenes,
+            scenes=o.count,
             objects=o.objects,
             sounding=o.sounding,
             seed=config.seed,
             labels=labels,
-            video_weight=o.video_weight,
+            video_weight=VIDEO_WEIGHT if config.balance_photos else 1,
         )
     fabric.barrier()
     return Store.open(target)
@@ -242,53 +284,22 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
 def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, config: Config, first: Path) -> Path:
     if fabric.is_global_zero:
         say(f"Stage two: {len(scenes)} scenes")
-    system = OurSystem.load(first)
+    system = DsolSystem.load(first)
     network = Network(config, load_weights=False)
     network.load_state_dict(system.network.state_dict())
     StageTwo(fabric, network, scenes, clips, run.labels(), run).train()
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
         card = load_card(first)
-        trained = OurSystem(network, ModelCard(**{**vars(card), "config": config.to_dict()}))
-        threshold, accuracy = calibrate(trained, scenes, run.labels(), config)
+        trained = DsolSystem(network, replace(card, config=config.to_dict()))
+        threshold, accuracy = calibrate(trained, scenes, run.labels(), config.workers)
         metrics = {**card.metrics, **({} if accuracy is None else {"sounding_accuracy": accuracy})}
-        trained.card = ModelCard(**{**vars(trained.card), "threshold": threshold, "metrics": metrics})
+        trained.card = replace(trained.card, threshold=threshold, metrics=metrics)
         trained.save(target)
         run.close()
         say(f"Wrote {target}")
     fabric.barrier()
     return target
-
-
-def calibrate(system: OurSystem, scenes: Store, labels: dict[str, int], config: Config) -> tuple[float, float | None]:
-    """The score that best tells sounding from silent objects, on scenes that we composed and so know, without labels.
-
-    Args:
-        system: what to calibrate.
-        scenes: scenes with their source clips.
-        labels: pseudo-label of each source clip.
-        config: for reading.
-
-    Returns:
-        Threshold and its balanced accuracy; (0.5, None) where the scenes do not say what sounds.
-    """
-    from sklearn.metrics import roc_curve
-
-    rows = [i for i, row in enumerate(scenes.rows) if row.sources and all(s in labels for s in row.sources)]
-    rows = rows[:CALIBRATED_ON]
-    if not rows:
-        return 0.5, None
-    batches = [[(i, 0) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
-    scores, truth = [], []
-    for picks, (frames, waveforms) in zip(batches, read(scenes, batches, config.workers), strict=True):
-        answer = system.answer(list(frames.numpy()), waveforms.numpy(), [""] * len(picks))
-        for (i, _), score in zip(picks, answer.score, strict=True):  # type: ignore[arg-type]
-            row = scenes.rows[i]
-            scores += [score[labels[s]] for s in row.sources]
-            truth += list(row.source_sounds)
-    false_hits, hits, thresholds = roc_curve(truth, scores)
-    best = int(np.argmax(hits - false_hits))
-    return float(np.clip(thresholds[best], 0, 1)), float((hits[best] + 1 - false_hits[best]) / 2)
 
 
 def provenance(path: Path, clips: Store, config: Config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,10 @@ def compose(
     """
     if layout not in LAYOUTS:
         raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")
-    check_numbers("--", scenes, objects, sounding, video_weight)
-    for name, value, least, most in (("seed", seed, 0, 2**32 - 1), ("tile", tile, SMALLEST, LARGEST)):
-        _check_range(f"--{name}", value, least, most)
+    check_numbers(scenes, objects, sounding)
+    _check_range("--video_weight", video_weight, 1, 10**6)
+    _check_range("--seed", seed, 0, 2**32 - 1)
+    _check_range("--tile", tile, SMALLEST, LARGEST)
     made = {
         "by": "compose",
         "store": store.fingerprint,
@@ -99,22 +100,22 @@ def compose(
     return composed
 
 
-def check_numbers(options: str, scenes: int, objects: int, sounding: int, video_weight: int) -> None:
+OPTIONS = ("--scenes", "--objects", "--sounding")
+
+
+def check_numbers(scenes: int, objects: int, sounding: int, options: Sequence[str] = OPTIONS) -> None:
     """Refuse numbers that no scenes can be composed by.
 
     Args:
-        options: what the names of these numbers begin with where the user gave them: "--", "--stage_two.".
+        scenes, objects, sounding: how many.
+        options: what they are called where the user gave them.
 
     Raises:
         DsolError: which of them, and what is possible.
     """
-    for name, value, least, most in [
-        ("scenes", scenes, 1, 10**6),
-        ("objects", objects, 1, MOST_OBJECTS),
-        ("sounding", sounding, 0, objects),
-        ("video_weight", video_weight, 1, 10**6),
-    ]:
-        _check_range(f"{options}{name}", value, least, most)
+    ranges = ((scenes, 1, 10**6), (objects, 1, MOST_OBJECTS), (sounding, 0, objects))
+    for option, (value, least, most) in zip(options, ranges, strict=True):
+        _check_range(option, value, least, most)
 
 
 def _check_range(option: str, value: int, least: int, most: int) -> None:

@@ -1,6 +1,6 @@
-"""The strongest directions of a frozen backbone's features: fewer channels to keep in memory and to learn on.
+"""Pca components of a frozen backbone's features: fewer channels to keep in memory and to learn on.
 
-features (B, C, H, W) of training pictures ─ covariance over all cells ─▶ its P strongest directions
+features (B, C, H, W) of training pictures ─ covariance over all cells ─▶ its P principal components
                             features (B, C, H, W) ─ minus mean, projected, scaled ─▶ (B, P, H, W)
 """
 
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Principal(nn.Module):
+class Pca(nn.Module):
     """A fixed projection, measured on pictures without labels.
 
     Args:
         channels: C of the backbone.
-        size: P, directions that are kept.
+        size: P, components that are kept.
 
     Example:
-        >>> principal = Principal(8, 3)
-        >>> principal.measure([torch.randn(4, 8, 5, 5)])
-        >>> principal(torch.randn(2, 8, 5, 5)).shape
+        >>> pca = Pca(8, 3)
+        >>> pca.measure([torch.randn(4, 8, 5, 5)])
+        >>> pca(torch.randn(2, 8, 5, 5)).shape
         torch.Size([2, 3, 5, 5])
     """
 
@@ -35,12 +35,12 @@ class Principal(nn.Module):
 
     @property
     def measured(self) -> bool:
-        """Whether the directions are known."""
+        """Whether the components are known."""
         return bool(self.weight.any())
 
     @torch.no_grad()
     def measure(self, batches: Iterable[Tensor]) -> None:
-        """Find the directions from features (B, C, H, W); what they say has a mean square of one together."""
+        """Find the components of features (B, C, H, W); projected, they have a mean square of one together."""
         channels = self.weight.shape[1]
         count, total, products = 0, torch.zeros(channels).double(), torch.zeros(channels, channels).double()
         for features in batches:

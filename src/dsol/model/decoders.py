@@ -1,0 +1,142 @@
+"""From features to maps: the two ways of reading the object dictionary.
+
+SoftmaxDecoder   as the paper prints it: maps = softmax over categories of sharpness · m_k ∘ l      (equation 5)
+ObjectDecoder    each class map's own object, as bright as its category is audible; the localisation map beside it
+                 by correspondence and objectness, so that a picture may hold several objects that sound, or none
+
+Clusters of one name are one category: `Categories` joins them, before objects are cut out, or after the softmax.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dsol.config import InferenceOptions
+from dsol.model.dictionary import object_scores, object_shapes, objectness, refined, smoothed, stretched
+from dsol.model.encoders import AudioFeatures, VisualFeatures
+from dsol.model.network import Network
+
+
+class Prediction(NamedTuple):
+    """What a predictor says of B pictures with their sound."""
+
+    localization_map: Tensor  # (B, H, W), where it sounds, whatever it is
+    maps: Tensor  # (B, K, H, W), one map a category
+    score: Tensor  # (B, K), how surely each category is heard and seen
+
+
+class Categories:
+    """Clusters of one name are one category.
+
+    Args:
+        clusters: a name for each cluster.
+
+    Example:
+        >>> Categories(["cello", "dog", "cello"]).strongest(torch.tensor([[0.1, 0.2, 0.3]])).tolist()
+        [[0.30000001192092896, 0.20000000298023224]]
+    """
+
+    def __init__(self, clusters: Sequence[str]):
+        self.names = tuple(dict.fromkeys(clusters))
+        self.members = [[k for k, name in enumerate(clusters) if name == category] for category in self.names]
+        self.apart = len(self.names) == len(clusters)
+
+    def strongest(self, values: Tensor) -> Tensor:
+        """The maximum of (B, clusters, …) over each category's clusters: one may know how it looks, another how it
+        sounds."""
+        return values if self.apart else torch.stack([values[:, mine].amax(1) for mine in self.members], 1)
+
+    def added(self, values: Tensor) -> Tensor:
+        """The sum of (B, clusters, …) over each category's clusters."""
+        return values if self.apart else torch.stack([values[:, mine].sum(1) for mine in self.members], 1)
+
+
+class SoftmaxDecoder(nn.Module):
+    """Maps as printed.
+
+    Args:
+        network: encoders (those of inference) and dictionary.
+        categories: of its clusters.
+        options: how sharp.
+    """
+
+    def __init__(self, network: Network, categories: Categories, options: InferenceOptions):
+        super().__init__()
+        self.network, self.categories, self.options = network, categories, options
+
+    def forward(self, views: list[VisualFeatures], audio: AudioFeatures, audible: Tensor) -> Prediction:
+        """The prediction for pictures in one or several views, from features (see `Predictor`)."""
+        localization_map = _mean([self.network.encoders.localization_map(visual, audio) for visual in views])
+        class_maps = _mean([self.network.dictionary.class_maps(visual.features) for visual in views])
+        sounding = class_maps * localization_map[:, None] if self.network.config.stage_two.product else class_maps
+        maps = (self.options.sharpness * sounding).softmax(1)
+        score = audible * object_scores(class_maps, localization_map)
+        return Prediction(localization_map, self.categories.added(maps), self.categories.strongest(score))
+
+    def object_maps(self, views: list[VisualFeatures]) -> Tensor:
+        """Maps (B, K, H, W) by the dictionary alone, whatever sounds."""
+        class_maps = _mean([self.network.dictionary.class_maps(visual.features) for visual in views])
+        return self.categories.added((self.options.sharpness * class_maps).softmax(1))
+
+
+class ObjectDecoder(nn.Module):
+    """Separate objects.
+
+    Args:
+        network, categories: see `SoftmaxDecoder`.
+        options: thresholds, refinement, and what the localisation map is made of.
+    """
+
+    def __init__(self, network: Network, categories: Categories, options: InferenceOptions):
+        super().__init__()
+        self.network, self.categories, self.options = network, categories, options
+
+    def forward(self, views: list[VisualFeatures], audio: AudioFeatures, audible: Tensor) -> Prediction:
+        """The prediction for pictures in one or several views, from features (see `Predictor`)."""
+        options = self.options
+        audible, class_maps = self.categories.strongest(audible), self._class_maps(views)
+        peaks = _mean([maps.amax((2, 3)) for maps in class_maps])
+        shown = (audible * (audible >= options.audibility_threshold))[:, :, None, None]
+        maps = self._shapes(class_maps, views) * shown
+        if options.localization_map == "objects":  # squared: where one thing sounds, the second guess is dark
+            return Prediction((maps * shown).amax(1), maps, audible * peaks.clamp(0, 1))
+        localization_map = self._localization_map(views, audio) * shown.amax(1)
+        return Prediction(localization_map, maps, audible * peaks.clamp(0, 1))
+
+    def object_maps(self, views: list[VisualFeatures]) -> Tensor:
+        """Maps (B, K, H, W) by the dictionary alone, whatever sounds."""
+        return self._shapes(self._class_maps(views), views)
+
+    def _class_maps(self, views: list[VisualFeatures]) -> list[Tensor]:
+        return [self.categories.strongest(self.network.dictionary.class_maps(visual.features)) for visual in views]
+
+    def _shapes(self, class_maps: list[Tensor], views: list[VisualFeatures]) -> Tensor:
+        return object_shapes(self._over_views(class_maps, views), self.options.object_threshold, self.options.sharpness)
+
+    def _localization_map(self, views: list[VisualFeatures], audio: AudioFeatures) -> Tensor:
+        """Where the picture corresponds to the sound and, in part, looks like an object, (B, H, W): near 1 inside."""
+        options, encoders = self.options, self.network.encoders
+        found = [stretched(encoders.localization_map(visual, audio))[:, None] for visual in views]
+        area, share = self._over_views(found, views), options.objectness
+        if share:
+            objects = _mean([objectness(visual.features) for visual in views])
+            area = (1 - share) * area + share * objects[:, None]
+        threshold = options.object_threshold if options.map_threshold is None else options.map_threshold
+        return object_shapes(smoothed(area, options.map_smoothing), threshold, options.sharpness)[:, 0]
+
+    def _over_views(self, maps: list[Tensor], views: list[VisualFeatures]) -> Tensor:
+        """The mean of maps (B, K, H, W) over the views, refined by a random walk if so configured."""
+        power = self.options.random_walk
+        if not power:
+            return _mean(maps)
+        walked = [refined(stretched(m), visual.features, power) for m, visual in zip(maps, views, strict=True)]
+        return stretched(_mean([stretched(m) for m in walked]))
+
+
+def _mean(parts: list[Tensor]) -> Tensor:
+    return torch.stack(parts).mean(0)
+
+
+DECODERS = {"softmax": SoftmaxDecoder, "objects": ObjectDecoder}

@@ -1,0 +1,121 @@
+"""A trained network as a system: frames and waveforms of any kind in, `Maps` out; saved, named, told apart.
+
+The predictor does the work (predictor.py). Here is what is round it: NumPy to tensors, the model card, and where
+single-source clips lie among the clusters, by which they get their names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dsol.config import Config
+from dsol.errors import DsolError
+from dsol.model.encoders import AudioFeatures, VisualFeatures
+from dsol.model.file import ModelCard, SavedSystem, fill, load_card
+from dsol.model.images import stack
+from dsol.model.maps import Maps
+from dsol.model.network import Network
+from dsol.model.predictor import Predictor
+
+OF_OBJECTS = frozenset({  # options of inference that only the decoder "objects" uses
+    "object_threshold", "audibility_threshold", "random_walk", "localization_map", "map_threshold", "map_smoothing",
+    "objectness",
+})  # fmt: skip
+
+
+class DsolSystem(SavedSystem):
+    """Our system behind the interface of `dsol.model.system.System`.
+
+    Args:
+        network: encoders and dictionary.
+        card: names of the clusters, threshold and the rest of the model file's metadata.
+        size: side of the pictures that the predictor is given, pixels; where None the recipe's for scenes.
+    """
+
+    network_type = Network
+    network: Network
+
+    def __init__(self, network: Network, card: ModelCard, size: int | None = None):
+        super().__init__(network, card)
+        self.predictor = Predictor(network, card.categories, Config.from_dict(card.config).inference, size)
+
+    @classmethod
+    def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "DsolSystem":
+        """From a model file; how many objects sound it finds out itself."""
+        card = load_card(path)
+        network = Network(Config.from_dict(card.config), load_weights=False)
+        fill(network, path)
+        return cls(network, card, size)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """K categories; clusters of one name are one."""
+        return self.predictor.names
+
+    def named(self, names: Sequence[str]) -> "DsolSystem":
+        """The same network with a name for each of its clusters."""
+        return DsolSystem(self.network, self.renamed(names), self.predictor.size)
+
+    def with_inference(self, changes: Mapping[str, Any]) -> "DsolSystem":
+        """The same network with other options of inference.
+
+        Raises:
+            DsolError: no such option or value, or one that the decoder does not use.
+        """
+        config = Config.from_dict(self.card.config).replace(inference=dict(changes))
+        unused = sorted(set(changes) & OF_OBJECTS)
+        if unused and config.inference.decoder != "objects":
+            what = "acts in the decoder 'objects' only, this model's is 'softmax'"
+            raise DsolError(f"--inference.{unused[0]}", what, "leave it out, or add --inference.decoder objects")
+        return DsolSystem(self.network, replace(self.card, config=config.to_dict()), self.predictor.size)
+
+    @torch.inference_mode()
+    def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
+        """See `dsol.model.system.System.predict`."""
+        found = self.predictor.predict(self._views(frames), self.predictor.encode_sounds(self._tensor(waveforms)))
+        area, maps, score = (part.cpu().numpy() for part in found)
+        return Maps(tuple(keys), area, maps, score, self.categories)
+
+    @torch.inference_mode()
+    def object_maps(self, frames: Sequence[np.ndarray]) -> np.ndarray:
+        """Maps (B, K, H, W) of what can be seen, whatever sounds."""
+        return self.predictor.object_maps(self._views(frames)).cpu().numpy()
+
+    @torch.inference_mode()
+    def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
+        """What K-means sees of B single-source pictures with their sound, (B, P), as in stage one."""
+        return self.network.dictionary.place(self.network.objects(*self.encode(frames, waveforms))[1]).cpu().numpy()
+
+    def nearest(self, points: np.ndarray) -> np.ndarray:
+        """The cluster (N,) of points (N, P), or of means of them."""
+        return self.network.dictionary.nearest(self._tensor(points)).cpu().numpy()
+
+    @torch.inference_mode()
+    def encode(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[VisualFeatures, AudioFeatures]:
+        """Features of B single-source pictures with their sound, at the picture size of stage one."""
+        encoders, size = self.predictor.network.encoders, self.network.config.encoders.size
+        visual = encoders.encode_pictures(stack(frames, size).to(self._device))
+        return visual, self.predictor.encode_sounds(self._tensor(waveforms))
+
+    def _views(self, frames: Sequence[np.ndarray]) -> list[VisualFeatures]:
+        """Features of B frames; a frame that comes several times, with different sounds, is encoded once."""
+        different = {id(frame): frame for frame in frames}
+        pictures = stack(list(different.values()), self.predictor.size).to(self._device)
+        views = self.predictor.encode_pictures(pictures)
+        if len(different) == len(frames):
+            return views
+        place = {of: n for n, of in enumerate(different)}
+        rows = torch.tensor([place[id(frame)] for frame in frames], device=self._device)
+        return [visual.take(rows) for visual in views]
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32).to(self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network.dictionary.keys.device
