@@ -435,8 +435,8 @@ def _add_result_options(parser) -> None:
     parser.add_argument("--format", default="json,coco", help=told)
     told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
     parser.add_argument("--frames", type=Path, default=None, help=told)
-    told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas; default: heat,boxes"
-    parser.add_argument("--show", default="", help=told)
+    told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas"
+    parser.add_argument("--show", default="heat,boxes", help=told)
     parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
     parser.add_argument("--preview", action="store_true", help="write preview.jpg: one sheet of the surest moments")
     told = "write localized.gif of so many seconds, those in which most sounds"

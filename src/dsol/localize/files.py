@@ -152,7 +152,7 @@ def localize_video(
     aside = folder.parent / f".{folder.name}.partial"
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
-            timeline = _write_files(video, localizer, aside, name or str(video), track, wanted)
+            timeline = _write_files(video, localizer, aside, folder.name, name or str(video), track, wanted)
             if wanted.frames:
                 write_frames(video, timeline, wanted.frames)
             folder.mkdir(exist_ok=True)
@@ -193,10 +193,13 @@ def _made_anew(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track, wanted: Wanted) -> Timeline:
+def _write_files(
+    video: Path, localizer: Localizer, folder: Path, final: str, name: str, track: Track, wanted: Wanted
+) -> Timeline:
+    """All but the frames into `folder`, which will be called `final`."""
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
-    if wanted.frames:  # `folder` is the one made aside: .NAME.partial
-        timeline = replace(timeline, frame_names=frame_names(timeline, folder.stem.removeprefix(".")))
+    if wanted.frames:
+        timeline = replace(timeline, frame_names=frame_names(timeline, final))
     _write_pictures(timeline, video, folder, track, wanted)
     draw_timeline(timeline, folder / "timeline.png")
     write_formats(timeline, folder, wanted.formats)

@@ -9,7 +9,7 @@ of any length (files, drawing) is therefore written for `Timeline`.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import ndimage
@@ -304,7 +304,7 @@ def joined(parts: Sequence[Part]) -> Part:
     columns = ["times_s", "score", "loudness"]
     columns += ["maps", "area", "pictures"] if isinstance(parts[0], Localization) else ["strength", "xywh"]
     columns = [name for name in (*columns, "state") if getattr(parts[0], name) is not None]
-    whole = {name: np.concatenate([getattr(p, name) for p in parts]) for name in columns}
+    whole: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in columns}
     places = [p.parts for p in parts if isinstance(p, Timeline) and p.parts is not None]
     if places:
         whole["parts"] = Parts.joined(places, [len(p.times_s) for p in parts])

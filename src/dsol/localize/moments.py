@@ -6,7 +6,7 @@ states ──▶ the few seconds in which most sounds ──▶ localized.gif
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -87,13 +87,14 @@ def painted_at(
     painter = Painter(timeline, show)
     gliding = Gliding(timeline.times_s, (each[painter.places] for each in maps))
     waiting = list(times)
-    for (_, frame), following in pairwise(chain(read_frames(video), [None])):
-        gone_s = following[0] if following else float("inf")
-        while waiting and waiting[0] < gone_s - 1e-6:
+    shown: np.ndarray | None = None
+    for now_s, frame in chain(read_frames(video), [(float("inf"), None)]):
+        while shown is not None and waiting and waiting[0] < now_s - 1e-6:
             time_s = waiting.pop(0)
-            yield time_s, painter.paint_picture(frame, time_s, gliding.at(time_s))
+            yield time_s, painter.paint_picture(shown, time_s, gliding.at(time_s))
         if not waiting:
             return
+        shown = frame
 
 
 def _surest(timeline: Timeline) -> list[float]:

@@ -145,8 +145,8 @@ def link(parts: Parts, times_s: np.ndarray, categories: Sequence[str]) -> list[T
     Returns:
         One track an object, in the order in which they first appear.
     """
-    chains = []
-    for place in sorted(set(parts.at[:, 1].tolist())):
+    chains: list[tuple[list[int], int]] = []
+    for place in map(int, np.unique(parts.at[:, 1])):
         own = np.flatnonzero(parts.at[:, 1] == place)
         chains += [(chain, place) for chain in _without_flicker(_chains(own, parts, times_s), parts)]
     chains.sort(key=lambda item: (int(parts.at[item[0][0], 0]), item[1], float(parts.xywh[item[0][0], 0])))

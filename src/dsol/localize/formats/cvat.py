@@ -6,7 +6,6 @@ screen has no place in CVAT and is left out.
 
 import json
 import zipfile
-from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -87,12 +86,12 @@ def _track(timeline: Timeline, runs: list[Run]) -> ElementTree.Element:
     """One object: its boxes, and one more, marked as outside, wherever it goes."""
     own = runs[0].track
     track = ElementTree.Element("track", id=str(own.id - 1), label=own.category, source="auto")
-    for run, after in pairwise([*runs, None]):
-        for now, following in pairwise([*run.keyframes, None]):
-            if following is None or following.frame > now.frame:  # of two at one frame the later one counts
-                _add_box(track, timeline, now, now.frame, outside=False)
-        gone = frame_count(timeline) if after is None else after.keyframes[0].frame
-        if run.end < gone:
+    returns = [run.keyframes[0].frame for run in runs[1:]] + [frame_count(timeline)]
+    for run, returns_at in zip(runs, returns, strict=True):
+        by_frame = {at.frame: at for at in run.keyframes}  # of two at one frame the later one counts
+        for frame, at in by_frame.items():
+            _add_box(track, timeline, at, frame, outside=False)
+        if run.end < returns_at:
             _add_box(track, timeline, run.keyframes[-1], run.end, outside=True)
     return track
 
