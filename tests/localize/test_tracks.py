@@ -95,6 +95,13 @@ def test_a_faint_or_small_part_is_no_second_object():
         assert len(parts_of(np.maximum(spot(0.25, 0.5, 0.1), other))) == 1
 
 
+def test_parts_that_are_barely_apart_are_one_object():
+    deep, shallow = (np.maximum(spot(0.25, 0.5, 0.1), spot(0.75, 0.5, 0.1)) for _ in range(2))
+    shallow[6:8] = np.maximum(shallow[6:8], 0.4)
+    assert len(parts_of(deep)) == 2
+    assert len(parts_of(shallow)) == 1
+
+
 def test_the_first_part_is_the_box():
     random = np.random.default_rng(0)
     for _ in range(50):

@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 BOX_LEVEL = 0.5  # a box encloses the cells above this share of the map's maximum
 FINE = 4  # maps are enlarged this many times before a box is read off, so that it may end inside a cell
 BRIGHT, LARGE = 0.75, 0.3  # a further part is as bright and as large as these shares of the brightest and largest
+APART = 0.3  # of the maximum: parts that are joined above this are parts of one object
 MOST_PARTS = 4  # of one map
 BINS = 4  # to each colour channel, of the histogram that tells looks apart
 OVERLAP = 0.2  # overlap (IoU) from which two boxes in a row show one object
@@ -87,7 +88,7 @@ def parts_of(map_: np.ndarray, level: float = BOX_LEVEL) -> list[tuple[float, fl
 
     Returns:
         Left, top, width, height as fractions of the frame. Of further parts those that are nearly as bright as the
-        brightest, and not much smaller than the largest; the whole frame for a flat map.
+        brightest, not much smaller than the largest, and apart from it; the whole frame for a flat map.
 
     Example:
         >>> two = np.zeros((14, 14)); two[2:6, 1:5] = 1; two[2:6, 9:13] = 0.9
@@ -98,18 +99,29 @@ def parts_of(map_: np.ndarray, level: float = BOX_LEVEL) -> list[tuple[float, fl
     fine = Image.fromarray(np.asarray(map_, np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     values = np.asarray(fine)
     most = values.max()
-    numbered = np.zeros(values.shape, np.int32)
-    ndimage.label(values >= (level * most if most > 0 else most), output=numbered)
-    sizes = np.bincount(numbered.ravel())[1:]
-    peaks = ndimage.maximum(values, numbered, np.arange(1, len(sizes) + 1))
+    numbered = _connected(values >= (level * most if most > 0 else most))
+    places = np.arange(1, numbered.max() + 1)
+    sizes, peaks = np.bincount(numbered.ravel())[1:], ndimage.maximum(values, numbered, places)
+    grounds = ndimage.maximum(_connected(values >= APART * most), numbered, places)
     order = np.argsort(-sizes, kind="stable")
-    kept = [n for n in order[1:] if sizes[n] >= LARGE * sizes[order[0]] and peaks[n] >= BRIGHT * most]
+    kept, taken = [order[0]], {grounds[order[0]]}
+    for n in order[1:]:
+        if sizes[n] >= LARGE * sizes[order[0]] and peaks[n] >= BRIGHT * most and grounds[n] not in taken:
+            kept.append(n)
+            taken.add(grounds[n])
     found = ndimage.find_objects(numbered)
     return [
         (found[n][1].start / width, found[n][0].start / height,
          (found[n][1].stop - found[n][1].start) / width, (found[n][0].stop - found[n][0].start) / height)
-        for n in [order[0], *kept][:MOST_PARTS]
+        for n in kept[:MOST_PARTS]
     ]  # fmt: skip
+
+
+def _connected(mask: np.ndarray) -> np.ndarray:
+    """`mask` with its connected parts numbered from 1."""
+    numbered = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=numbered)
+    return numbered
 
 
 def look_of(picture: np.ndarray, xywh: Sequence[float]) -> np.ndarray:
