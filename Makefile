@@ -11,11 +11,11 @@ demo: setup
 	$(BIN)/dsol demo --out $(OUT) $(DEMO)
 
 test: setup
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples docs
 	$(BIN)/pytest -n 2
 
 lint: setup
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples docs
 	$(BIN)/pyright
 
 setup: $(VENV)/.ready

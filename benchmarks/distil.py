@@ -28,7 +28,7 @@ from dsol.data.corpora import stills
 from dsol.data.media import find_sounds, read_sound
 from dsol.errors import DsolError
 from dsol.model.audio import fine_log_mel
-from dsol.model.backbones import DISTILLED, sound_backbone
+from dsol.model.backbones import DISTILLED, audio_backbone
 from dsol.progress import say
 
 STRIDES = {3: 2, 5: 2, 7: 2, 13: 2}  # of YAMNet's depthwise layers, the others have 1
@@ -139,7 +139,7 @@ def principal(embedding: Tensor) -> Tensor:
 def learn(log_mel: Tensor, target: Tensor, tags: Tensor, passes: int) -> nn.Module:
     """The student."""
     torch.manual_seed(0)
-    net = sound_backbone("deep").to(memory_format=torch.channels_last)
+    net = audio_backbone("deep").to(memory_format=torch.channels_last)
     heads = nn.ModuleList([nn.Linear(net.channels, DIRECTIONS), nn.Linear(net.channels, TAGS)])
     everything = nn.ModuleList([net, heads])
     train, steps = len(log_mel) - KEPT_ASIDE, (len(log_mel) - KEPT_ASIDE) // BATCH

@@ -1,16 +1,17 @@
 """How well does a recipe do on real videos? The yardstick of all work on the method.
 
     DSOL_DATA=... python benchmarks/mini.py [--recipe quick] [--folds 5] [--seeds 1] [--stills] [--others]
-                                            [--set NAME=VALUE ...] [--answer NAME=VALUE ...] [--compare]
+                                            [--set NAME=VALUE ...] [--inference NAME=VALUE ...] [--compare]
 
 Five folds over the videos of $DSOL_DATA/music_mini: trains on four fifths without labels, answers the rest, and scores
 the answers of all folds together: `solo` on the boxes of the videos, `synthetic` on scenes composed of held-out ones.
 --stills adds the photos and recordings of $DSOL_DATA/stills to the training (paired by category: a stand-in for
-co-occurrence); --others mixes recordings of what is in no video into the sounds of stage two; --answer trains nothing
-anew, but lets the same models answer with other options of stage two; --compare sets both beside the recipe as it is,
+co-occurrence); --others mixes recordings of what is in no video into the mixtures; --inference trains nothing anew, but
+lets the same models predict with other options of inference; --compare sets both beside the recipe as it is,
 trained on the same. Everything is kept in --cache and goes on where it was stopped. One table: mean over the seeds, its
-95 % interval over videos (the mean of the seeds' edges), ± half of the seeds' range, floors, and with --compare the
-interval of the difference, over the same videos. The folds, the pairs and the scenes depend on --fold-seed alone.
+95 % interval over videos, those that scenes are made of (the mean of the seeds' edges), ± half of the seeds' range,
+floors, and with --compare the interval of the difference, over the same videos. The folds, the pairs and the scenes
+depend on --fold-seed alone.
 """
 
 import argparse
@@ -24,7 +25,6 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from answer_options import answering
 
 from dsol.config import Config, load_recipe
 from dsol.data.boxes import Boxes
@@ -36,8 +36,10 @@ from dsol.data.store import Store
 from dsol.evaluation.evaluate import evaluate
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score
+from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import find_model, load_card
 from dsol.model.maps import Maps, read_maps
+from dsol.model.system import load_system
 from dsol.naming.naming import name_model
 from dsol.reproduce.paper import DATA
 from dsol.training.train import train
@@ -153,8 +155,8 @@ def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str
 
 def predict(fold: Fold, run: Path, config: Config, answers: str, floor: str | None = None) -> Evaluation:
     """Answer one fold's annotated frames: into run/ANSWERS.npz, or run/FLOOR-ANSWERS.npz of what stands in for it."""
-    solo, side = answers == "solo", config.nets.size
-    size = {"solo": side, "shrunk": side, "synthetic": config.seen_size}[answers]
+    solo, side = answers == "solo", config.encoders.size
+    size = {"solo": side, "shrunk": side, "synthetic": config.picture_size}[answers]
     store, protocol = (fold.store, "solo") if solo else (fold.scenes, "synthetic")
     file = run / f"{f'{floor}-' if floor else ''}{answers}.npz"
     sources = DATA[protocol].sources
@@ -164,12 +166,14 @@ def predict(fold: Fold, run: Path, config: Config, answers: str, floor: str | No
 def answered_otherwise(fold: Fold, label: str, config: Config, texts: list[str]) -> Path:
     """The model of a run answers again with other options, in a folder of its own."""
     trained = fold.folder / "runs" / label / str(config.seed)
-    other = "-".join([label, "answer", *texts])
+    other = "-".join([label, "inference", *texts])
     run = fold.folder / "runs" / other / str(config.seed)
     if not (run / "model.safetensors").is_file():
         run.mkdir(parents=True, exist_ok=True)
-        answering(trained / "model.safetensors", nested(texts), run / "model.safetensors")
-    return train_and_answer(fold, other, config.replace(stage_two=nested(texts)))[0]
+        system = load_system(trained, inference=nested(texts))
+        assert isinstance(system, DsolSystem), "only ours has options of inference"
+        system.save(run / "model.safetensors")
+    return train_and_answer(fold, other, config.replace(inference=nested(texts)))[0]
 
 
 def nested(texts: list[str]) -> dict:
@@ -203,9 +207,18 @@ def joined(parts: list[Boxes]) -> Boxes:
 def together(runs: Sequence[Path], answers: str, other: Sequence[Path] = (), protocol: str = "") -> Evaluation:
     """The answers of all folds, of one file each, scored as one set, by a protocol or that of their name; `ahead` of
     "swapped_sound" is ahead of `other`."""
-    boxes = joined([Boxes.load(run / f"{answers}.boxes.json") for run in runs])
+    boxes = joined([scored_boxes(run, answers) for run in runs])
     protocol = protocol or ("solo" if answers.endswith("solo") else "synthetic")
     return score(all_maps(runs, answers), boxes, protocol, swapped=all_maps(other, answers) if other else None)
+
+
+def scored_boxes(run: Path, answers: str) -> Boxes:
+    """What a run's answers are scored against. Scenes get their source videos, which older answers lack."""
+    boxes = Boxes.load(run / f"{answers}.boxes.json")
+    if answers.endswith("solo"):
+        return boxes
+    sources = {frame.key: frame.sources for frame in Store.open(run.parents[2] / "scenes").boxes}
+    return replace(boxes, frames=tuple(replace(frame, sources=sources[frame.key]) for frame in boxes))
 
 
 def all_maps(runs: Sequence[Path], answers: str) -> Iterator[Maps]:
@@ -247,13 +260,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="quick", help="a name or a YAML file")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="options: stage_one.epochs=2")
-    parser.add_argument("--answer", nargs="*", default=[], metavar="NAME=VALUE", help="of stage two: mirror=false")
+    parser.add_argument("--inference", nargs="*", default=[], metavar="NAME=VALUE", help="for example flip=false")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds to run")
     parser.add_argument("--seeds", type=int, default=1, help="trainings a fold")
     parser.add_argument("--fold-seed", type=int, default=0, help="of folds and scenes")
     parser.add_argument("--stills", action="store_true", help="train on photos with recordings, too")
-    parser.add_argument("--others", action="store_true", help="listen to sounds of other things, too, in stage two")
-    parser.add_argument("--compare", action="store_true", help="with the recipe without --set and --answer, too")
+    parser.add_argument("--others", action="store_true", help="mix in sounds of other things, too")
+    parser.add_argument("--compare", action="store_true", help="with the recipe without --set and --inference, too")
     parser.add_argument("--cache", type=Path, default=Path("mini"), help="folder for all that it makes")
     args = parser.parse_args()
     if "DSOL_DATA" not in os.environ:
@@ -262,8 +275,8 @@ def main() -> None:
     options = nested(args.set)
     as_it_is: dict = {}
     if args.others:
-        as_it_is = {"stage_two": {"other_sounds": str(other_sounds(data, cache / "other_sounds"))}}
-        options["stage_two"] = as_it_is["stage_two"] | options.get("stage_two", {})
+        as_it_is = {"mixtures": {"distractors": str(other_sounds(data, cache / "other_sounds"))}}
+        options["mixtures"] = as_it_is["mixtures"] | options.get("mixtures", {})
     extras = [name for name in ("stills", "others") if getattr(args, name)]
     plain_label = "-".join([Path(args.recipe).stem, *extras])
     label = "-".join([Path(args.recipe).stem, *args.set, *extras])
@@ -275,11 +288,11 @@ def main() -> None:
         other = [train_and_answer(fold, plain_label, plain)[0] for fold in opened] if args.compare else ()
         runs, told = zip(*(train_and_answer(fold, label, config) for fold in opened), strict=True)
         facts += told
-        if args.answer:
-            runs = [answered_otherwise(fold, label, config, args.answer) for fold in opened]
+        if args.inference:
+            runs = [answered_otherwise(fold, label, config, args.inference) for fold in opened]
         for name, found in evaluations.items():
             found.append(together(runs, name, other))
-    print(f"{' '.join([label, *args.answer])}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
+    print(f"{' '.join([label, *args.inference])}: {args.folds} of {FOLDS} folds, {args.seeds} seeds; "
           f"training took {np.mean([f['seconds'] for f in facts]):.0f} s a fold")  # fmt: skip
     for answers, found in evaluations.items():
         print(f"{answers}: {found[0].frames} frames of {found[0].videos} videos")

@@ -32,7 +32,7 @@ def main() -> int:
         found = (len(boxes), len({f.video for f in boxes}), sum(len(f.boxes) for f in boxes))
         truth = truth_of(boxes, united=plan.united)
         statistics = statistics_of(best_centred_box(truth, plan), truth, plan)
-        reached = tuple(round(100 * value(statistics[key], truth.videos), 1) for key in (plan.success, "auc"))
+        reached = tuple(round(100 * value(statistics[key], truth.groups), 1) for key in (plan.success, "auc"))
         agree &= found == counts and (floor is None or reached == floor)
         print(
             f"{name}: {found} frames, videos, boxes; {len(truth.keys)} scored; "

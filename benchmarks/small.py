@@ -42,7 +42,7 @@ def main() -> None:
     run = args.cache / "small"
     clips = fold_store(store, -1, {}, args.cache / "small_store").path  # no fold: all of them for training
     others = other_sounds(data, args.cache / "other_sounds")
-    config = load_recipe("best", stage_two={"other_sounds": str(others)})
+    config = load_recipe("best", mixtures={"distractors": str(others)})
     train(clips, run, config, resume=(run / "config.yaml").is_file())
     name_model(run, clips)
     args.out.parent.mkdir(exist_ok=True)

@@ -26,24 +26,24 @@ from dsol.training.stage_one import StageOneLoss
 def released_step(encoders: Encoders, pictures: Tensor, log_mel: Tensor, negatives: Tensor) -> Tensor:
     """Every sound with its own picture and once more with the mismatched one."""
     sounds = torch.cat([log_mel, log_mel])
-    seen = encoders.see(torch.cat([pictures, pictures[negatives]]))
-    heard = encoders.hear(sounds)
+    seen = encoders.encode_pictures(torch.cat([pictures, pictures[negatives]]))
+    heard = encoders.encode_sounds(sounds)
     logits = encoders.logits(seen, heard)
     return correspondence_loss(logits[: len(pictures)], logits[len(pictures) :])
 
 
-class ContiguousTowers(Encoders):
+class ContiguousEncoders(Encoders):
     """The encoders without our memory layout, as released."""
 
     def backbone(self, images: Tensor) -> Tensor:
         mean, std = (torch.tensor(v, dtype=images.dtype)[:, None, None] for v in (self.mean, self.std))
         return self.vision((images - mean) / std)
 
-    def hear(self, log_mel: Tensor):
-        from dsol.model.encoders import Heard
+    def encode_sounds(self, log_mel: Tensor):
+        from dsol.model.encoders import AudioFeatures
 
         pooled = self.sound(log_mel[:, None]).amax(dim=(2, 3))
-        return Heard(torch.nn.functional.normalize(self.sound_head(pooled), dim=1), self.sound_classes(pooled))
+        return AudioFeatures(torch.nn.functional.normalize(self.sound_head(pooled), dim=1), self.sound_classes(pooled))
 
 
 def gradients(module: torch.nn.Module) -> Tensor:
@@ -80,10 +80,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    config = load_recipe("paper", nets={"size": args.size})
+    config = load_recipe("paper", encoders={"size": args.size})
     network = Network(config)
     ours, every = StageOneLoss(network), StageOneLoss(Network(config.replace(stage_one={"negatives": "all"})))
-    released = ContiguousTowers(config.nets, config.stage_one.clusters)
+    released = ContiguousEncoders(config.encoders, config.clustering.clusters)
     released.load_state_dict(copy.deepcopy(network.encoders.state_dict()))
     for module in (network, every):
         module.to(memory_format=torch.channels_last)

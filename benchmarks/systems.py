@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from mini import FOLDS, Fold, answer, edges, open_folds, together, train_and_answer
+from mini import FOLDS, Fold, edges, open_folds, predict, together, train_and_answer
 
 from dsol.config import Config, load_recipe
 from dsol.data.prepare import prepare
@@ -84,7 +84,7 @@ def real_videos(opened: list[Fold], systems: Iterable[str], suffix: str) -> dict
     for name in systems:
         config = load_recipe("best", system=name)
         if name in PASSES:
-            config = config.replace(fit={"epochs": scaled(name, len(training_clips(opened[0].store, config)))})
+            config = config.replace(baselines={"epochs": scaled(name, len(training_clips(opened[0].store, config)))})
         label = ("best" if name == "dsol" else f"best-{name}") + suffix
         runs, told = zip(*(train_and_answer(fold, label, config, REAL) for fold in opened), strict=True)
         times = {
@@ -96,7 +96,7 @@ def real_videos(opened: list[Fold], systems: Iterable[str], suffix: str) -> dict
             for floor in FLOORS:
                 for protocol, (fold, run) in product(REAL, zip(opened, runs, strict=True)):
                     if not (run / f"{floor}-{protocol}.npz").is_file():
-                        answer(fold, run, config, protocol, floor)
+                        predict(fold, run, config, protocol, floor)
                 rows[floor] = together_in(runs, REAL, f"{floor}-")
     return rows
 
@@ -119,7 +119,7 @@ def run_system(name: str, config: Config, stores: dict[str, Store], folder: Path
         return json.loads(file.read_text())
     seconds = time.monotonic()
     clips = training_clips(stores["solo"], config)
-    config = config.replace(system=name, fit={"epochs": scaled(name, len(clips))} if name in PASSES else {})
+    config = config.replace(system=name, baselines={"epochs": scaled(name, len(clips))} if name in PASSES else {})
     train(stores["solo"].path, run, config, resume=(run / "config.yaml").is_file())
     seconds = time.monotonic() - seconds
     found = scored(run, stores, config)
@@ -139,7 +139,7 @@ def scored(run: Path, stores: dict[str, Store], config: Config, floor: str | Non
     found, prefix = {}, f"{floor}-" if floor else ""
     for protocol, store in stores.items():
         say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
-        size = config.nets.size if protocol == "solo" else config.seen_size
+        size = config.encoders.size if protocol == "solo" else config.picture_size
         rest = {"sources": DATA[protocol].sources, "floor": floor, "maps": run / f"{prefix}{protocol}.npz"}
         found[protocol] = figures(evaluate(run, store.path, protocol, match=stores["solo"].path, size=size, **rest))
     answers = run / f"{prefix}solo.npz"

@@ -18,16 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mini import joined
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from dsol.data.boxes import Boxes
 from dsol.data.clip import SAMPLE_RATE
-from dsol.data.levels import is_silent
+from dsol.data.levels import is_silent, noise
 from dsol.data.media import find_videos, read_seconds
 from dsol.data.store import Store
+from dsol.evaluation.bootstrap import Ranking, draws_of, draws_of_groups, interval
 from dsol.evaluation.evaluate import annotated_frames, swapped_places
+from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.system import load_system
 from dsol.progress import say
-from dsol.training.mixtures import noise
 
 KNOWN = ("guitar", "pipa")  # in the names of videos that hold an instrument of the vocabulary, or one like it
 OWN, OUTSIDE = "its own", "outside the vocabulary"
@@ -47,16 +50,16 @@ def main() -> None:
     strange = unknown_sounds(Path(os.environ["DSOL_DATA"]) / "videos")
     pairs = zip(args.folds[::2], args.folds[1::2], strict=True)
     parts = [ask(model, store, strange, args.size) for model, store in pairs]
-    videos = [f"{i}/{video}" for i, part in enumerate(parts) for video in part.videos]
+    truth = truth_of(joined([part.boxes for part in parts]))
     certain = {kind: np.concatenate([part.certain[kind] for part in parts]) for kind in parts[0].certain}
     passing = {kind: 100 * np.mean(np.concatenate([part.certain[kind] >= part.threshold for part in parts]))
                for kind in certain}  # fmt: skip
     own = certain.pop(OWN)
     thresholds = ", ".join(f"{part.threshold:.3f}" for part in parts)
-    print(f"{len(own)} frames of {len(set(videos))} videos, threshold {thresholds}; its own sound: "
+    print(f"{len(own)} frames of {truth.videos} videos, threshold {thresholds}; its own sound: "
           f"something passes in {passing[OWN]:.1f} %")  # fmt: skip
     for kind, other in certain.items():
-        low, high = interval(own, other, videos)
+        low, high = interval_of(own, other, truth)
         print(f"{kind:<24} AUROC {100 * auroc(own, other):5.1f} [{100 * low:.1f}, {100 * high:.1f}]   "
               f"something passes in {passing[kind]:5.1f} %")  # fmt: skip
     unknown_passes, own_passes, thresholds = roc_curve(*labelled(own, certain[OUTSIDE]))
@@ -70,8 +73,8 @@ class Asked:
     """What one model says to the frames of one store."""
 
     threshold: float
-    videos: list[str]
-    """Of each frame."""
+    boxes: Boxes
+    """The frames."""
     certain: dict[str, np.ndarray]
     """Kind of sound -> score (N,) of each frame's most certain category."""
 
@@ -90,7 +93,7 @@ def ask(model: Path, store: Path, strange: np.ndarray, size: int | None) -> Aske
     }
     frames = [clips.frame(*place) for place in places]
     certain = {kind: certainty(system, frames, waveforms) for kind, waveforms in sounds.items()}
-    return Asked(system.threshold, [frame.video for frame in boxes], certain)  # type: ignore[attr-defined]
+    return Asked(system.threshold, boxes, certain)  # type: ignore[attr-defined]
 
 
 def unknown_sounds(folder: Path) -> np.ndarray:
@@ -123,14 +126,11 @@ def labelled(own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.repeat([1, 0], [len(own), len(other)]), np.concatenate([own, other])
 
 
-def interval(own: np.ndarray, other: np.ndarray, videos: list[str]) -> tuple[float, float]:
-    """95 % over draws of videos."""
-    names, of = np.unique(videos, return_inverse=True)
-    rng, found = np.random.default_rng(0), []
-    for _ in range(DRAWS):
-        rows = np.concatenate([np.flatnonzero(of == v) for v in rng.integers(0, len(names), len(names))])
-        found.append(auroc(own[rows], other[rows]))
-    return float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975))
+def interval_of(own: np.ndarray, other: np.ndarray, truth: Truth) -> list[float]:
+    """95 % over draws of the videos that the frames are of, or are composed of."""
+    scores, label = np.concatenate([own, other]), np.repeat([True, False], [len(own), len(other)])
+    ranking = Ranking.over(scores, label, np.tile(truth.group, 2), truth.groups)
+    return interval(ranking, draws_of_groups(draws_of(truth.videos, DRAWS, 0), truth.members)) or [np.nan, np.nan]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import numpy as np
 Picture = Callable[[float, int, int], np.ndarray]  # time_s, width, height -> (height, width, 3) uint8
 Sound = Callable[[np.ndarray], np.ndarray]  # times_s (n,) -> (n,) or (channels, n) in [-1, 1]
 
+Stamp = Callable[[str, int, float], float]  # "video" or "audio", number of the packet, its time in s -> another time
+
 CODECS = {  # suffix -> picture, sound
     ".mp4": ("libx264", "aac"),
     ".mov": ("libx264", "pcm_s16le"),
@@ -26,6 +28,16 @@ CODECS = {  # suffix -> picture, sound
     ".webm": ("libvpx-vp9", "libopus"),
     ".avi": ("mpeg4", "pcm_s16le"),  # MP3 would make the muxer shift the picture
 }
+FURTHER_CODECS = {  # of containers that are read, too, and that tell their times less well
+    ".m4v": ("libx264", "aac"),
+    ".3gp": ("libx264", "aac"),
+    ".ts": ("libx264", "aac"),
+    ".mts": ("libx264", "aac"),
+    ".mpg": ("mpeg2video", "mp2"),
+    ".wmv": ("wmv2", "wmav2"),
+    ".flv": ("flv", "aac"),
+}
+FORMATS = {".m4v": "mp4", ".3gp": "mp4", ".mts": "mpegts"}  # where the suffix says another container
 FAST = {
     "libx264": {"preset": "ultrafast", "crf": "8", "bf": "2"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
@@ -92,6 +104,10 @@ def write_video(
     mirrored: bool = False,
     codecs: tuple[str, str] | None = None,
     faststart: bool = False,
+    pix_fmt: str | None = None,
+    transfer: int | None = None,
+    aspect: Fraction | None = None,
+    encoding: dict[str, str] | None = None,
 ) -> Path:
     """Write one video; the container is chosen by the suffix of `path`.
 
@@ -111,17 +127,23 @@ def write_video(
         mirrored: whether a player mirrors it left to right as well.
         codecs: names of the picture's and the sound's encoder, the usual ones of the container if None.
         faststart: index first (mp4, mov): such a file can be cut off and still opened.
+        pix_fmt: how pixels are stored; a `picture` of uint16 is of this form, one of four channels has alpha.
+        transfer: 16 (PQ) or 18 (HLG), of BT.2020.
+        aspect: width of a pixel over its height.
+        encoding: further options of the picture's encoder.
     """
     path = Path(path)
-    names = codecs or CODECS[path.suffix]
+    names = codecs or {**CODECS, **FURTHER_CODECS}[path.suffix]
     rate = rate or (48_000 if names[1] == "libopus" else 44_100)
     times = np.arange(round(seconds * fps)) / fps if times_s is None else times_s
     options = {"movflags": "+faststart"} if faststart and path.suffix in (".mp4", ".mov") else {}
-    with av.open(str(path), "w", options=options) as out:
+    with av.open(str(path), "w", format=FORMATS.get(path.suffix), options=options) as out:
         tracks = []
         if picture is not None:
-            turn = (rotation, mirrored)
-            tracks.append(_picture_packets(out, names[0], picture, times, size, fps, picture_start_s, turn))
+            shown = {"turn": (rotation, mirrored), "pix_fmt": pix_fmt, "transfer": transfer, "aspect": aspect}
+            tracks.append(
+                _picture_packets(out, names[0], picture, times, size, fps, picture_start_s, encoding, **shown)
+            )
         if sound is not None:
             length = seconds if sound_seconds is None else sound_seconds
             tracks.append(_sound_packets(out, names[1], sound, length, rate, layout, sound_start_s))
@@ -131,18 +153,30 @@ def write_video(
     return path
 
 
-def _picture_packets(out, codec, picture, times, size, fps, start_s, turn):
+def _picture_packets(
+    out, codec, picture, times, size, fps, start_s=0.0, encoding=None,
+    turn=(0, False), pix_fmt=None, transfer=None, aspect=None,
+):  # fmt: skip
     width, height = size
-    stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=FAST.get(codec, {}))
+    options = {**FAST.get(codec, {}), **(encoding or {})}
+    stream = out.add_stream(codec, rate=Fraction(fps).limit_denominator(1001), options=options)
     stream.width, stream.height, stream.bit_rate = width, height, 2_000_000
     stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv444p" if width % 2 or height % 2 else "yuv420p"
-    even_ticks = codec != "mpeg4"  # avi knows no time stamps, only a rate
+    stream.pix_fmt = pix_fmt or stream.pix_fmt
+    if aspect:
+        stream.codec_context.sample_aspect_ratio = aspect
+    if transfer:
+        stream.codec_context.color_trc = transfer
+        stream.codec_context.color_primaries = stream.codec_context.colorspace = 9  # BT.2020
+    even_ticks = codec not in ("mpeg4", "mpeg2video", "wmv2", "flv")  # these know no time stamps, only a rate
     stream.codec_context.time_base = Fraction(1, TICKS) if even_ticks else Fraction(1, round(fps))
     if any(turn):
         stream.set_display_rotation(turn[0], hflip=turn[1])
     yield []
     for time_s in times:
-        frame = av.VideoFrame.from_ndarray(picture(float(time_s), width, height), format="rgb24")
+        pixels = picture(float(time_s), width, height)
+        form = pix_fmt if pixels.dtype == np.uint16 else "rgba" if pixels.shape[2] == 4 else "rgb24"
+        frame = av.VideoFrame.from_ndarray(pixels, format=form)
         frame.time_base = stream.codec_context.time_base
         frame.pts = round((time_s + start_s) / frame.time_base)
         yield from stream.encode(frame)
@@ -151,16 +185,61 @@ def _picture_packets(out, codec, picture, times, size, fps, start_s, turn):
 
 def _sound_packets(out, codec, sound, seconds, rate, layout, start_s):
     stream = out.add_stream(codec, rate=rate, layout=layout)
+    if codec == "wmav2":
+        stream.bit_rate = 128_000
     channels, kind = stream.codec_context.layout.nb_channels, stream.codec_context.format.name
     samples = np.atleast_2d(sound(np.arange(round(seconds * rate)) / rate)).astype(np.float32)
     samples = np.broadcast_to(samples, (channels, samples.shape[1]))
     yield []
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+    interleaved = np.ascontiguousarray(samples.T).reshape(1, -1)  # PyAV takes no eight planes
+    frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
     frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), round(start_s * rate)
     resampler = av.AudioResampler(kind, layout, rate, frame_size=stream.codec_context.frame_size or 1024)
     for part in [*resampler.resample(frame), *resampler.resample(None)]:
         yield from stream.encode(part)
     yield from stream.encode(None)
+
+
+def restamped(source: str | Path, out: str | Path, stamp: Stamp, sounds: int = 1) -> Path:
+    """Copy a video packet by packet with other time stamps.
+
+    Args:
+        source: the video.
+        out: the file to write; of an mkv only the times that are shown change, so they may be in any order.
+        stamp: the time of each packet of a track, counted from 0.
+        sounds: how many times its sound track is written.
+    """
+    with av.open(str(source)) as video, av.open(str(out), "w") as copy:
+        tracks = {}
+        for stream in video.streams:
+            times = sounds if stream.type == "audio" else 1
+            tracks[stream.index] = [copy.add_stream_from_template(stream) for _ in range(times)]
+        numbers = dict.fromkeys(tracks, 0)
+        for packet in video.demux():
+            if packet.dts is None:
+                continue
+            index, time_s = packet.stream_index, float(packet.dts * packet.time_base)
+            moved = round((stamp(packet.stream.type, numbers[index], time_s) - time_s) / packet.time_base)
+            numbers[index] += 1
+            packet.pts += moved
+            packet.dts += 0 if str(out).endswith(".mkv") else moved
+            for track in tracks[index]:
+                packet.stream = track
+                copy.mux(packet)
+    return Path(out)
+
+
+def with_tracks(path: str | Path, sounds: Sequence[Sound], seconds: float = 3.0) -> Path:
+    """A video with several sound tracks, mono."""
+    path = Path(path)
+    with av.open(str(path), "w") as out:
+        picture = _picture_packets(out, "libx264", clock, np.arange(round(25 * seconds)) / 25, (64, 48), 25)
+        tracks = [_sound_packets(out, "aac", sound, seconds, 48_000, "mono", 0.0) for sound in sounds]
+        for track in (picture, *tracks):
+            next(track)
+        for packet in itertools.chain(picture, *tracks):
+            out.mux(packet)
+    return path
 
 
 def flash_and_beep(path: str | Path, at_s: float = 0.8, seconds: float = 2.0, **options) -> Path:

@@ -5,6 +5,7 @@ then, so that `--help` answers at once. Exit status: 0 done, 2 a wrong call or i
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,17 +18,24 @@ from dsol.errors import DsolError
 SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
-PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "mix-and-localize")
+PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
+             "mix-and-localize")  # fmt: skip
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
 COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SOURCES = "how many objects sound, for DMC, which cannot find it out"
+AUDIO_TRACK = "which sound track of a video, from 1; without it the usual one, or the first with sound in it"
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
+
+
+def path(text: str) -> Path:
+    """An option's value; a plain function, for names of any bytes: the library would parse a `Path` as YAML."""
+    return Path(text)
 
 
 def demo(parser, words: Words) -> Work:
     """Run the whole job on data it makes: train, score, localise, report."""
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for all that it makes")
+    parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all that it makes")
     parser.add_argument("--quick", action="store_true", help="a smaller one, to see that everything runs")
 
     def run(args):
@@ -40,7 +48,7 @@ def demo(parser, words: Words) -> Work:
 
 def toyband(parser, words: Words) -> Work:
     """Make the embedded data set: drawn instruments that play, alone and together."""
-    parser.add_argument("out", type=Path, help="folder to make")
+    parser.add_argument("out", type=path, help="folder to make")
     parser.add_argument("--solos", type=int, default=132, help="videos of one instrument")
     parser.add_argument("--duets", type=int, default=44, help="videos of several, two of them sounding")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same videos")
@@ -56,18 +64,19 @@ def toyband(parser, words: Words) -> Work:
 
 def prepare(parser, words: Words) -> Work:
     """Cut the videos of a corpus into one-second clips: a store."""
-    parser.add_argument("corpus", type=Path, help="folder of videos")
-    parser.add_argument("out", type=Path, help="store to make; goes on where it was stopped")
+    parser.add_argument("corpus", type=path, help="folder of videos")
+    parser.add_argument("out", type=path, help="store to make; goes on where it was stopped")
     from dsol.data.corpora import CORPORA
 
     layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
     parser.add_argument("--layout", default="folders", help=layouts)
-    parser.add_argument("--boxes", type=Path, default=None, help="annotations of any format, if not the corpus's own")
+    parser.add_argument("--boxes", type=path, default=None, help="annotations of any format, if not the corpus's own")
     told = "keep them to score by; keep their videos out of training, too; or label seconds by them, for dsol name"
     parser.add_argument("--boxes-for", choices=("scoring", "holding-out", "naming"), default="scoring", help=told)
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
+    parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
 
     def run(args):
         from dsol.data.prepare import prepare
@@ -81,6 +90,7 @@ def prepare(parser, words: Words) -> Work:
             workers=args.workers,
             size=args.size,
             boxes_for=args.boxes_for,
+            audio_track=args.audio_track,
         )
 
     return run
@@ -88,8 +98,8 @@ def prepare(parser, words: Words) -> Work:
 
 def compose(parser, words: Words) -> Work:
     """Compose cocktail-party scenes from single-source clips: some objects sound, some are silent."""
-    parser.add_argument("store", type=Path, help="store of single-source clips")
-    parser.add_argument("out", type=Path, help="store of scenes to make")
+    parser.add_argument("store", type=path, help="store of single-source clips")
+    parser.add_argument("out", type=path, help="store of scenes to make")
     parser.add_argument("--scenes", type=int, default=1000, help="how many")
     parser.add_argument("--objects", type=int, default=4, help="clips in a scene, of different categories")
     parser.add_argument("--sounding", type=int, default=2, help="how many of them sound")
@@ -98,7 +108,7 @@ def compose(parser, words: Words) -> Work:
     parser.add_argument("--split", default=None, help="use clips of this split only")
     parser.add_argument("--boxed", action="store_true", help="use annotated frames only, for scenes to test on")
     parser.add_argument(
-        "--labels", type=Path, default=None, help="run folder whose pseudo-labels stand in for categories"
+        "--labels", type=path, default=None, help="run folder whose pseudo-labels stand in for categories"
     )
 
     def run(args):
@@ -112,7 +122,7 @@ def compose(parser, words: Words) -> Work:
             file = args.labels / "resume" / "labels.json"
             if not file.is_file():
                 raise DsolError(args.labels, "holds no pseudo-labels", "train stage one there first")
-            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text()).items()}
+            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text(encoding="utf-8")).items()}
         compose(
             Store.open(args.store),
             args.out,
@@ -131,15 +141,16 @@ def compose(parser, words: Words) -> Work:
 
 def inspect(parser, words: Words) -> Work:
     """Say what is in a store, model, video or boxes file, and whether it is sound."""
-    parser.add_argument("path", type=Path, help="store, model file, run folder, video or boxes.json")
+    parser.add_argument("path", type=path, help="store, model file, run folder, video or boxes.json")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
 
     def run(args):
         import json
 
         from dsol.inspection import inspect, print_report
 
-        found = inspect(args.path)
+        found = inspect(args.path, args.audio_track)
         print(json.dumps(found, indent=1)) if args.json else print_report(found)
 
     return run
@@ -149,13 +160,14 @@ def train(parser, words: Words) -> Work:
     """Train a model without labels: stage one on single-source clips, stage two on scenes."""
     from dsol.config import Config, flat
 
-    parser.add_argument("store", type=Path, help="store of single-source clips")
-    parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument(SCENE_STORE, type=Path, default=None, help="store of scenes; composed where not given")
+    parser.add_argument("store", type=path, help="store of single-source clips")
+    parser.add_argument("run", type=path, help="folder of the run")
+    parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed where not given")
     told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    told = "go on with the run in that folder; begin one where there is none"
+    parser.add_argument("--resume", action="store_true", help=told)
     _add_training_options(parser)
     parser.set_defaults(flat(_base_options(words)))
 
@@ -177,7 +189,7 @@ def whole_number(text: str) -> int:
     return value
 
 
-TYPES = {Path: "path", whole_number: "whole number"}  # as --help calls them
+TYPES = {path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
     "system": (("dsol", *COMPARED), "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
@@ -258,12 +270,12 @@ def _takes_value(before: Words) -> bool:
 
 def name(parser, words: Words) -> Work:
     """Name the clusters of a model: after the categories of a labelled store, or by looking at them."""
-    parser.add_argument("model", type=Path, help="model file or run folder")
+    parser.add_argument("model", type=path, help="model file or run folder")
     told = "labelled store, its test split is never used; to look at, any store of single-source clips"
-    parser.add_argument("store", type=Path, nargs="?", default=None, help=told)
+    parser.add_argument("store", type=path, nargs="?", default=None, help=told)
     told = "show what fell into each cluster of the store: pictures, sounds, and a names.json to edit"
-    parser.add_argument("--gallery", type=Path, default=None, help=told)
-    parser.add_argument("--names", type=Path, default=None, help="JSON, cluster -> name, as in the gallery; no store")
+    parser.add_argument("--gallery", type=path, default=None, help=told)
+    parser.add_argument("--names", type=path, default=None, help="JSON, cluster -> name, as in the gallery; no store")
     parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
 
     def run(args):
@@ -276,16 +288,16 @@ def name(parser, words: Words) -> Work:
 
 def evaluate(parser, words: Words) -> Work:
     """Score a model on the annotated frames of a store."""
-    parser.add_argument("model", type=Path, help="model file or run folder")
-    parser.add_argument("store", type=Path, help="store with boxes")
+    parser.add_argument("model", type=path, help="model file or run folder")
+    parser.add_argument("store", type=path, help="store with boxes")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
-    parser.add_argument("--match", type=Path, default=None, help="labelled store that tells which cluster is what")
+    parser.add_argument("--match", type=path, default=None, help="labelled store that tells which cluster is what")
     parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--floor", choices=FLOORS, default=None, help="score this in the model's place")
-    parser.add_argument("--json", type=Path, default=None, help="write the figures here")
-    parser.add_argument("--maps", type=Path, default=None, help="write the maps here (.npz)")
-    parser.add_argument("--figures", type=Path, default=None, help="write pictures into this folder")
+    parser.add_argument("--json", type=path, default=None, help="write the figures here")
+    parser.add_argument("--maps", type=path, default=None, help="write the maps here (.npz)")
+    parser.add_argument("--figures", type=path, default=None, help="write pictures into this folder")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
     _add_inference_options(parser)
 
@@ -315,19 +327,22 @@ def evaluate(parser, words: Words) -> Work:
 
 def score(parser, words: Words) -> Work:
     """Score anyone's maps against boxes."""
-    parser.add_argument("maps", type=Path, help="maps file (.npz)")
-    parser.add_argument("boxes", type=Path, help="boxes.json, or an official annotation file")
+    parser.add_argument("maps", type=path, help="maps file (.npz)")
+    parser.add_argument("boxes", type=path, help="boxes.json, or an official annotation file")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
-    parser.add_argument("--swapped", type=Path, default=None, help="maps of the same frames with other clips' sound")
+    parser.add_argument("--swapped", type=path, default=None, help="maps of the same frames with other clips' sound")
+    parser.add_argument("--silence", type=path, default=None, help="robust: maps of the same frames with silence")
+    parser.add_argument("--noise", type=path, default=None, help="robust: maps of the same frames with noise")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
-    parser.add_argument("--json", type=Path, default=None, help="write the figures here")
+    parser.add_argument("--json", type=path, default=None, help="write the figures here")
 
     def run(args):
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        how = {"format": args.format, "strict": not args.published, "swapped": args.swapped}
+        others = {"swapped": args.swapped, "silence": args.silence, "noise": args.noise}
+        how = {"format": args.format, "strict": not args.published, **others}
         _show(score_files(args.maps, args.boxes, args.protocol, **how), args.json)
 
     return run
@@ -336,16 +351,16 @@ def score(parser, words: Words) -> Work:
 def table(parser, words: Words) -> Work:
     """Run what a table of the paper lacks, and print ours beside the paper's figures."""
     parser.add_argument("number", choices=tuple("12345"), metavar="N", help="1 to 5: docs/tables.md")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs; remembers the options below")
+    parser.add_argument("--runs", type=path, required=True, help="folder of the runs; remembers the options below")
     for option, told in TABLE_STORES.items():
-        parser.add_argument(f"--{option}", type=Path, default=None, help=told)
+        parser.add_argument(f"--{option}", type=path, default=None, help=told)
     parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
     parser.add_argument("--seeds", type=whole_number, default=None, help="runs a row; at first 1, then as before")
     parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
     parser.add_argument("--show", action="store_true", help="run nothing, print what is there")
     parser.add_argument("--format", choices=TABLE_FORMATS, default=None, help="by the ending of --out, else text")
-    parser.add_argument("--out", type=Path, default=None, help="write the table here too (.txt, .md, .csv, .tex)")
-    parser.add_argument("--figures", type=Path, default=None, help="draw the paper's figures 3 and 4 into this folder")
+    parser.add_argument("--out", type=path, default=None, help="write the table here too (.txt, .md, .csv, .tex)")
+    parser.add_argument("--figures", type=path, default=None, help="draw the paper's figures 3 and 4 into this folder")
 
     def run(args):
         from dsol.config import load_recipe
@@ -407,25 +422,26 @@ def _show(result: Any, json_file: Path | None) -> None:
     print(result.table())
     if json_file:
         partial = Path(f"{json_file}.partial")
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n")
+        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         os.replace(partial, json_file)
 
 
 def localize(parser, words: Words) -> Work:
     """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats."""
-    parser.add_argument("videos", type=Path, nargs="+", metavar="video", help="video files")
+    parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
-    parser.add_argument("--out", type=Path, default=Path("localized"), help="folder for the results")
+    parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
     _add_result_options(parser)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
+    parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
     _add_inference_options(parser)
 
     def run(args):
         from dsol.localize import Localizer, localize_videos
 
         wanted = _wanted(args)
-        localizer = Localizer.load(args.model, sources=args.sources, inference=_given_inference(args, words))
-        localize_videos(args.videos, localizer, args.out, wanted)
+        how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args, words)}
+        localize_videos(args.videos, Localizer.load(args.model, **how), args.out, wanted)
 
     return run
 
@@ -434,7 +450,7 @@ def _add_result_options(parser) -> None:
     told = "formats to write as well, with commas, or all: docs/formats.md"
     parser.add_argument("--format", default="json,coco", help=told)
     told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
-    parser.add_argument("--frames", type=Path, default=None, help=told)
+    parser.add_argument("--frames", type=path, default=None, help=told)
     told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas"
     parser.add_argument("--show", default="heat,boxes", help=told)
     parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
@@ -464,10 +480,10 @@ def _wanted(args):
 def correct(parser, words: Words) -> Work:
     """Read back what was corrected in Label Studio, CVAT, ELAN or a COCO tool, as boxes.json."""
     told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
-    parser.add_argument("files", type=Path, nargs="+", metavar="file", help=told)
-    parser.add_argument("--out", type=Path, default=Path("boxes.json"), help="boxes.json to write")
+    parser.add_argument("files", type=path, nargs="+", metavar="file", help=told)
+    parser.add_argument("--out", type=path, default=Path("boxes.json"), help="boxes.json to write")
     told = "folder of the videos, as for dsol prepare: they are called by their path below it"
-    parser.add_argument("--videos", type=Path, default=None, help=told)
+    parser.add_argument("--videos", type=path, default=None, help=told)
     told = "frames a second of the video, for CVAT, where neither --videos nor result.json tells"
     parser.add_argument("--fps", type=float, default=None, help=told)
 
@@ -500,7 +516,7 @@ def serve(parser, words: Words) -> Work:
 def export(parser, words: Words) -> Work:
     """Write a model as an ONNX file, for machines without torch."""
     parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
-    parser.add_argument("out", type=Path, help="file to write, .onnx")
+    parser.add_argument("out", type=path, help="file to write, .onnx")
 
     def run(args):
         from dsol.export import export
@@ -520,7 +536,12 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one verb; never ends in a traceback for a wrong call or input."""
+    if argv is None and sys.getfilesystemencoding() != "utf-8":
+        _start_again_as_utf_8()
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter gets its number, not a traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if not words or words[0] in ("-h", "--help"):
         print(overview())
         sys.exit(0)
@@ -543,6 +564,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("dsol: stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def _start_again_as_utf_8() -> None:
+    """In the locale "C" names of files would not be text; the same command in Python's UTF-8 mode reads them."""
+    words = [sys.executable, "-X", "utf8", "-m", "dsol", *sys.argv[1:]]
+    os.execve(sys.executable, words, {**os.environ, "PYTHONUTF8": "1"})
 
 
 def _run(verb: str, words: list[str]) -> None:

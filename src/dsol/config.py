@@ -22,8 +22,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.old_options import moved
+from dsol.text import read_text
 
 RECIPES = Path(__file__).parent / "recipes"
 SHIPPED = Path(__file__).parent / "models"  # NAME.safetensors each, with a card NAME.md beside it
@@ -357,8 +358,8 @@ def recipe_values(name_or_file: str) -> dict[str, Any]:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
         raise DsolError(name_or_file, "is no recipe", f"give one of {known}, or a YAML file")
     try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.safe_load(read_text(path)) or {}
+    except (yaml.YAMLError, *MALFORMED) as error:
         raise DsolError(path, f"is not YAML: {error}", "compare it with src/dsol/recipes/paper.yaml") from None
     if not isinstance(values, dict):
         raise DsolError(path, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
@@ -387,8 +388,8 @@ def saved_config(run: str | Path) -> Config | None:
     if not file.is_file():
         return None
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.safe_load(read_text(file))
+    except (yaml.YAMLError, *MALFORMED) as error:
         raise DsolError(file, f"is damaged: {error}", "put it right, or start a new run") from None
     return Config.from_dict(values, str(file))
 
@@ -456,7 +457,7 @@ def _checked(value: Any, hint: Any, option: str, where: str) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not _fits(value, hint):
         raise DsolError(where, f"{option} cannot be {value!r}", f"choose {_spoken(hint)}")
-    if number and not (math.isfinite(value) and value >= least):
+    if number and not least <= value < math.inf:
         raise DsolError(where, f"{option} cannot be {value}", f"choose {least} or more")
     return value
 

@@ -2,6 +2,11 @@
 
 from importlib.util import find_spec
 
+from dsol.text import name_of
+
+LONGEST = 300  # characters of what is wrong; a file may quote any amount of itself
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)  # by a file's content
+
 
 class DsolError(Exception):
     """A wrong call or input: the command line prints it as one line and exits with 2.
@@ -19,10 +24,14 @@ class DsolError(Exception):
 
     def __init__(self, where: object, what: str, remedy: str):
         self.where, self.what, self.remedy = str(where), what, remedy
-        super().__init__(f"{where}: {what} ({remedy})".replace("\n", " "))
+        super().__init__(" ".join(f"{name_of(self.where)}: {_short(name_of(what))} ({remedy})".splitlines()))
 
     def __reduce__(self):  # worker processes send it home
         return type(self), (self.where, self.what, self.remedy)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
 
 
 def check_installed(extra: str, *packages: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import tarfile
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,17 +18,19 @@ from dsol.data.store.shards import checksum, decode_jpeg, shard_name
 from dsol.errors import DsolError
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.progress import track
+from dsol.text import name_of, partial_of
 
 MODEL, FIRST = "model.safetensors", "stage_one.safetensors"  # of a run
 TOP = 12  # entries of a long list that are printed
 KINDS = "a store, a video, a boxes.json, a .safetensors or .onnx model, a run folder or a shipped model"
 
 
-def inspect(path: str | Path) -> dict[str, Any]:
+def inspect(path: str | Path, audio_track: int | None = None) -> dict[str, Any]:
     """Look into a store, boxes.json, video, model file or run folder, and check it.
 
     Args:
         path: what to look into.
+        audio_track: of a video: which sound track to listen to, counted from 1.
 
     Returns:
         What is in it, JSON; "kind" says what it is.
@@ -40,6 +43,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
         210
     """
     path = Path(path)
+    if audio_track is not None and (path.is_dir() or path.suffix in (".json", ".safetensors") or is_onnx(path)):
+        raise DsolError("--audio-track", f"{path} is no video", "leave it out")
     if path.is_dir():
         model = next((path / name for name in (MODEL, FIRST) if (path / name).exists()), None)
         if model is None and (path / "config.yaml").exists():
@@ -51,11 +56,11 @@ def inspect(path: str | Path) -> dict[str, Any]:
         return inspect_model(path)
     if is_onnx(path):
         return inspect_exported(path)
-    if not path.exists() and not Path(f"{path}.partial").exists():
+    if not path.exists() and not partial_of(path).exists():
         if (shipped := SHIPPED / f"{path}.safetensors").is_file():
             return inspect_model(shipped)
         raise DsolError(path, "does not exist", f"give {KINDS}")
-    return inspect_video(path) if path.is_file() else inspect_store(path)
+    return inspect_video(path, audio_track) if path.is_file() else inspect_store(path)
 
 
 def inspect_store(path: Path) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def inspect_store(path: Path) -> dict[str, Any]:
     missing = sum(store.find(frame.video, frame.time_s) is None for frame in store.boxes)
     return {
         "kind": "scenes" if store.info.get("made", {}).get("by") == "compose" else "store",
-        "path": str(path),
+        "path": name_of(path),
         "version": store.info["version"],
         "videos": len(store.videos),
         "clips": len(store),
@@ -153,7 +158,7 @@ def inspect_boxes(path: Path) -> dict[str, Any]:
     counts = Counter(box.category for frame in boxes for box in frame.boxes)
     return {
         "kind": "boxes",
-        "path": str(path),
+        "path": name_of(path),
         "frames": len(boxes),
         "videos": len({frame.video for frame in boxes}),
         "boxes": sum(counts.values()),
@@ -163,21 +168,24 @@ def inspect_boxes(path: Path) -> dict[str, Any]:
     }
 
 
-def inspect_video(path: Path) -> dict[str, Any]:
+def inspect_video(path: Path, audio_track: int | None = None) -> dict[str, Any]:
     """Read a video from beginning to end."""
     from dsol.data.media import probe, read_seconds
 
-    info = probe(path)
-    loudness = [rms(second.waveform) for second in read_seconds(path, size=(32, 32))]
+    info = probe(path, audio_track)
+    seconds = read_seconds(path, size=(32, 32), audio_track=audio_track)
+    loudness = [rms(second.waveform) for second in seconds]
     return {
         "kind": "video",
-        "path": str(path),
+        "path": name_of(path),
         "duration_s": round(info.duration_s, 3),
         "width": info.width,
         "height": info.height,
         "fps": round(info.fps, 3),
         "sample_rate": info.sample_rate,
         "channels": info.channels,
+        "sound_tracks": [asdict(track) for track in info.sound_tracks],
+        "time_stamps": list(info.notes),
         "whole_seconds": len(loudness),
         "rms": round(float(np.sqrt(np.mean(np.square(loudness)))), 5),
     }
@@ -195,7 +203,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
         raise DsolError(path, f"is not a model file: {error}", "give a .safetensors file made by dsol train") from None
     return {
         "kind": "model",
-        "path": str(path),
+        "path": name_of(path),
         "bytes": path.stat().st_size,
         "tensors": len(shapes),
         "parameters": sum(int(np.prod(shape)) for shape in shapes.values()),
@@ -210,7 +218,7 @@ def inspect_exported(path: Path) -> dict[str, Any]:
         raise DsolError(path, "is an ONNX file, but none of dsol", "give one of `dsol export`")
     return {
         "kind": "exported model",
-        "path": str(path),
+        "path": name_of(path),
         "bytes": path.stat().st_size,
         "inputs": {name: "×".join(map(str, shape)) for name, shape in file.inputs.items()},
         "outputs": {name: "×".join(map(str, shape)) for name, shape in file.outputs.items()},
@@ -241,11 +249,18 @@ def print_report(report: dict[str, Any]) -> None:
             print(f"{'' if k else key.replace('_', ' '):{width}}{line}")
 
 
+def _sound_track(number: int, codec: str, sample_rate: int, channels: int, title: str, used: bool) -> str:
+    what = f"{number}: {codec}, {sample_rate:,} Hz, {channels} channels"
+    return what + (f", {title}" if title else "") + (" (this one is heard)" if used else "")
+
+
 def _lines(value: Any) -> list[str]:
     if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
         return [f"{key}: {', '.join(_lines(v))}" for key, v in value.items()]
     if isinstance(value, dict):
         return [", ".join(f"{key} {v}" for key, v in value.items())]
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "codec" in value[0]:
+        return [_sound_track(**track) for track in value]
     if isinstance(value, list):
         shown = [" ".join(map(str, v.values())) if isinstance(v, dict) else str(v) for v in value]
         return [*shown[:TOP], *([f"... {len(shown) - TOP} more"] if len(shown) > TOP else [])]

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from dsol.text import name_of
+
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int | None, str], Iterator[T]]  # `track`, or what stands in its place
 PLAIN_EVERY_S = 10.0  # seconds between plain lines
@@ -12,7 +14,7 @@ PLAIN_EVERY_S = 10.0  # seconds between plain lines
 
 def say(message: str) -> None:
     """One line for the person who waits."""
-    print(message, file=sys.stderr, flush=True)
+    print(name_of(message), file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
@@ -38,14 +40,14 @@ def _bar(items: Iterable[T], label: str, total: int | None, unit: str) -> Iterat
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn(unit, markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(items, total=total, description=label)
+        yield from progress.track(items, total=total, description=name_of(label))
 
 
 def _plain(items: Iterable[T], label: str, total: int | None, unit: str) -> Iterator[T]:

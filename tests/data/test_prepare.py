@@ -72,6 +72,30 @@ def test_frames_and_sound_are_those_of_the_video(store):
         assert np.sqrt(np.mean(clip.waveform**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
 
 
+def test_an_annotated_incomplete_last_second_is_kept_whole_and_told_of(tmp_path, capfd):
+    (tmp_path / "corpus").mkdir()
+    for name in ("long.mp4", "tail.mp4", "other.mp4"):
+        write_video(tmp_path / "corpus" / name, seconds=2.4)
+    write_video(tmp_path / "corpus" / "brief.mp4", seconds=2.04)
+    times = {"long.mp4": 1.0, "tail.mp4": 2.25, "brief.mp4": 2.0}
+    box = (Box("cello", (0.1, 0.2, 0.5, 0.6)),)
+    boxes = Boxes(("cello",), tuple(Frame(video, time_s, box) for video, time_s in times.items()))
+    boxes.save(tmp_path / "boxes.json")
+    store = prepare(tmp_path / "corpus", tmp_path / "store", boxes=tmp_path / "boxes.json", workers=1)
+    assert [store.find(*place) is not None for place in times.items()] == [True] * 3
+    kept = {row.clip for row in store.rows if row.second == 2}
+    assert kept == {"tail.mp4@2", "brief.mp4@2"}
+    assert store.info["incomplete_clips"] == 2
+    assert "2 incomplete last seconds kept, since they are annotated" in capfd.readouterr().err
+    clip = store.clip(store.index("tail.mp4@2"))
+    assert clip.times_s.tolist() == [2.0, 2.25, 2.5, 2.75]
+    assert (clip.frames[2:] == clip.frames[1]).all()
+    assert [videos.time_of(frame) for frame in clip.frames[:2]] == pytest.approx([2.0, 2.25], abs=0.2)
+    assert np.abs(clip.waveform[:6000]).max() > 0.3
+    assert np.abs(clip.waveform[6600:]).max() == 0
+    assert not store.photos.any()
+
+
 def test_the_number_of_processes_does_not_show_in_the_result(corpus, store, tmp_path):
     assert bytes_of(prepare(corpus, tmp_path / "store", workers=2).path) == bytes_of(store.path)
 
@@ -148,7 +172,7 @@ def test_bad_files_are_named_and_harm_no_other(tmp_path, capfd):
     assert seconds == list(range(len(seconds)))
     assert 1 <= len(seconds) < 6
     skipped = {entry["video"]: entry["reason"] for entry in made.info["skipped"]}
-    assert set(skipped) == {*(f"{kind}.mp4" for kind in BROKEN), "silent.mp4"}
+    assert set(skipped) == {*(f"{kind}.mp4" for kind in BROKEN), "silent.mp4", "gone.mp4"}
     assert skipped["silent.mp4"] == "is silent"
     assert "sound" in skipped["no sound.mp4"]
     assert [entry["video"] for entry in made.info["cut_short"]] == ["truncated.mp4"]

@@ -1,6 +1,8 @@
 """A scene shows all of its sources, in their places, and lets only some of them be heard."""
 
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,27 @@ def test_each_box_lies_on_its_mark_and_says_whether_it_sounds(scenes, solo):
             assert box.category == solo.rows[solo.index(clip)].category
             assert box.xywh == pytest.approx((k % 2 / 2 + 0.125, k // 2 / 2 + 0.25, 0.125, 0.125))
             assert box.sounding == row.source_sounds[k]
+
+
+def test_the_annotation_of_a_scene_knows_the_videos_of_what_sounds(scenes, solo, tmp_path):
+    file = Boxes.load(scenes.path / "boxes.json")
+    for frames in (scenes.boxes, file):
+        for frame in frames:
+            row = scenes.rows[scenes.index(f"{frame.video}@0")]
+            heard = [clip for clip, sounds in zip(row.sources, row.source_sounds, strict=True) if sounds]
+            assert frame.sources == tuple(sorted(clip.rpartition("@")[0] for clip in heard))
+            assert len(frame.sources) == 2
+    assert all(frame.sources == () for frame in solo.boxes)
+    quiet = compose(solo, tmp_path / "quiet", scenes=2, sounding=0, boxed=True, tile=TILE)
+    assert all(len(frame.sources) == 4 for frame in quiet.boxes)
+
+
+def test_scenes_whose_file_of_boxes_is_older_have_their_source_videos_from_the_index(scenes, tmp_path):
+    older = tmp_path / "older"
+    shutil.copytree(scenes.path, older)
+    Boxes(scenes.boxes.categories, tuple(replace(f, sources=()) for f in scenes.boxes)).save(older / "boxes.json")
+    assert [f.sources for f in Store.open(older).boxes] == [f.sources for f in scenes.boxes]
+    assert Store.open(older).fingerprint == scenes.fingerprint
 
 
 def test_videos_are_drawn_more_often_than_photos_where_so_weighted(tmp_path):

@@ -46,6 +46,40 @@ def test_counts_without_painting_are_those_of_painting(shape, share):
         assert ours.tolist() == theirs.tolist()
 
 
+def maps_of_kind(kind: str) -> np.ndarray:
+    """(40, 14, 14) single precision: noise, what a network would answer, and maps full of ties."""
+    rng = np.random.default_rng(5)
+    uniform, normal = rng.random((40, 14, 14)), rng.normal(size=(40, 14, 14))
+    blur = np.exp(-((np.arange(14)[:, None] - np.arange(14)) ** 2) / 12)
+    smooth = blur @ normal @ blur
+    return {
+        "uniform": uniform,
+        "long tails": np.exp(1.5 * normal),
+        "smooth": np.exp(1.5 * smooth / smooth.std()),
+        "bytes": np.round(255 * uniform) / 255,
+        "tenths": np.round(10 * uniform) / 10,
+        "two values": 0.7 * (uniform > 0.8),
+        "plateaus": np.kron(np.round(5 * uniform[:, ::7, ::7]) / 5, np.ones((1, 7, 7))),
+        "flat": np.full((40, 14, 14), 0.3),
+        "nothing": np.zeros((40, 14, 14)),
+    }[kind].astype(np.float32)
+
+
+KINDS = ["uniform", "long tails", "smooth", "bytes", "tenths", "two values", "plateaus", "flat", "nothing"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_map_in_single_precision_is_counted_to_the_pixel(kind):
+    maps = maps_of_kind(kind).astype(float)
+    rng = np.random.default_rng(6)
+    rects, owner = rectangles(rng, 80, 224), np.sort(rng.integers(0, 40, 80))
+    quick, slow = Patches(maps, 224), Painted(maps, 224)
+    assert quick.peaks().tolist() == slow.peaks().tolist()
+    for levels in (*(share * slow.peaks() for share in (0.1, 0.2, 0.5)), np.full(40, float(np.float32(0.2)))):
+        counted, painted = (picture.count_above(levels, rects, owner) for picture in (quick, slow))
+        assert [part.tolist() for part in counted] == [part.tolist() for part in painted]
+
+
 def test_negative_maps_and_levels_are_counted_too():
     rng = np.random.default_rng(3)
     maps = rng.normal(size=(6, 5, 5))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, draws_of, interval, value
+from dsol.evaluation.bootstrap import Difference, Mean, Ranking, draws_of, draws_of_groups, interval, value
 from dsol.evaluation.metrics import area_under_success, auroc, frame_means, iou, nmi, success
 from tests.oracles import evaluation as oracle
 
@@ -85,3 +85,25 @@ def test_one_video_or_no_draws_give_no_interval():
     assert interval(one, draws_of(1, 100, 0)) is None
     two = Mean.over(np.array([0.5, 0.7]), np.array([0, 1]), 2)
     assert interval(two, draws_of(2, 0, 0)) is None
+
+
+def test_a_group_counts_as_often_as_the_product_of_its_videos():
+    draws = draws_of(5, 30, seed=6)
+    members = np.array([[0, 1], [1, 4], [3, -1]])
+    expected = [[d[0] * d[1], d[1] * d[4], d[3]] for d in draws]
+    assert draws_of_groups(draws, members).tolist() == expected
+
+
+def test_where_groups_share_videos_the_interval_is_as_wide_as_other_videos_would_make_the_figure():
+    """Scenes of two of twelve videos, each as easy as its videos are: the figure of new videos varies so much."""
+    pairs = np.array([(a, b) for a in range(12) for b in range(a)])
+    rng, truth, widths = np.random.default_rng(8), [], []
+    for world in range(200):
+        ease = rng.normal(size=12)
+        figure = Mean.over(ease[pairs].mean(axis=1), np.arange(len(pairs)), len(pairs))
+        truth.append(value(figure, len(pairs)))
+        widths.append(np.ptp(interval(figure, draws_of_groups(draws_of(12, 300, world), pairs))))
+    needed = np.ptp(np.quantile(truth, [0.025, 0.975]))
+    assert 0.8 < np.mean(widths) / needed < 1.2
+    of_scenes = Mean.over(ease[pairs].mean(axis=1), np.arange(len(pairs)), len(pairs))
+    assert np.ptp(interval(of_scenes, draws_of(len(pairs), 300, 0))) < 0.6 * needed

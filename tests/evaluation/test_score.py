@@ -52,13 +52,34 @@ def test_figures_at_the_official_size_are_those_of_the_definition(protocol):
         assert found[name] == (None if figure is None else pytest.approx(figure, abs=1e-9)), name
 
 
-def test_a_system_without_categories_is_scored_by_its_area_and_has_no_nsa():
+@pytest.mark.parametrize("protocol", ["synthetic", "duet"])
+def test_a_system_without_categories_is_scored_by_its_one_map_for_silent_ones_too(protocol):
+    rng = np.random.default_rng(6)
+    boxes = boxes_of(rng, frames=20)
+    shown = maps_of(rng, boxes, aware=False)
+    maps = Maps(shown.keys, 0.4 * shown.area)
+    found = score([maps], boxes, protocol, bootstrap=0, size=SIZE)
+    expected = by_hand(maps, boxes, protocol)
+    for name in ("class_iou", "nsa", "auc", "silent_auroc"):
+        assert found.metrics[name] == pytest.approx(expected[name], abs=1e-9), name
+    assert 0 < found.metrics["nsa"] < 1
+    copied = Maps(maps.keys, maps.area, np.repeat(maps.area[:, None], len(CATEGORIES), axis=1), None, CATEGORIES)
+    same = score([copied], boxes, protocol, bootstrap=0, size=SIZE)
+    assert found.metrics == pytest.approx(same.metrics)
+    assert [row["nsa"] for row in found.per_category.values()] == pytest.approx(
+        [row["nsa"] for row in same.per_category.values()]
+    )
+
+
+def test_a_system_that_is_told_how_many_objects_sound_has_no_nsa_and_its_floors_do():
     rng = np.random.default_rng(6)
     boxes = boxes_of(rng)
     maps = maps_of(rng, boxes, aware=False)
-    found = score([maps], boxes, "duet", bootstrap=0, size=SIZE).metrics
-    assert found["nsa"] is None
-    assert found["class_iou"] == pytest.approx(by_hand(maps, boxes, "duet")["class_iou"], abs=1e-9)
+    found = score([maps], boxes, "duet", swapped=[maps], bootstrap=0, size=SIZE, nsa=False)
+    assert found.metrics["nsa"] is None
+    assert found.floors["swapped_sound"]["nsa"] is None
+    assert found.floors["random"]["nsa"] is not None
+    assert all(row["nsa"] is None for row in found.per_category.values())
 
 
 def test_a_perfect_map_reaches_every_step():
@@ -122,6 +143,9 @@ def test_the_file_at_fault_is_named(tmp_path):
         score_files(bad, boxes)
     with pytest.raises(DsolError, match=re.escape(f"{bad}, frame a.mp4@0.000: has NaN")):
         score_files(good, boxes, swapped=bad)
+    for other in ("silence", "noise"):
+        with pytest.raises(DsolError, match=re.escape(f"{bad}, frame a.mp4@0.000: has NaN")):
+            score_files(good, boxes, "robust", **{other: bad})
     np.savez(bad, another=LEFT[0])
     with pytest.raises(DsolError, match=re.escape(f"{bad}: lack 1 of 1 annotated frames")):
         score_files(bad, boxes)
@@ -225,3 +249,57 @@ def test_per_category_rows_are_the_means_of_their_objects():
         assert row["objects"] == expected.frames
         assert row["class_iou"] == pytest.approx(expected.metrics["class_iou"])
         assert row["ciou@0.3"] == pytest.approx(expected.metrics["ciou@0.3"])
+
+
+def scenes_of(pairs: list[tuple[str, str]], copies: int = 1) -> Boxes:
+    """A scene of each pair of videos, `copies` times over, with two boxes of which the right one is silent."""
+    both = (Box("cello", (0.0, 0.0, 0.5, 1.0)), Box("flute", (0.5, 0.0, 0.5, 1.0), False))
+    return Boxes(("cello", "flute"), tuple(
+        Frame(f"scene/{copy:03d}{n:03d}", 0.0, both, sources=pair)
+        for copy in range(copies) for n, pair in enumerate(pairs)
+    ))  # fmt: skip
+
+
+def score_scenes(boxes: Boxes, seed: int = 15):
+    """Maps that depend on the source videos alone, so that scenes of the same videos are true copies."""
+    cells = {pair: np.random.default_rng([seed, *map(ord, "".join(pair))]).random((2, 3, 3)) for pair in
+             {frame.sources for frame in boxes}}  # fmt: skip
+    maps = np.stack([cells[frame.sources] for frame in boxes])
+    answer = Maps(tuple(f.key for f in boxes), maps.max(1), maps, None, boxes.categories)
+    return score([answer], boxes, "synthetic", size=9)
+
+
+def test_copies_of_scenes_do_not_make_an_interval_narrower():
+    pairs = [(f"v{a}", f"v{b}") for a in range(6) for b in range(a) if (a + b) % 2]
+    once, often = (score_scenes(scenes_of(pairs, copies)) for copies in (1, 20))
+    assert (once.frames, once.videos) == (9, 6)
+    assert (often.frames, often.videos) == (180, 6)
+    for name, edges in once.ci95.items():
+        assert often.ci95[name] == (edges if edges is None else pytest.approx(edges)), name
+        assert often.ahead["random"].keys() == once.ahead["random"].keys()
+    assert np.ptp(once.ci95["class_iou"]) > 0
+    assert score_scenes(scenes_of(pairs[:1], 50)).ci95["class_iou"] is None
+
+
+def test_scenes_say_that_their_videos_are_drawn_and_files_of_boxes_keep_them(tmp_path):
+    boxes = scenes_of([("a", "b"), ("b", "c"), ("a", "c")])
+    assert "intervals draw the source videos" in score_scenes(boxes).table()
+    assert "3 frames of 3 videos" in score_scenes(boxes).table()
+    assert "source videos" not in score([Maps(("a.mp4@0.000",), LEFT)], ONE, "solo").table()
+    boxes.save(tmp_path / "boxes.json")
+    assert Boxes.load(tmp_path / "boxes.json") == boxes
+
+
+@pytest.mark.parametrize("protocol", ["synthetic", "duet", "audioset", "mix-and-localize"])
+def test_exactly_three_tenths_do_not_reach_the_released_step(protocol):
+    """0.05 · 6 is 0.30000000000000004, in the success rate as in the AUC."""
+    boxes = Boxes(("cello",), (Frame("a", 0.0, (Box("cello", (0.0, 0.0, 0.3, 1.0)),)),))
+    whole, more = np.ones((1, 10, 10)), np.ones((1, 10, 10))
+    more[0, 0, -1] = 0
+    found = [
+        score([Maps(("a@0.000",), m, m[:, None], None, ("cello",))], boxes, protocol, size=10) for m in (whole, more)
+    ]
+    assert [f.metrics["class_iou"] for f in found] == [0.3, pytest.approx(30 / 99)]
+    assert [f.metrics["ciou@0.3"] for f in found] == [0.0, 1.0]
+    assert [f.per_category["cello"]["ciou@0.3"] for f in found] == [0.0, 1.0]
+    assert found[1].metrics["auc"] - found[0].metrics["auc"] == pytest.approx(0.05)

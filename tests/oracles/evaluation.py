@@ -10,16 +10,20 @@ SHARE = {"solo": 0.1, "synthetic": 0.5, "duet": 0.2, "audioset": 0.2}
 QUIET = float(np.float32(0.2))
 
 
-def enlarge(cells: np.ndarray, size: int) -> np.ndarray:
-    """(H, W) -> (size, size): bilinear, pixel centres at half positions, held at the border."""
+Size = int | tuple[int, int]  # of a square, or rows and columns
+
+
+def enlarge(cells: np.ndarray, size: Size) -> np.ndarray:
+    """(H, W) -> (rows, columns): bilinear, pixel centres at half positions, held at the border."""
     height, width = cells.shape
-    picture = np.zeros((size, size))
-    for row in range(size):
-        y = min(max((row + 0.5) * height / size - 0.5, 0.0), height - 1.0)
+    rows, columns = (size, size) if isinstance(size, int) else size
+    picture = np.zeros((rows, columns))
+    for row in range(rows):
+        y = min(max((row + 0.5) * height / rows - 0.5, 0.0), height - 1.0)
         top = math.floor(y)
         bottom = min(top + 1, height - 1)
-        for column in range(size):
-            x = min(max((column + 0.5) * width / size - 0.5, 0.0), width - 1.0)
+        for column in range(columns):
+            x = min(max((column + 0.5) * width / columns - 0.5, 0.0), width - 1.0)
             left = math.floor(x)
             right = min(left + 1, width - 1)
             above = float(cells[top, left]) * (left + 1 - x) + float(cells[top, right]) * (x - left)
@@ -28,12 +32,13 @@ def enlarge(cells: np.ndarray, size: int) -> np.ndarray:
     return picture
 
 
-def painted(boxes: list, size: int) -> np.ndarray:
-    """(size, size) bool: the union of boxes."""
-    mask = np.zeros((size, size), dtype=bool)
+def painted(boxes: list, size: Size) -> np.ndarray:
+    """(rows, columns) bool: the union of boxes."""
+    rows, columns = (size, size) if isinstance(size, int) else size
+    mask = np.zeros((rows, columns), dtype=bool)
     for x, y, w, h in boxes:
-        for row in range(int(size * y), min(int(size * y + size * h), size)):
-            for column in range(int(size * x), min(int(size * x + size * w), size)):
+        for row in range(int(rows * y), min(int(rows * y + rows * h), rows)):
+            for column in range(int(columns * x), min(int(columns * x + columns * w), columns)):
                 mask[row, column] = True
     return mask
 
@@ -51,8 +56,9 @@ def iou(predicted: np.ndarray, truth: np.ndarray) -> float:
 def binary(cells: np.ndarray, protocol: str, size: int) -> np.ndarray:
     """The predicted pixels."""
     picture = enlarge(cells, size)
-    if protocol == "lvs":
-        return picture >= sorted(picture.ravel())[size * size // 2]
+    if protocol in ("lvs", "is3", "slavc"):
+        median = sorted(picture.ravel())[size * size // 2]
+        return picture >= median if protocol == "slavc" else picture > median
     return picture > SHARE[protocol] * picture.max()
 
 
@@ -87,6 +93,37 @@ def detection(ious: list[float | None], sure: list[float]) -> dict:
         f1.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
     gains = [(curve[n][0] - curve[n - 1][0]) * max(p for _, p in curve[n:]) for n in range(1, len(curve))]
     return {"ap": sum(gains), "max_f1": max(f1)}
+
+
+def avatar(area: dict, boxes: Boxes, size: Size) -> dict:
+    """Every figure of AVATAR's four scenarios. A key of `area` is a frame's; its value (H, W)."""
+    values: dict[str, list[float]] = {"single_sound": [], "mixed_sound": [], "multi_entity": []}
+    left, wrong = [], []
+    for frame in boxes.frames:
+        predicted = enlarge(area[frame.key], size) > 0.1
+        loud = [b for b in frame.boxes if b.sounding]
+        silent = {b.category for b in frame.boxes if not b.sounding}
+        if not loud:
+            pixels = predicted.ravel().tolist()
+            left.append(pixels.count(False) / len(pixels))
+            wrong.append(pixels.count(True) / len(pixels))
+            continue
+        alike = any(b.category in silent for b in loud)
+        scenario = "multi_entity" if alike else "mixed_sound" if len(loud) > 1 else "single_sound"
+        values[scenario].append(iou(predicted, painted([b.xywh for b in loud], size)))
+    found = {"off_screen_tn": left, "off_screen_fp": wrong}
+    figures = {name: sum(shares) / len(shares) if shares else None for name, shares in found.items()}
+    for name, reached in (values | {"": [value for some in values.values() for value in some]}).items():
+        before = f"{name}_" if name else ""
+        figures[f"{before}iou@0.5"] = sum(v >= 0.5 for v in reached) / len(reached) if reached else None
+        figures[f"{before}auc"] = success_area(reached) if reached else None
+    return figures
+
+
+def predicted_share(area: dict, boxes: Boxes, size: Size, level: float) -> float:
+    """How much of the pictures is predicted, a mean over frames with a box."""
+    shares = [(enlarge(area[f.key], size) > level).mean() for f in boxes.frames if f.boxes]
+    return float(sum(shares) / len(shares))
 
 
 def success_area(values: list[float]) -> float:
@@ -127,16 +164,17 @@ def evaluate(area: dict, maps: dict | None, categories: tuple, boxes: Boxes, pro
         found = _ious(frame, area, maps, categories, protocol, size, united)
         if found:
             values.append(sum(found) / len(found))
-        if maps is not None and not united:
-            silent = [c for c in categories if c not in sounding]
-            shares = [(enlarge(maps[frame.key][categories.index(c)], size) <= QUIET).mean() for c in silent]
+        if not united:
+            silent = [c for c in (boxes.categories if maps is None else categories) if c not in sounding]
+            theirs = [area[frame.key] if maps is None else maps[frame.key][categories.index(c)] for c in silent]
+            shares = [(enlarge(cells, size) <= QUIET).mean() for cells in theirs]
             if shares:
                 quiet.append(sum(shares) / len(shares))
         for box in frame.boxes:
             cells = area[frame.key] if united or maps is None else maps[frame.key][categories.index(box.category)]
             scores.append(inside(cells, box.xywh, size))
             labels.append(box.sounding)
-    step = 0.5 if united else 0.3
+    step = 0.05 * (10 if united else 6)
     return {
         "iou@0.5" if united else "ciou@0.3": sum(v >= step for v in values) / len(values),
         "auc": success_area(values),

@@ -322,6 +322,22 @@ def test_runs_of_audioset_are_told_by_their_store(tmp_path, trained):
     assert line_of(TABLES[1], experiment, "solo", "Attention")[1].figures[0].ours is None
 
 
+def test_table_4_says_how_its_nmi_and_nsa_differ_from_the_released_ones_and_gives_the_released_nmi(trained, tmp_path):
+    experiment = Experiment(tmp_path, load_recipe("tiny"), {}, seeds=2)
+    assert not any("NMI" in note for note in fill(TABLES[3], experiment).notes)
+    (without,) = (note for note in fill(TABLES[4], experiment).notes if "NMI" in note)
+    assert without.endswith("the released script's is of the training clips.")
+    card, tensors = load_card(trained / "model.safetensors"), load_tensors(trained / "model.safetensors")
+    for nmi, cell in zip((0.5, 0.7), experiment.row_cells(TABLES[4].rows[4], "music"), strict=True):
+        (tmp_path / cell.name).mkdir()
+        changed = {**vars(card), "metrics": {**card.metrics, "nmi": nmi}}
+        save_model(tmp_path / cell.name / "model.safetensors", tensors, type(card)(**changed))
+    notes = fill(TABLES[4], experiment).notes
+    assert any(note.endswith("which here is (Mask / Clusters) 0.05 / 20: 60.0.") for note in notes)
+    assert any("the released script's is of clusters" in note for note in notes)
+    assert "nmi" in card.metrics  # what training notes down
+
+
 # Formats.
 
 

@@ -212,9 +212,19 @@ def test_weights_of_another_network_are_named(trained, tmp_path):
         load_system(tmp_path / "other.safetensors")
 
 
-def test_resuming_nothing_begins_a_run(trained, shapes, tmp_path):
-    train(shapes.path, tmp_path / "none", load_recipe("tiny"), resume=True)
-    assert same(trained / "model.safetensors", tmp_path / "none" / "model.safetensors")
+@pytest.mark.parametrize("left", [[], ["resume"], ["resume", "config.yaml.partial"]])
+def test_resuming_where_there_is_no_run_yet_begins_one(trained, shapes, tmp_path, left):
+    run = tmp_path / "run"
+    for name in left:  # by a run that was killed before it began
+        (run / name).mkdir(parents=True) if name == "resume" else (run / name).write_text("", "utf-8")
+    train(shapes.path, run, load_recipe("tiny"), stage="one", resume=True)
+    assert (run / "stage_one.safetensors").read_bytes() == (trained / "stage_one.safetensors").read_bytes()
+
+
+def test_resuming_in_a_folder_of_something_else_is_refused(shapes, tmp_path):
+    (tmp_path / "letter.txt").write_text("dear", "utf-8")
+    with pytest.raises(DsolError, match="exists already"):
+        train(shapes.path, tmp_path, load_recipe("tiny"), resume=True)
 
 
 def test_a_run_that_goes_on_refuses_other_options_and_may_run_elsewhere(trained, shapes):

@@ -4,10 +4,11 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import composed, partial_of, read_text
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Box:
     xywh: tuple[float, float, float, float]
     sounding: bool = True
 
+    def __post_init__(self):
+        if not self.category.isascii():
+            object.__setattr__(self, "category", composed(self.category))
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -34,14 +39,18 @@ class Frame:
         time_s: seconds from the start of the video.
         boxes: the objects in it; may be empty.
         key: the name of the frame in a maps file: `video@time_s`, or the official key.
+        sources: of a composed scene, the videos that what sounds in it was taken from; intervals draw these.
     """
 
     video: str
     time_s: float
     boxes: tuple[Box, ...]
     key: str = ""
+    sources: tuple[str, ...] = field(default=(), repr=False)  # fingerprints of stores are older than it
 
     def __post_init__(self):
+        for name in ("video", "key"):  # whatever wrote them, equal names are equal
+            object.__setattr__(self, name, composed(getattr(self, name)))
         if not self.key:
             object.__setattr__(self, "key", frame_key(self.video, self.time_s))
 
@@ -75,6 +84,9 @@ class Boxes:
     frames: tuple[Frame, ...]
     votes: bool = False
 
+    def __post_init__(self):
+        object.__setattr__(self, "categories", tuple(composed(name) for name in self.categories))
+
     def __len__(self) -> int:
         return len(self.frames)
 
@@ -93,14 +105,20 @@ class Boxes:
                 "video": f.video,
                 "time_s": f.time_s,
                 **({} if f.key == frame_key(f.video, f.time_s) else {"key": f.key}),
+                **({"sources": list(f.sources)} if f.sources else {}),
                 "boxes": [{"category": b.category, "xywh": list(b.xywh), "sounding": b.sounding} for b in f.boxes],
             }
             for f in self.frames
         ]
-        partial = Path(f"{path}.partial")
+        partial = partial_of(path)
         votes = {"votes": True} if self.votes else {}
-        partial.write_text(json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1))
-        os.replace(partial, path)
+        try:
+            partial.write_text(
+                json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1), "utf-8"
+            )
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "Boxes":
@@ -110,15 +128,15 @@ class Boxes:
             DsolError: not JSON of this format, or a box outside its frame or with negative size.
         """
         try:
-            data = json.loads(Path(path).read_text())
+            data = json.loads(read_text(path))
         except OSError as error:
             raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of a boxes.json") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DsolError(path, f"is not JSON: {error}", "give a boxes.json, see docs/data.md") from None
         try:
             categories = tuple(str(c) for c in data["categories"])
             frames = tuple(_read_frame(entry, path) for entry in data["frames"])
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             raise DsolError(path, f"is not a boxes.json: {error!r}", "see docs/data.md for the format") from None
         unknown = {b.category for f in frames for b in f.boxes} - set(categories)
         if unknown:
@@ -136,7 +154,7 @@ def _read_frame(entry: dict, path: str | Path) -> Frame:
         )
         for b in entry["boxes"]
     )
-    return Frame(video, time_s, boxes, str(entry.get("key", "")))
+    return Frame(video, time_s, boxes, str(entry.get("key", "")), tuple(map(str, entry.get("sources", ()))))
 
 
 def check_xywh(xywh: Iterable[float], where: object, slack: float = 0.02) -> tuple[float, float, float, float]:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +16,30 @@ from dsol.errors import DsolError
 T = TypeVar("T")
 R = TypeVar("R")
 ENGINES = ("local", "ray")
+UNGUARDED = 77  # exit status of a process that, started to work, runs the caller's script again
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def refuse_unguarded() -> None:
+    """Ends a process that was started to work and is about to start the whole work again instead.
+
+    Processes begin by importing the script that started them. One without `if __name__ == "__main__":` then does
+    everything once more; who started it says so (`_unguarded`).
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
+
+
+def _unguarded() -> DsolError:
+    script = getattr(sys.modules["__main__"], "__file__", "the script")
+    what = "starts processes, and each of them runs the script again"
+    return DsolError(script, what, "put the call below: if __name__ == '__main__':  or give workers=1")
 
 
 def run(
@@ -42,13 +67,14 @@ def run(
         >>> list(run(abs, [-1, 2], workers=1))
         [1, 2]
     """
+    refuse_unguarded()
     if engine not in ENGINES:
         raise DsolError("--engine", f"{engine!r} is not known", f"choose one of {', '.join(ENGINES)}")
     if workers < 0:
         raise DsolError("--workers", f"{workers} is negative", "give a number of processes, or 0 for one a core")
     if engine == "ray":
         return _ray(function, items, workers, lost)
-    workers = min(workers or len(os.sched_getaffinity(0)), len(items))
+    workers = min(workers or cores(), len(items))
     return map(function, items) if workers <= 1 else _processes(function, items, workers, lost)
 
 
@@ -82,16 +108,22 @@ def _instead_of(item, lost):
 def _pool(function, items, workers):
     # Spawned, not forked: a fork of a process that has threads may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
+    started = context.Event()
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(started,))
     try:
         for future in [pool.submit(function, item) for item in items]:
             yield future.result()
+    except BrokenProcessPool:
+        if started.is_set():
+            raise
+        raise _unguarded() from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
+def _start_worker(started) -> None:
     """Ctrl-C is the parent's to handle, and no worker outlives a parent that was killed."""
+    started.set()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 

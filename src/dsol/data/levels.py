@@ -1,4 +1,4 @@
-"""How loud a sound is, whether it can be heard, and the mixing of several; and the size of the paper's log-mel."""
+"""How loud a sound is, whether it can be heard, the mixing of several; noise; and the size of the paper's log-mel."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +35,14 @@ def mix(waveforms: ArrayLike, random: np.random.Generator, *, gain_db: float = 3
     moved = np.take_along_axis(sounds, (np.arange(samples) - shift) % samples, axis=-1)
     mixture = (gain * moved).sum(-2)
     return (mixture / np.maximum(1, np.abs(mixture).max(-1, keepdims=True))).astype(np.float32)
+
+
+def noise(random: np.random.Generator) -> np.ndarray:
+    """A second of noise whose spectrum falls by 0 to 12 dB an octave: (16000,) float32."""
+    spectrum = np.fft.rfft(random.standard_normal(SAMPLE_RATE))
+    spectrum /= np.maximum(1, np.arange(len(spectrum))) ** random.uniform(0, 2)
+    waveform = np.fft.irfft(spectrum, SAMPLE_RATE)
+    return (0.1 * waveform / waveform.std()).astype(np.float32)
 
 
 def rms(waveform: np.ndarray) -> np.ndarray:

@@ -3,19 +3,23 @@
     CORPUS ──layout──▶ videos ──read, a second at a time──▶ parts ──merge──▶ STORE
 
 Each second keeps its four frames, squeezed to a square, and its sound. What cannot be read is left out and said;
-so are silent seconds, since nothing can be learned from them, unless they are annotated.
+so are silent seconds, since nothing can be learned from them, and an incomplete last one, unless they are annotated.
 """
 
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dsol.data import media
+import numpy as np
+
+from dsol.data import engines, media
 from dsol.data.boxes import Boxes
+from dsol.data.clip import FRAMES_PER_SECOND
 from dsol.data.corpora import Corpus, VideoEntry, read_corpus
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.corpora.lists import attach, known_names
@@ -27,6 +31,7 @@ from dsol.data.store.reader import ROUNDING_S, VERSION
 from dsol.data.store.shards import LOG_MEL, TarBody, slug
 from dsol.errors import DsolError
 from dsol.progress import say
+from dsol.text import name_of
 
 SMALLEST, LARGEST = 32, 2048  # pixels
 
@@ -39,6 +44,7 @@ def prepare(
     engine: str = "local",
     workers: int = 0,
     size: int = 256,
+    audio_track: int | None = None,
     boxes_for: str = "scoring",
 ) -> Store:
     """Make a store of a data set. Stopped at any moment, it goes on where it was when called again.
@@ -51,6 +57,8 @@ def prepare(
         engine: "local" or "ray"; for ray all machines must see both folders.
         workers: processes; 0 takes one a core.
         size: pixels; frames are kept as squares of this side, as the networks see them.
+        audio_track: which sound track of the videos, counted from 1; by default the one that a player takes, or,
+            where nothing is heard in that, the first in which something is.
         boxes_for: what the annotations are there for, see `dsol.data.purposes.used_for`.
 
     Returns:
@@ -65,13 +73,17 @@ def prepare(
     """
     if not SMALLEST <= size <= LARGEST:
         raise DsolError("--size", f"{size} pixels", f"choose {SMALLEST} to {LARGEST}")
+    engines.refuse_unguarded()
     found = read_corpus(corpus, layout)
+    if audio_track is not None and found.read is not None:
+        raise DsolError("--audio-track", f"the layout {layout} has no sound tracks to choose from", "leave it out")
     found, annotations, labels = used_for(boxes_for, found, _annotations(found, boxes))
     made = _how(Path(corpus), layout, size, found, annotations, labels)
+    made |= {} if audio_track is None else {"audio_track": audio_track}
     store = finished(out, made)
     if store is not None:
         return store
-    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, labels)]
+    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, audio_track, labels)]
     finish = _Finish(Path(corpus), found, annotations)
     store = build(
         out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
@@ -85,8 +97,9 @@ class Job:
     """All that a worker needs to prepare one video: see `VideoEntry` and `prepare`.
 
     Attributes:
-        annotated: seconds that are kept even when they are silent.
+        annotated: seconds that are kept even when they are silent or, at the end, incomplete.
         read: see `Corpus.read`.
+        audio_track: see `prepare`.
         labels: second -> its category, where the video has none.
     """
 
@@ -94,6 +107,7 @@ class Job:
     size: int
     annotated: frozenset[int]
     read: Callable[..., Iterable[Any]] | None
+    audio_track: int | None = None
     labels: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -102,6 +116,7 @@ class Job:
         files = [file.stat() for file in self.video.files if file.exists()]
         identity = [VERSION, self.video.category, self.video.split, self.size, sorted(self.annotated),
                     [[file.st_size, file.st_mtime_ns] for file in files],
+                    *([] if self.audio_track is None else [self.audio_track]),
                     *([sorted(self.labels.items())] if self.labels else [])]  # fmt: skip
         return f"{slug(self.video.name)}-{_digest(identity)}"
 
@@ -114,23 +129,36 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         body: where its clips go.
 
     Returns:
-        The rows of its clips, and a report: video, silent (number of clips left out), problem (why the video
-        could not be read, or not to its end, or None). No error of the file is raised: it is in the report.
+        The rows of its clips, and a report: video, silent (number of clips left out), short (number of incomplete
+        seconds kept), problem (why the video could not be read, or not to its end, or None). No error of the file is
+        raised: it is in the report.
     """
-    video, rows, silent = job.video, [], 0
-    options: dict[str, Any] = {"size": (job.size, job.size), **({"sound": video.sound} if video.sound else {})}
-    seconds = _UntilBroken((job.read or media.read_seconds)(video.path, **options))
+    video, rows, silent, short = job.video, [], 0, 0
+    options: dict[str, Any] = {"size": (job.size, job.size), "sound": video.sound, "audio_track": job.audio_track}
+    options = {name: value for name, value in options.items() if value is not None}
+    read = job.read or partial(media.read_seconds, keep=job.annotated)
+    seconds = _UntilBroken(read(video.path, **options))
     for second in seconds:
         heard = LOG_MEL in second.extras or not is_silent(second.waveform)
         if not heard and second.index not in job.annotated:
             silent += 1
             continue
+        if second.length_s < 1:
+            short, second = short + 1, _filled(second)
         category = video.category or job.labels.get(second.index)
         facts = {"video": video.name, "second": second.index, "category": category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
         rows.append(body.add_clip(facts, second.frames, second.waveform, second.extras))
     problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
-    return rows, {"video": video.name, "clips": len(rows), "silent": silent, "problem": problem}
+    return rows, {"video": video.name, "clips": len(rows), "silent": silent, "short": short, "problem": problem}
+
+
+def _filled(second: media.Second) -> media.Second:
+    """An incomplete second as a whole one: its last picture stays, as the sound goes on as silence. A clip of one frame
+    would pass for a photo."""
+    lacking = FRAMES_PER_SECOND - len(second.frames)
+    frames = np.concatenate([second.frames, np.repeat(second.frames[-1:], lacking, axis=0)])
+    return replace(second, frames=frames, times_s=second.index + np.arange(FRAMES_PER_SECOND) / FRAMES_PER_SECOND)
 
 
 class _UntilBroken:
@@ -168,10 +196,14 @@ class _Finish:
             say(f"{entry['video']}: {entry['reason']} ({what})")
         if silent:
             say(f"{silent} silent clips left out")
+        short = sum(r.get("short", 0) for r in reports)
+        if short:
+            say(f"{short} incomplete last seconds kept, since they are annotated, and filled up with silence")
         if len(skipped) == len(reports):
             raise self._nothing_usable(skipped)
         boxes = self.boxes and self.boxes.of_videos(r["video"] for r in reports if r["clips"])
-        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent}, boxes
+        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent,
+                **({"incomplete_clips": short} if short else {})}, boxes  # fmt: skip
 
     def _told_by_the_corpus(self, skipped: list[dict]) -> dict:
         missing, listed, note = self.corpus.missing, self.corpus.listed, self.corpus.note
@@ -183,8 +215,13 @@ class _Finish:
             say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
         if note:
             say(f"note: {note}")
+        if twice := self.corpus.twice:
+            say(f"{len(twice)} listed videos are in more than one split ({twice[0]}, …): where one of these is for "
+                "testing, it is not trained on; store.json names all")  # fmt: skip
         told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
-        return told | ({"note": note} if note else {})
+        told |= {"note": note} if note else {}
+        told |= {"in_two_splits": list(twice)} if twice else {}
+        return told | ({"composed": True} if self.corpus.composed else {})
 
     def _nothing_usable(self, skipped: list[dict]) -> DsolError:
         first = skipped[0]
@@ -199,7 +236,8 @@ def _entry(report: dict) -> dict:
 def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     """The annotations to use; says how many belong to no video."""
     names = {video.name for video in corpus.videos}
-    boxes = attach(read_boxes(file), known_names(names)) if file else corpus.boxes
+    given = read_boxes(file) if file else None
+    boxes = attach(given, known_names(names)) if given is not None else corpus.boxes
     if boxes is None:
         return None
     annotated = {frame.video for frame in boxes}
@@ -207,17 +245,20 @@ def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     if file and annotated and len(strangers) == len(annotated):
         raise DsolError(file, f"annotates no video of the corpus: it knows {strangers[0]}, the corpus has {min(names)}",
                         "name videos by their path below the corpus")  # fmt: skip
-    if strangers:
+    if len(strangers) == len(annotated):
+        which = f", the first is {strangers[0]}" if strangers else ""
+        say(f"no annotation belongs to a video that is there: {len(annotated)} videos are annotated{which}")
+    elif strangers:
         say(f"{len(strangers)} of {len(annotated)} annotated videos are not there, the first is {strangers[0]}")
     return boxes.of_videos(names)
 
 
-def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, labels: Labels) -> list[Job]:
+def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, audio_track: int | None, labels: Labels) -> list[Job]:
     annotated = defaultdict(set)
     for frame in boxes or ():
         annotated[frame.video].add(int(frame.time_s + ROUNDING_S))
     return [
-        Job(video, size, frozenset(annotated[video.name]), corpus.read, labels.get(video.name, {}))
+        Job(video, size, frozenset(annotated[video.name]), corpus.read, audio_track, labels.get(video.name, {}))
         for video in corpus.videos
     ]
 
@@ -227,14 +268,14 @@ def _how(
 ) -> dict:
     """What the store depends on: names and sizes stand for the content of the files."""
     videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
-               *([] if v.sound is None else [v.sound.name])] for v in corpus.videos]  # fmt: skip
+               *([] if v.sound is None else [name_of(v.sound.name)])] for v in corpus.videos]  # fmt: skip
     return {
         "by": "prepare",
-        "corpus": folder.resolve().name,
+        "corpus": name_of(folder.resolve().name),
         "layout": layout,
         "size": size,
         "videos": _digest(videos),
-        "boxes": _digest(boxes and [repr(frame) for frame in boxes]),
+        "boxes": _digest(None if boxes is None else [repr(frame) for frame in boxes]),
         **({"labels": _digest(sorted(labels.items()))} if labels else {}),
     }
 

@@ -103,9 +103,9 @@ def _made(file: Path, source: Path, make: Callable[[], dict]) -> dict:
     """The JSON in a file, made if it is missing or older than its source."""
     if not _newer(file, source):
         text = json.dumps(make(), indent=1)
-        Path(f"{file}.partial").write_text(text)
+        Path(f"{file}.partial").write_text(text, encoding="utf-8")
         os.replace(f"{file}.partial", file)
-    return json.loads(file.read_text())
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _train(solo: Store, run: Path, config: Config) -> None:

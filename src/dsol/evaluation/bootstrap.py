@@ -2,6 +2,13 @@
 
 The frames of one video are not independent, so what is drawn anew, with replacement, is whole videos. Means
 over frames are then ratios of sums over videos, which makes a thousand draws one matrix product.
+
+A composed scene is made of several videos and shares them with other scenes. Its source videos are drawn, and it
+counts as often as the product of their counts: a scene of a video drawn twice and one drawn thrice counts six times
+(the pigeonhole bootstrap: Owen, 2007; its product weights: Owen and Eckles, 2012). Scenes of the same videos are one
+*group* and so can only count together.
+
+    videos drawn (R, V) ──product over the videos of a group──▶ how often each group counts (R, G)
 """
 
 from collections.abc import Callable
@@ -17,10 +24,10 @@ DRAWS = 64  # at a time, where every draw ranks all frames anew
 
 
 class Statistic(Protocol):
-    """A figure of a data set in which every video counts a number of times."""
+    """A figure of a data set in which every group of frames counts a number of times."""
 
     def of(self, draws: np.ndarray) -> np.ndarray:
-        """Its value for each of (R, V) rows of counts: (R,), NaN where it is not defined."""
+        """Its value for each of (R, G) rows of counts: (R,), NaN where it is not defined."""
         ...
 
 
@@ -29,19 +36,19 @@ class Mean:
     """The mean of a value over frames.
 
     Attributes:
-        total: (V,) sum of the values of each video.
-        count: (V,) how many values it has.
+        total: (G,) sum of the values of each group.
+        count: (G,) how many values it has.
     """
 
     total: np.ndarray
     count: np.ndarray
 
     @classmethod
-    def over(cls, values: np.ndarray, video: np.ndarray, videos: int) -> "Mean":
-        """Of values (N,), NaN left out, that belong to videos (N,)."""
+    def over(cls, values: np.ndarray, group: np.ndarray, groups: int) -> "Mean":
+        """Of values (N,), NaN left out, that belong to groups (N,)."""
         known = ~np.isnan(values)
-        return cls(np.bincount(video[known], values[known], minlength=videos),
-                   np.bincount(video[known], minlength=videos).astype(float))  # fmt: skip
+        return cls(np.bincount(group[known], values[known], minlength=groups),
+                   np.bincount(group[known], minlength=groups).astype(float))  # fmt: skip
 
     def of(self, draws: np.ndarray) -> np.ndarray:
         total, count = draws @ self.total, draws @ self.count
@@ -53,19 +60,19 @@ class LargestMean:
     """The largest of several means over the same frames, chosen anew for every draw.
 
     Attributes:
-        total: (V, T) sums of T values of each video.
-        count: (V,) how many frames it has.
+        total: (G, T) sums of T values of each group.
+        count: (G,) how many frames it has.
     """
 
     total: np.ndarray
     count: np.ndarray
 
     @classmethod
-    def over(cls, values: np.ndarray, video: np.ndarray, videos: int) -> "LargestMean":
-        """Of values (N, T) that belong to videos (N,)."""
-        total = np.zeros((videos, values.shape[1]))
-        np.add.at(total, video, values)
-        return cls(total, np.bincount(video, minlength=videos).astype(float))
+    def over(cls, values: np.ndarray, group: np.ndarray, groups: int) -> "LargestMean":
+        """Of values (N, T) that belong to groups (N,)."""
+        total = np.zeros((groups, values.shape[1]))
+        np.add.at(total, group, values)
+        return cls(total, np.bincount(group, minlength=groups).astype(float))
 
     def of(self, draws: np.ndarray) -> np.ndarray:
         count = (draws @ self.count)[:, None]
@@ -79,9 +86,9 @@ class Ranking:
     """How well a score separates two kinds (area under the ROC).
 
     Attributes:
-        won: (V, V) pairs of an object of the one kind in video a and one of the other kind in video b, of which
-            the first has the higher score. A draw of videos then is a quadratic form.
-        ones, others: (V,) how many objects of each kind a video has.
+        won: (G, G) pairs of an object of the one kind in group a and one of the other kind in group b, of which
+            the first has the higher score. A draw then is a quadratic form.
+        ones, others: (G,) how many objects of each kind a group has.
     """
 
     won: np.ndarray
@@ -89,13 +96,13 @@ class Ranking:
     others: np.ndarray
 
     @classmethod
-    def over(cls, score: np.ndarray, label: np.ndarray, video: np.ndarray, videos: int) -> "Ranking":
-        """Of scores (X,), labels (X,) bool, and videos (X,)."""
-        ones, others = (np.bincount(video[kind], minlength=videos).astype(float) for kind in (label, ~label))
-        won = np.zeros((videos, videos)) if ones.any() and others.any() else np.zeros((videos, 0))
+    def over(cls, score: np.ndarray, label: np.ndarray, group: np.ndarray, groups: int) -> "Ranking":
+        """Of scores (X,), labels (X,) bool, and groups (X,)."""
+        ones, others = (np.bincount(group[kind], minlength=groups).astype(float) for kind in (label, ~label))
+        won = np.zeros((groups, groups)) if ones.any() and others.any() else np.zeros((groups, 0))
         for b in np.flatnonzero(others[: won.shape[1]]):
-            theirs = score[~label & (video == b)]
-            won[:, b] = np.bincount(video[label], outranked(score[label], theirs), minlength=videos)
+            theirs = score[~label & (group == b)]
+            won[:, b] = np.bincount(group[label], outranked(score[label], theirs), minlength=groups)
         return cls(won, ones, others)
 
     def of(self, draws: np.ndarray) -> np.ndarray:
@@ -116,16 +123,14 @@ class Detection:
         confidence: (F,) of the answers.
         right: (F,) bool, an object is there and the answer finds it.
         there: (F,) bool, an object is there.
-        video: (F,) index of the video.
-        videos: how many there are.
+        group: (F,) index of the group.
     """
 
     figure: Callable[[np.ndarray, np.ndarray], np.ndarray]
     confidence: np.ndarray
     right: np.ndarray
     there: np.ndarray
-    video: np.ndarray
-    videos: int
+    group: np.ndarray
 
     def of(self, draws: np.ndarray) -> np.ndarray:
         parts = [draws[start : start + DRAWS] for start in range(0, len(draws), DRAWS)]
@@ -135,7 +140,7 @@ class Detection:
         order = np.argsort(-self.confidence, kind="stable")
         changes = np.flatnonzero(np.diff(self.confidence[order]))  # equals are answered together
         last = np.append(changes, len(order) - 1)
-        many = draws[:, self.video[order]]
+        many = draws[:, self.group[order]]
         right, answered, there = (
             (many * kind).cumsum(axis=1) for kind in (self.right[order], np.ones(len(order)), self.there[order])
         )
@@ -168,9 +173,9 @@ def largest_f1(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
     return np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max(axis=1)
 
 
-def value(statistic: Statistic, videos: int) -> float | None:
+def value(statistic: Statistic, groups: int) -> float | None:
     """The figure itself, None where it is not defined."""
-    return _number(statistic.of(np.ones((1, videos)))[0])
+    return _number(statistic.of(np.ones((1, groups)))[0])
 
 
 def draws_of(videos: int, bootstrap: int, seed: int) -> np.ndarray:
@@ -178,14 +183,32 @@ def draws_of(videos: int, bootstrap: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=bootstrap).astype(float)
 
 
+def draws_of_groups(draws: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """How often each group of frames counts.
+
+    Args:
+        draws: (R, V) how often each video is drawn.
+        members: (G, M) the videos of each group, -1 for none.
+
+    Returns:
+        (R, G) the product of the counts of a group's videos.
+
+    Example:
+        >>> draws_of_groups(np.array([[2.0, 3.0, 0.0]]), np.array([[0, 1], [0, 2], [1, -1]]))
+        array([[6., 0., 3.]])
+    """
+    counts = np.concatenate([draws, np.ones((len(draws), 1))], axis=1)  # the last one, -1, changes no product
+    return np.prod([counts[:, column] for column in members.T], axis=0)
+
+
 def interval(statistic: Statistic, draws: np.ndarray) -> list[float] | None:
     """The 95 % percentile interval.
 
     Args:
-        draws: (R, V) from `draws_of`.
+        draws: (R, G) from `draws_of_groups`. Draws for which the figure is not defined are left out.
 
     Returns:
-        [low, high], or None where one video, no draws or an undefined figure say nothing.
+        [low, high], or None where one group, no draws or an undefined figure say nothing.
     """
     found = statistic.of(draws) if draws.size and draws.shape[1] > 1 else np.zeros(0)
     found = found[~np.isnan(found)]

@@ -16,21 +16,22 @@ of the level.
 """
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
-from dsol.evaluation.resize import Axis, axis, resize
+from dsol.evaluation.resize import Axis, Size, axis, resize, sides
 
 CHUNK = 64  # maps at a time: their patches stay in the processor's cache
 COARSE = 4  # a patch must be at least this many pixels wide for arithmetic to be quicker than painting
 
 
-def enlarged(maps: np.ndarray, size: int) -> "Patches | Painted":
+def enlarged(maps: np.ndarray, size: Size) -> "Patches | Painted":
     """A few maps at size×size, ready to be counted.
 
     Args:
         maps: (N, H, W).
-        size: pixels of each side.
+        size: pixels.
 
     Example:
         >>> picture = enlarged(np.array([[[0.0, 1.0]]]), 8)
@@ -40,7 +41,22 @@ def enlarged(maps: np.ndarray, size: int) -> "Patches | Painted":
         (array([32.]), array([12.]))
     """
     maps = np.asarray(maps, dtype=np.float64)
-    return (Patches if max(maps.shape[1:]) * COARSE <= size else Painted)(maps, size)
+    coarse = all(cells * COARSE <= side for cells, side in zip(maps.shape[1:], sides(size), strict=True))
+    return (Patches if coarse else Painted)(maps, size)
+
+
+def shares_above(maps: np.ndarray, level: float, size: Size) -> np.ndarray:
+    """(N,) share of the pixels of maps (N, H, W) at a size that exceed one absolute level.
+
+    Example:
+        >>> shares_above(np.array([[[0.0, 1.0]]]), 0.5, 8)
+        array([0.5])
+    """
+    found, nothing = np.zeros(len(maps)), np.zeros((0, 4), dtype=int)
+    for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
+        levels = np.full(part.stop - part.start, level)
+        found[part], _ = enlarged(maps[part], size).count_above(levels, nothing, np.zeros(0, dtype=int))
+    return found / prod(sides(size))
 
 
 def chunks(owner: np.ndarray, maps: int) -> Iterator[tuple[slice, slice]]:
@@ -53,7 +69,7 @@ def chunks(owner: np.ndarray, maps: int) -> Iterator[tuple[slice, slice]]:
 class Painted:
     """Maps that are too fine for patches: every pixel is computed. Same methods as `Patches`."""
 
-    def __init__(self, maps: np.ndarray, size: int):
+    def __init__(self, maps: np.ndarray, size: Size):
         self.pixels = resize(maps, size)
 
     def peaks(self) -> np.ndarray:
@@ -73,12 +89,12 @@ class Patches:
 
     Args:
         maps: (N, H, W) float64.
-        size: pixels of each side; each patch must have at least one.
+        size: pixels; each patch must have at least one.
     """
 
-    def __init__(self, maps: np.ndarray, size: int):
+    def __init__(self, maps: np.ndarray, size: Size):
         self.maps = maps
-        self.rows, self.columns = (axis(n, size) for n in maps.shape[1:])
+        self.rows, self.columns = (axis(n, side) for n, side in zip(maps.shape[1:], sides(size), strict=True))
         self.cells = _framed(maps)
 
     def peaks(self) -> np.ndarray:

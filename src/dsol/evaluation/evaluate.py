@@ -1,20 +1,25 @@
 """`dsol evaluate`: a model on the annotated frames of a store.
 
 annotated frames of the test split ─ find clip ─▶ picture, sound ─ system ─▶ Maps ─ name clusters ─▶ score
-                                         └─ sound of another video ─▶ Maps ─▶ the floor "swapped sound"
+                                         ├─ sound of another video ─▶ Maps ─▶ the floor "swapped sound"
+                                         └─ silence, noise ─▶ Maps, where the protocol asks
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dsol.baselines.constant import OracleSound, VisionOnly
+from dsol.baselines.dmc import Dmc
 from dsol.config import Config
 from dsol.data.boxes import Boxes
+from dsol.data.clip import SAMPLE_RATE
+from dsol.data.levels import noise
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
@@ -24,6 +29,7 @@ from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.evaluation.truth import truth_of
+from dsol.model.audio import log_mel
 from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import find_model, load_card
 from dsol.model.maps import Maps, MapsWriter, merge_clusters
@@ -34,6 +40,7 @@ from dsol.naming.naming import BATCH, assign_clips, labelled_training_clips, nam
 from dsol.progress import say, track
 
 Place = tuple[int, int]  # row of the store, frame of its clip
+Sounds = Callable[[int], np.ndarray]  # number of a frame -> what is heard with it, see `Store.sound`
 MOST_SCENES = 6  # in a picture
 
 
@@ -76,13 +83,17 @@ def evaluate(
     if floor:
         system = stand_in(floor, system, clips, match, boxes, plan)
     with ExitStack() as stack:
-        sounds = (places,) if floor else (places, swapped_places(boxes, places))
-        swapped: list[Maps] | None = None if floor else []
+        heard = {"own": own_sounds(clips, places)}
+        if not floor:
+            heard |= wrong_sounds(clips, boxes, places, plan)
+        others: dict[str, list[Maps]] = {name: [] for name in heard if name != "own"}
         label = f"Localising, {protocol}"
-        answers = _apart(predict_frames(system, clips, boxes, places, sounds, plan.united, label), swapped)
+        found = predict_frames(system, clips, boxes, places, [*heard.values()], plan.united, label)
+        answers = _apart(found, list(others.values()))
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
-        result = score(answers, boxes, protocol, strict=strict, swapped=swapped, nmi=cluster_nmi(system, clips))
+        nsa = not isinstance(system, Dmc)
+        result = score(answers, boxes, protocol, strict=strict, nmi=cluster_nmi(system, clips), nsa=nsa, **others)
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:
@@ -156,12 +167,31 @@ def swapped_places(boxes: Boxes, places: list[Place]) -> list[Place]:
     return found
 
 
+def own_sounds(clips: Store, places: Sequence[Place]) -> Sounds:
+    """What is heard at some places."""
+    return lambda n: clips.sound(places[n][0])
+
+
+def wrong_sounds(clips: Store, boxes: Boxes, places: list[Place], protocol: Protocol) -> dict[str, Sounds]:
+    """The sounds of other clips and, where a protocol asks for them, silence and noise of a seed of its own a frame."""
+    found = {"swapped": own_sounds(clips, swapped_places(boxes, places))}
+    if not protocol.wrong_sounds:
+        return found
+
+    def stored(waveform: np.ndarray) -> np.ndarray:
+        return log_mel(torch.from_numpy(waveform)[None])[0].numpy() if spectrograms else waveform
+
+    spectrograms = clips.sound(places[0][0]).ndim == 2
+    silence = np.zeros(SAMPLE_RATE, np.float32)
+    return found | {"silence": lambda n: stored(silence), "noise": lambda n: stored(noise(np.random.default_rng(n)))}
+
+
 def predict_frames(
     system: System,
     clips: Store,
     boxes: Boxes,
     seen: list[Place],
-    heard: Sequence[list[Place]],
+    heard: Sequence[Sounds],
     united: bool,
     label: str,
 ) -> Iterator[list[Maps]]:
@@ -172,7 +202,7 @@ def predict_frames(
         clips: where pictures and sounds lie.
         boxes: the frames.
         seen: place of each frame's picture.
-        heard: places of each frame's sound, a list for each answer that is wanted; the picture is looked at once.
+        heard: number of a frame -> its sound, one for each answer that is wanted; the picture is looked at once.
         united: the localisation map alone, without its categories.
         label: for the progress.
 
@@ -183,7 +213,7 @@ def predict_frames(
         part = slice(start, start + BATCH)
         frames = [clips.frame(*place) for place in seen[part]]
         keys = [frame.key for frame in boxes.frames[part]]
-        waveforms = np.stack([clips.sound(row) for places in heard for row, _ in places[part]])
+        waveforms = np.stack([sound(start + n) for sound in heard for n in range(len(frames))])
         answer = system.predict(frames * len(heard), waveforms, keys * len(heard))
         alone = united or answer.maps is None
         named = Maps(answer.keys, answer.area) if alone else select_categories(answer, boxes.categories)
@@ -271,7 +301,7 @@ def draw_scenes(
     some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
     at = [places[i] for i in chosen]
     answers = {
-        name: next(predict_frames(system, clips, some, at, [at], united, f"Drawing, {name}"))[0]
+        name: next(predict_frames(system, clips, some, at, [own_sounds(clips, at)], united, f"Drawing, {name}"))[0]
         for name, system in systems.items()
     }
     scene_figure([clips.frame(*place) for place in at], list(some), answers, file)
@@ -314,11 +344,11 @@ def _save_beside(boxes: Boxes, maps: Path) -> None:
     say(f"{maps}: the maps; {file}: the annotations that they were scored against")
 
 
-def _apart(answers: Iterable[list[Maps]], swapped: list[Maps] | None) -> Iterator[Maps]:
-    """The answers with their own sound; those with swapped sound, if there are any, are kept for later."""
-    for own, *others in answers:
-        if swapped is not None:
-            swapped += others
+def _apart(answers: Iterable[list[Maps]], others: list[list[Maps]]) -> Iterator[Maps]:
+    """The answers with their own sound; those with each other sound are kept for later."""
+    for own, *rest in answers:
+        for kept, answer in zip(others, rest, strict=True):
+            kept.append(answer)
         yield own
 
 

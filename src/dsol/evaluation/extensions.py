@@ -9,19 +9,25 @@ annotation to decide what a map says. They are kept apart, under `PUBLISHED_…`
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import prod
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from dsol.evaluation.bootstrap import Detection, LargestMean, Mean, Statistic, average_precision_over, largest_f1
-from dsol.evaluation.counting import chunks
+from dsol.evaluation.counting import chunks, shares_above
 from dsol.evaluation.metrics import area_under_success, frame_means, success
-from dsol.evaluation.resize import resize
+from dsol.evaluation.resize import Size, resize, sides
 from dsol.evaluation.truth import Truth
 
 Columns = dict[str, np.ndarray]
 F_WEIGHT = 0.3  # β²
 F_LEVELS = np.linspace(0, 1 - 1e-10, 255)
+PREDICTED = "predicted"  # column
+SCENARIOS = ("single_sound", "mixed_sound", "multi_entity", "off_screen")
+SINGLE_SOUND, MIXED_SOUND, MULTI_ENTITY, OFF_SCREEN = range(4)
+WRONG_SOUNDS = ("silence", "noise", "other_sound")  # that nothing in a frame makes
 SURE_SHARE = 0.25  # of the pixels, the highest, whose mean is a map's confidence
 
 
@@ -39,7 +45,7 @@ class Extension:
 
     statistics: Callable[[np.ndarray, Columns, Truth], dict[str, Statistic]]
     of_objects: Callable[[np.ndarray, np.ndarray, np.ndarray], Columns] | None = None
-    of_frames: Callable[[np.ndarray, int], Columns] | None = None
+    of_frames: Callable[[np.ndarray, Size], Columns] | None = None
     peeks: tuple[str, ...] = ()
 
 
@@ -63,7 +69,7 @@ def adaptive_iou(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Co
 
 def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """Of objects and of frames, which count by their worst object (IS3; Senocak et al., 2024)."""
-    video = truth.video[truth.object_frame]
+    group = truth.group[truth.object_frame]
     found: dict[str, Statistic] = {}
     read = {"": values} | ({"adaptive_": columns["adaptive"]} if "adaptive" in columns else {})
     for prefix, each in read.items():
@@ -71,10 +77,10 @@ def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> d
         np.minimum.at(worst, truth.object_frame, each)
         worst[np.isinf(worst)] = np.nan
         found |= {
-            f"{prefix}iou@0.5": Mean.over(success(each, 0.5), video, truth.videos),
-            f"{prefix}auc": Mean.over(area_under_success(each), video, truth.videos),
-            f"{prefix}iiou@0.5": Mean.over(success(worst, 0.5), truth.video, truth.videos),
-            f"{prefix}iauc": Mean.over(area_under_success(worst), truth.video, truth.videos),
+            f"{prefix}iou@0.5": Mean.over(success(each, 0.5), group, truth.groups),
+            f"{prefix}auc": Mean.over(area_under_success(each), group, truth.groups),
+            f"{prefix}iiou@0.5": Mean.over(success(worst, 0.5), truth.group, truth.groups),
+            f"{prefix}iauc": Mean.over(area_under_success(worst), truth.group, truth.groups),
         }
     return found
 
@@ -96,8 +102,8 @@ def f_scores(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Column
 
 def segmentation_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """J, and the largest over thresholds of the mean F of the whole set (AVSBench; Zhou et al., 2022)."""
-    video = truth.video[truth.object_frame]
-    return {"j": Mean.over(values, video, truth.videos), "f": LargestMean.over(columns["f"], video, truth.videos)}
+    group = truth.group[truth.object_frame]
+    return {"j": Mean.over(values, group, truth.groups), "f": LargestMean.over(columns["f"], group, truth.groups)}
 
 
 def precisions(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
@@ -133,17 +139,17 @@ def average_precision(values: np.ndarray, mask: np.ndarray) -> float:
 def precision_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """CAP and PIAP: means over the objects of a frame, then over frames."""
     frames = {name: frame_means(column, truth.object_frame, len(truth.keys)) for name, column in columns.items()}
-    return {name: Mean.over(column, truth.video, truth.videos) for name, column in frames.items()}
+    return {name: Mean.over(column, truth.group, truth.groups) for name, column in frames.items()}
 
 
-def confidence(maps: np.ndarray, size: int) -> Columns:
+def confidence(maps: np.ndarray, size: Size) -> Columns:
     """How surely something is seen to sound: the mean of the highest quarter of the pixels (Mo and Morgado, 2022).
 
     Example:
         >>> confidence(np.array([[[0.0, 0.2], [0.4, 0.8]]]), 2)["confidence"]
         array([0.8])
     """
-    found, count = np.zeros(len(maps)), -(-(size**2) // round(1 / SURE_SHARE))
+    found, count = np.zeros(len(maps)), -(-prod(sides(size)) // round(1 / SURE_SHARE))
     for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
         flat = resize(maps[part], size).reshape(part.stop - part.start, -1)
         found[part] = np.partition(flat, -count, axis=1)[:, -count:].mean(axis=1)
@@ -153,8 +159,58 @@ def confidence(maps: np.ndarray, size: int) -> Columns:
 def detection_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """AP and the largest F1 of frames that are to be found at IoU 0.5, or to be left alone (Mo and Morgado, 2022)."""
     found = frame_means(values, truth.object_frame, len(truth.keys))
-    cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.video, truth.videos)
+    cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.group)
     return {"ap": Detection(average_precision_over, *cases), "max_f1": Detection(largest_f1, *cases)}
+
+
+def predicted_share(maps: np.ndarray, size: Size, level: float) -> Columns:
+    """How much of the picture is predicted to sound: the share of pixels above a level."""
+    return {PREDICTED: shares_above(maps, level, size)}
+
+
+def scenarios(truth: Truth) -> np.ndarray:
+    """(F,) index in `SCENARIOS` of each frame, from its boxes, silent ones too (Choi et al., 2025): off screen where
+    nothing sounds in it; several alike where a category that sounds is also there silent; otherwise one or several
+    boxes that sound."""
+    frames, kinds = len(truth.keys), max(len(truth.categories), 1)
+    of_kind = truth.box_frame * kinds + truth.box_category
+    loud, silent = (np.bincount(of_kind[kind], minlength=frames * kinds).reshape(frames, kinds)
+                    for kind in (truth.box_sounding, ~truth.box_sounding))  # fmt: skip
+    several, alike = loud.sum(axis=1) > 1, ((loud > 0) & (silent > 0)).any(axis=1)
+    return np.select([loud.sum(axis=1) == 0, alike, several], [OFF_SCREEN, MULTI_ENTITY, MIXED_SOUND], SINGLE_SOUND)
+
+
+def scenario_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
+    """Success and AUC of each scenario with a visible source; of off-screen sound the shares of pixels that are rightly
+    left alone (TN) and wrongly predicted (FP), means over frames (Choi et al., 2025)."""
+
+    def mean(column: np.ndarray, scenario: int) -> Mean:
+        return Mean.over(np.where(kinds == scenario, column, np.nan), truth.group, truth.groups)
+
+    kinds, found = scenarios(truth), frame_means(values, truth.object_frame, len(truth.keys))
+    named: dict[str, Statistic] = {}
+    for scenario in (SINGLE_SOUND, MIXED_SOUND, MULTI_ENTITY):
+        name = SCENARIOS[scenario]
+        named |= {f"{name}_iou@0.5": mean(success(found, 0.5), scenario),
+                  f"{name}_auc": mean(area_under_success(found), scenario)}  # fmt: skip
+    predicted = columns[PREDICTED]
+    return named | {"off_screen_tn": mean(1 - predicted, OFF_SCREEN), "off_screen_fp": mean(predicted, OFF_SCREEN)}
+
+
+def robustness_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
+    """J and F with the frames' own sound, and how much of the picture is predicted: with that, and as a false positive
+    with each sound that nothing in the frame makes, and with all of these (Li et al., 2025)."""
+    shares = {kind: columns[wrong_share(kind)] for kind in WRONG_SOUNDS if wrong_share(kind) in columns}
+    named = {"predicted_own": columns[PREDICTED]} | {f"fpr_{kind}": share for kind, share in shares.items()}
+    if shares:
+        named["fpr"] = np.mean(list(shares.values()), axis=0)
+    of_frames = {name: Mean.over(column, truth.group, truth.groups) for name, column in named.items()}
+    return segmentation_statistics(values, columns, truth) | of_frames
+
+
+def wrong_share(kind: str) -> str:
+    """The column of `PREDICTED` with another sound than the frames' own."""
+    return f"{PREDICTED}_{kind}"
 
 
 IS3 = Extension(instance_statistics)
@@ -167,3 +223,5 @@ AVSBENCH = Extension(segmentation_statistics, f_scores)
 MIX_AND_LOCALIZE = Extension(precision_statistics, precisions)
 PUBLISHED_MIX_AND_LOCALIZE = Extension(precision_statistics, permuted_precisions, peeks=("piap",))
 SLAVC = Extension(detection_statistics, of_frames=confidence)
+AVATAR = Extension(scenario_statistics, of_frames=partial(predicted_share, level=0.1))
+ROBUST = Extension(robustness_statistics, f_scores, of_frames=partial(predicted_share, level=0.5))

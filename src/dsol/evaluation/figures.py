@@ -18,7 +18,9 @@ from PIL import Image
 
 from dsol.data.boxes import Box, Frame
 from dsol.errors import DsolError
+from dsol.letters import finalise
 from dsol.model.maps import Maps
+from dsol.text import partial_of
 
 SOUNDING, SILENT = "#1f9d55", "#d64545"
 HEAT = colormaps["inferno"]
@@ -163,7 +165,11 @@ def _draw_legend(axes, right: float) -> None:
 
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
     """Write an image or PDF, whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
+    finalise(figure)
+    partial = partial_of(path)
     FigureCanvasAgg(figure)
-    figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
-    os.replace(partial, path)
+    try:
+        figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

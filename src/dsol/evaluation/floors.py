@@ -1,10 +1,11 @@
 """What answers that look at nothing and hear nothing score.
 
-    whole image        every pixel of every frame, without an opinion: each category gets 1/K everywhere
-    best centred box   one square in the middle, the same in every frame and for every category. Its side is the
-                       best of 5 %, 10 %, …, 100 % of the frame by the protocol's own success rate (by the mean
-                       (C)IoU where sizes succeed equally), cut to whole pixels: chosen on the very boxes that it is
-                       scored on, so no blind answer of its kind beats it
+    whole image        every pixel of every frame, without an opinion: each category gets 1/K everywhere (where
+                       categories are not told apart, 1)
+    best centred box   one box in the middle, with the proportions of the picture, the same in every frame and for
+                       every category. Its side is the best of 5 %, 10 %, …, 100 % of the frame by the protocol's own
+                       success rate (by the mean (C)IoU where sizes succeed equally), cut to whole pixels: chosen on
+                       the very boxes that it is scored on, so no blind answer of its kind beats it
     random             14×14 cells of noise; where categories are told apart, softmax of three times noise, as
                        class-aware maps are made
 
@@ -12,13 +13,16 @@ They are scored against the same objects as a system, so they end in the same `T
 answers as maps.
 """
 
+from math import prod
+
 import numpy as np
 
 from dsol.baselines.constant import Blind
+from dsol.evaluation.counting import shares_above
 from dsol.evaluation.metrics import frame_means, iou, success
 from dsol.evaluation.protocols import Protocol
-from dsol.evaluation.resize import mean_inside
-from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns, shares_above
+from dsol.evaluation.resize import Size, mean_inside, sides
+from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns
 from dsol.evaluation.truth import Truth, areas, overlaps
 
 SIDES = 20  # sizes tried for the centred box
@@ -29,7 +33,8 @@ SHARPNESS = 3.0  # of the softmax that makes class-aware maps
 
 def whole_image(truth: Truth, protocol: Protocol) -> Tally:
     """The tally of a map that is the same everywhere."""
-    return _of_rectangle(truth, protocol, centred(truth.size, truth.size), _flat(truth), _flat(truth))
+    flat = _flat(truth, protocol)
+    return _of_rectangle(truth, protocol, centred(sides(truth.size), truth.size), flat, flat)
 
 
 def best_centred_box(truth: Truth, protocol: Protocol) -> Tally:
@@ -37,15 +42,15 @@ def best_centred_box(truth: Truth, protocol: Protocol) -> Tally:
     return _of_rectangle(truth, protocol, _best_square(truth, protocol), 1.0, 0.0)
 
 
-def centred(side: int, size: int) -> np.ndarray:
-    """(4,) the square of that side in the middle of size×size pixels.
+def centred(box: Size, size: Size) -> np.ndarray:
+    """(4,) the box of that size in the middle of the picture.
 
     Example:
         >>> centred(156, 224).tolist()
         [34, 190, 34, 190]
     """
-    start = (size - side) // 2
-    return np.array([start, start + side, start, start + side])
+    starts = [(whole - side) // 2 for side, whole in zip(sides(box), sides(size), strict=True)]
+    return np.array([edge for start, side in zip(starts, sides(box), strict=True) for edge in (start, start + side)])
 
 
 def random_maps(truth: Truth, protocol: Protocol, seed: int) -> Tally:
@@ -55,8 +60,9 @@ def random_maps(truth: Truth, protocol: Protocol, seed: int) -> Tally:
 
 
 def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> Blind:
-    """A floor as a system whose maps score what its tally says. (Except for protocols that paint half of the pixels
-    whatever the map: a box smaller than that cannot be said to them.)
+    """A floor as a system whose maps score what its tally says. (Except for protocols that binarise at the
+    median pixel: a map of two values can say no box of more than half of the pixels to `lvs` and `is3`, none of less
+    to `slavc`.)
 
     Args:
         name: "whole_image", "best_centred_box" or "random".
@@ -68,20 +74,23 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
     if name == "random":
         answers = _noise(truth, protocol, seed)
     else:
-        square = centred(truth.size, truth.size) if name == "whole_image" else _best_square(truth, protocol)
-        answers = np.zeros((1, 1, truth.size, truth.size))
-        answers[..., square[0] : square[1], square[2] : square[3]] = _flat(truth) if name == "whole_image" else 1.0
+        whole = name == "whole_image"
+        square = centred(sides(truth.size), truth.size) if whole else _best_square(truth, protocol)
+        answers = np.zeros((1, 1, *sides(truth.size)))
+        answers[..., square[0] : square[1], square[2] : square[3]] = _flat(truth, protocol) if whole else 1.0
     turns = {key: n % len(answers) for n, key in enumerate(truth.keys)}
     maps = answers if answers.shape[1] == k else np.repeat(answers, k, axis=1)
     return Blind(answers.max(axis=1), maps, truth.categories, turns)
 
 
-def _flat(truth: Truth) -> float:
-    return 1 / max(len(truth.categories), 1)
+def _flat(truth: Truth, protocol: Protocol) -> float:
+    return 1.0 if protocol.united else 1 / max(len(truth.categories), 1)
 
 
 def _best_square(truth: Truth, protocol: Protocol) -> np.ndarray:
-    squares = [centred(truth.size * step // SIDES, truth.size) for step in range(1, SIDES + 1)]
+    height, width = sides(truth.size)
+    steps = range(1, SIDES + 1)
+    squares = [centred((height * step // SIDES, width * step // SIDES), truth.size) for step in steps]
     return max(squares, key=lambda square: _worth(truth, protocol, _rectangle_iou(truth, square)))
 
 
@@ -109,11 +118,11 @@ def _rectangle_iou(truth: Truth, rect: np.ndarray) -> np.ndarray:
 def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: float, beyond: float) -> Tally:
     """The tally of maps with one value in a rectangle and another one around it."""
     covered = overlaps(truth.box_rect, rect) / areas(truth.box_rect)
-    share = areas(rect[None])[0] / truth.size**2
+    share = areas(rect[None])[0] / prod(sides(truth.size))
     quiet = share * (within <= QUIET) + (1 - share) * (beyond <= QUIET)
     inside = beyond + covered * (within - beyond)
     result = Tally(_rectangle_iou(truth, rect), _everywhere_silent(truth, protocol, quiet), inside)
-    picture = np.full((truth.size, truth.size), beyond)
+    picture = np.full(sides(truth.size), beyond)
     picture[rect[0] : rect[1], rect[2] : rect[3]] = within
     objects = np.arange(len(truth.object_frame))
     add_object_columns(result, np.broadcast_to(picture, (len(objects), *picture.shape)), objects, truth, protocol)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 LEAST = 0.5  # that a pixel counts: a denominator that keeps IoU 0 where there is nothing at all
-STEPS = 0.05 * np.arange(21)  # the thresholds t of the AUC
+STEPS = 0.05 * np.arange(21)  # the thresholds t of the AUC, and those of the success rates: 0.3 is 0.30000000000000004
 
 
 def iou(

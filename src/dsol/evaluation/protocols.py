@@ -18,19 +18,22 @@ import numpy as np
 from dsol.errors import DsolError
 from dsol.evaluation.counting import chunks, enlarged
 from dsol.evaluation.extensions import (
+    AVATAR,
     AVSBENCH,
     IS3,
     MIX_AND_LOCALIZE,
     PUBLISHED_IS3,
     PUBLISHED_MIX_AND_LOCALIZE,
+    ROBUST,
     SLAVC,
     Extension,
 )
-from dsol.evaluation.metrics import iou
-from dsol.evaluation.resize import resize
+from dsol.evaluation.metrics import STEPS, iou
+from dsol.evaluation.resize import Size, resize
 
-Measure = Callable[[np.ndarray, "Masks", int], np.ndarray]
-Paint = Callable[[np.ndarray, int], np.ndarray]
+THREE_TENTHS, HALF = (float(STEPS[n]) for n in (6, 10))  # as the released scripts count them
+Measure = Callable[[np.ndarray, "Masks", Size], np.ndarray]
+Paint = Callable[[np.ndarray, Size], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,13 @@ class Protocol:
         success: name of the headline figure: "iou@0.5", "ciou@0.3".
         step: the IoU from which a frame counts as a success.
         measure: (maps (O,H,W), masks of O objects, size) -> IoU (O,).
-        paint: (maps (N,H,W), size) -> (N,size,size) bool, the predicted pixels: the definition behind `measure`.
+        paint: (maps (N,H,W), size) -> (N,height,width) bool, the predicted pixels: the definition behind `measure`.
         extension: figures of its own beyond these, or None.
         published: the extension with figures that look at the annotation, where such are published.
         consensus: weigh pixels by the votes of several annotators, where there are several.
         empty_too: frames without a box are scored too: there is nothing to be found in them.
+        wrong_sounds: maps with other sounds than the frames' own (`WRONG_SOUNDS`) have figures of their own.
+        size: pixels that maps are enlarged to.
     """
 
     name: str
@@ -80,9 +85,11 @@ class Protocol:
     published: Extension | None = None
     consensus: bool = False
     empty_too: bool = False
+    wrong_sounds: bool = False
+    size: Size = 224
 
 
-def above_share_of_peak(maps: np.ndarray, size: int, share: float) -> np.ndarray:
+def above_share_of_peak(maps: np.ndarray, size: Size, share: float) -> np.ndarray:
     """Predicted pixels of the paper: map > share · max(map), after enlarging (section 4.2, released scripts).
 
     Args:
@@ -97,7 +104,7 @@ def above_share_of_peak(maps: np.ndarray, size: int, share: float) -> np.ndarray
     return pixels > share * pixels.max(axis=(1, 2), keepdims=True)
 
 
-def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: int, share: float) -> np.ndarray:
+def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: Size, share: float) -> np.ndarray:
     """IoU of what `above_share_of_peak` paints with each object's boxes, without painting.
 
     Args:
@@ -109,27 +116,45 @@ def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: int, share: fl
     Returns:
         (O,) in [0, 1].
     """
+    return _iou_counted(maps, masks, size, lambda picture: share * picture.peaks())
+
+
+def above(maps: np.ndarray, size: Size, level: float) -> np.ndarray:
+    """Predicted pixels of maps that mean something by themselves: those above a level; (N, height, width) bool.
+
+    AVSBench (Zhou et al., 2022) takes a probability above 0.5, AVATAR (Choi et al., 2025) a value above 0.1.
+    """
+    return resize(maps, size) > level
+
+
+def iou_above(maps: np.ndarray, masks: Masks, size: Size, level: float) -> np.ndarray:
+    """IoU of what `above` paints with each object's boxes, without painting; see `iou_above_share_of_peak`."""
+    return _iou_counted(maps, masks, size, lambda picture: np.full(len(picture.peaks()), level))
+
+
+def _iou_counted(maps: np.ndarray, masks: Masks, size: Size, levels: Callable[..., np.ndarray]) -> np.ndarray:
+    """(O,) IoU of the pixels above each enlarged map's level."""
     found = np.zeros(len(maps))
     for part, mine in chunks(masks.owner, len(maps)):
         picture = enlarged(maps[part], size)
         of = masks.owner[mine] - part.start
-        predicted, shared = picture.count_above(share * picture.peaks(), masks.rects[mine], of)
+        predicted, shared = picture.count_above(levels(picture), masks.rects[mine], of)
         found[part] = iou(shared, of, masks.weight[mine], predicted, masks.area[part])
     return found
 
 
 def _paper(name: str, share: float, united: bool, says: str) -> Protocol:
-    success, step = ("iou@0.5", 0.5) if united else ("ciou@0.3", 0.3)
+    success, step = ("iou@0.5", HALF) if united else ("ciou@0.3", THREE_TENTHS)
     says = f"{says}; threshold {share:g} of the map's maximum"
     measure, paint = (partial(f, share=share) for f in (iou_above_share_of_peak, above_share_of_peak))
     return Protocol(name, says, united, success, step, measure, paint)
 
 
-def above_median(maps: np.ndarray, size: int) -> np.ndarray:
-    """Predicted pixels of LVS (Chen et al., 2021): min-max normalised map ≥ its median pixel.
+def above_median(maps: np.ndarray, size: Size) -> np.ndarray:
+    """Predicted pixels of LVS (Chen et al., 2021) and IS3 (Senocak et al., 2024): min-max normalised map > its median.
 
     The median is the pixel of rank ⌊size²/2⌋ of the enlarged map; normalising does not move it. A flat map
-    predicts everything.
+    predicts nothing, and one that is 0 in more than half of its pixels all others.
 
     Args:
         maps: (N, H, W).
@@ -137,15 +162,30 @@ def above_median(maps: np.ndarray, size: int) -> np.ndarray:
 
     Returns:
         (N, size, size) bool.
+
+    Example:
+        >>> above_median(np.array([[[0.0, 0.0], [0.0, 0.7]]]), 2)[0].tolist()
+        [[False, False], [False, True]]
     """
     pixels = resize(maps, size)
+    return pixels > _medians(pixels)
+
+
+def from_median_on(maps: np.ndarray, size: Size) -> np.ndarray:
+    """Predicted pixels of SLAVC (Mo and Morgado, 2022): map ≥ its median; see `above_median`. A flat map predicts
+    everything."""
+    pixels = resize(maps, size)
+    return pixels >= _medians(pixels)
+
+
+def _medians(pixels: np.ndarray) -> np.ndarray:
+    """(N, 1, 1) the pixel of rank ⌊S²/2⌋ of each picture (N, S, S)."""
     flat = pixels.reshape(len(pixels), -1)
     rank = flat.shape[1] // 2
-    median = np.partition(flat, rank, axis=1)[:, rank]
-    return pixels >= median[:, None, None]
+    return np.partition(flat, rank, axis=1)[:, rank, None, None]
 
 
-def iou_painted(maps: np.ndarray, masks: Masks, size: int, paint: Paint) -> np.ndarray:
+def iou_painted(maps: np.ndarray, masks: Masks, size: Size, paint: Paint) -> np.ndarray:
     """IoU of what `paint` predicts with each object's boxes; arguments as in `iou_above_share_of_peak`."""
     found = np.zeros(len(maps))
     for part, mine in chunks(masks.owner, len(maps)):
@@ -157,16 +197,17 @@ def iou_painted(maps: np.ndarray, masks: Masks, size: int, paint: Paint) -> np.n
     return found
 
 
-def above_half(maps: np.ndarray, size: int) -> np.ndarray:
-    """Predicted pixels of AVSBench (Zhou et al., 2022): probability above one half; (N, size, size) bool."""
-    return resize(maps, size) > 0.5
-
-
 def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | None = None, **rest) -> Protocol:
-    return Protocol(name, says, united, "iou@0.5", 0.5, partial(iou_painted, paint=paint), paint, own, **rest)
+    return Protocol(name, says, united, "iou@0.5", HALF, partial(iou_painted, paint=paint), paint, own, **rest)
 
 
-LVS = "one sounding area a frame, binarised at its median pixel"
+def _absolute(name: str, says: str, level: float, own: Extension, **rest) -> Protocol:
+    measure, paint = (partial(f, level=level) for f in (iou_above, above))
+    return Protocol(name, f"{says}; above {level:g}", True, "iou@0.5", HALF, measure, paint, own, **rest)
+
+
+LVS = "one sounding area a frame, above its median pixel"
+SLAVC_SAYS = "one sounding area a frame, from its median pixel on; frames without a visible source count too"
 
 
 PROTOCOLS = {
@@ -177,11 +218,14 @@ PROTOCOLS = {
         _paper("duet", 0.2, False, "one map a sounding category"),
         _paper("audioset", 0.2, False, "one map a sounding category"),
         _painted("lvs", LVS, True, above_median, consensus=True),
-        _painted("slavc", f"{LVS}; frames without a visible source count too", True, above_median, SLAVC,
-                 consensus=True, empty_too=True),
-        _painted("is3", "one map a sounding category, binarised at its median pixel", False, above_median, IS3,
+        _painted("slavc", SLAVC_SAYS, True, from_median_on, SLAVC, consensus=True, empty_too=True),
+        _painted("is3", "one map a sounding category, above its median pixel", False, above_median, IS3,
                  published=PUBLISHED_IS3),
-        _painted("avsbench", "one sounding area a frame, as a probability", True, above_half, AVSBENCH),
+        _absolute("avsbench", "one sounding area a frame, as a probability", 0.5, AVSBENCH),
+        _absolute("robust", "avsbench, and the same frames with sounds that nothing in them makes", 0.5, ROBUST,
+                  wrong_sounds=True),
+        _absolute("avatar", "one sounding area a frame, at 640×360 pixels; by scenario", 0.1, AVATAR,
+                  empty_too=True, size=(360, 640)),
         replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"),
                 extension=MIX_AND_LOCALIZE, published=PUBLISHED_MIX_AND_LOCALIZE),
     )

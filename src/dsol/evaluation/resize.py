@@ -15,6 +15,18 @@ from functools import cache
 
 import numpy as np
 
+Size = int | tuple[int, int]  # pixels: each side of a square, or height and width
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """Height and width.
+
+    Example:
+        >>> sides(224), sides((360, 640))
+        ((224, 224), (360, 640))
+    """
+    return (size, size) if isinstance(size, int) else size
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -65,39 +77,39 @@ def axis(cells: int, pixels: int) -> Axis:
     return Axis(matrix, sums, start, first, np.diff(start), cells / pixels)
 
 
-def resize(maps: np.ndarray, size: int) -> np.ndarray:
+def resize(maps: np.ndarray, size: Size) -> np.ndarray:
     """Maps at the size that they are scored at.
 
     Args:
         maps: (N, H, W) of any size.
-        size: pixels of each side.
+        size: pixels, S or (height, width).
 
     Returns:
-        (N, size, size) float64.
+        (N, S, S) or (N, height, width) float64.
 
     Example:
         >>> resize(np.array([[[0.0, 1.0]]]), 4)[0, 0]
         array([0.  , 0.25, 0.75, 1.  ])
     """
     maps = np.asarray(maps, dtype=np.float64)
-    if maps.shape[1:] == (size, size):
+    if maps.shape[1:] == sides(size):
         return maps
-    rows, columns = (axis(n, size).matrix for n in maps.shape[1:])
+    rows, columns = (axis(n, side).matrix for n, side in zip(maps.shape[1:], sides(size), strict=True))
     return rows @ maps @ columns.T
 
 
-def mean_inside(maps: np.ndarray, rects: np.ndarray, size: int) -> np.ndarray:
+def mean_inside(maps: np.ndarray, rects: np.ndarray, size: Size) -> np.ndarray:
     """Mean of each resized map inside one rectangle, without resizing it.
 
     Args:
         maps: (N, H, W).
         rects: (N, 4) pixels: top, bottom, left, right, ends excluded, none of them empty.
-        size: pixels of each side of the picture.
+        size: pixels of the picture.
 
     Returns:
         (N,) float64.
     """
-    rows, columns = (axis(n, size).sums for n in maps.shape[1:])
+    rows, columns = (axis(n, side).sums for n, side in zip(maps.shape[1:], sides(size), strict=True))
     top, bottom, left, right = rects.T
     down = (rows[bottom] - rows[top])[:, None, :]
     across = (columns[right] - columns[left])[:, :, None]

@@ -9,8 +9,14 @@ SPOKEN = {
     "adaptive_iou@0.5": "adaptive IoU@0.5", "adaptive_auc": "adaptive AUC", "iiou@0.5": "IIoU@0.5", "iauc": "IAUC",
     "adaptive_iiou@0.5": "adaptive IIoU@0.5", "adaptive_iauc": "adaptive IAUC", "cap": "CAP", "piap": "PIAP",
     "j": "J", "f": "F", "ap": "AP", "max_f1": "max-F1", "class_iou": "mean class IoU", "silent_auroc": "silent AUROC",
+    "single_sound_iou@0.5": "single-sound IoU@0.5", "single_sound_auc": "single-sound AUC",
+    "mixed_sound_iou@0.5": "mixed-sound IoU@0.5", "mixed_sound_auc": "mixed-sound AUC",
+    "multi_entity_iou@0.5": "multi-entity IoU@0.5", "multi_entity_auc": "multi-entity AUC",
+    "off_screen_tn": "off-screen TN", "off_screen_fp": "off-screen FP", "predicted_own": "predicted, own sound",
+    "fpr_silence": "FPR, silence", "fpr_noise": "FPR, noise", "fpr_other_sound": "FPR, other sound", "fpr": "FPR",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
 }  # fmt: skip
+SCENES_NOTE = "Scenes share videos: intervals draw the source videos of what sounds, and those are counted here."
 NSA_NOTE = "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
 
 Figures = dict[str, float | None]
@@ -23,7 +29,7 @@ class Evaluation:
     Attributes:
         protocol: its name.
         says: what it computes, one line.
-        frames, videos: how many were scored.
+        frames, videos: how many were scored; of composed scenes, the source videos of what sounds in them.
         metrics: the figures, always with the keys `METRICS`; a protocol's own figures follow them.
         ci95: [low, high] over videos of the same keys, None where there is none.
         floors: what blind answers score, always with the keys `FLOORS`; "swapped_sound" is None unless given.

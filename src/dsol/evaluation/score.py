@@ -7,7 +7,7 @@ Maps ─▶ tally ─▶│  swapped sound ─▶ tally   floors ─▶ tallies
          statistics over videos ─▶ figures and intervals ─▶ Evaluation
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,12 @@ import numpy as np
 from dsol.data.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import floors
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
+from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, draws_of_groups, interval, value
+from dsol.evaluation.extensions import PREDICTED, WRONG_SOUNDS, wrong_share
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
-from dsol.evaluation.result import METRICS, NSA_NOTE, SPOKEN, Evaluation, Figures
+from dsol.evaluation.resize import Size
+from dsol.evaluation.result import METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.maps import Maps, read_maps
@@ -32,6 +34,8 @@ class Sources:
     maps: str = "maps"
     boxes: str = "boxes"
     swapped: str = "maps with swapped sound"
+    silence: str = "maps with silence"
+    noise: str = "maps with noise"
 
 
 def score(
@@ -41,24 +45,29 @@ def score(
     *,
     strict: bool = True,
     swapped: Iterable[Maps] | None = None,
+    silence: Iterable[Maps] | None = None,
+    noise: Iterable[Maps] | None = None,
     nmi: float | None = None,
+    nsa: bool = True,
     bootstrap: int = 1000,
     seed: int = 0,
-    size: int = 224,
+    size: Size | None = None,
     sources: Sources = Sources(),
 ) -> Evaluation:
     """Score maps against boxes.
 
     Args:
         batches: maps of every annotated frame, in any order; read once, one batch in memory at a time.
-        boxes: the annotations. Frames without a box are not scored, but for `slavc`.
+        boxes: the annotations. Frames without a box are not scored, but for `slavc` and `avatar`.
         protocol: "solo", "synthetic", "duet", "audioset", or another of `PROTOCOLS`.
         strict: leave out figures for which the annotation tells how to read a map, though they are published.
         swapped: maps of the same frames with another clip's sound: the floor "swapped_sound".
+        silence, noise: maps of the same frames with silence and with noise, for `robust`.
         nmi: between clusters and categories, where it was computed; handed through.
+        nsa: False for a system that is told how many objects sound: what is silent is given to it, not found.
         bootstrap: draws of videos for the intervals; 0 for none.
         seed: of these draws and of the random floor.
-        size: pixels of each side that maps are enlarged to.
+        size: pixels that maps are enlarged to; the protocol's own where None.
         sources: what errors call the maps and boxes.
 
     Raises:
@@ -72,28 +81,38 @@ def score(
         1.0
     """
     plan = protocol_named(protocol, strict)
+    _check_wrong_sounds(plan, silence, noise)
+    size = plan.size if size is None else size
     truth = truth_of(boxes, size, united=plan.united, empty_too=plan.empty_too, consensus=plan.consensus)
     if not len(truth.object_frame):
         raise DsolError(sources.boxes, "no frame has a box of a sounding object", "give annotations with boxes")
     found = _tally(batches, truth, plan, sources.maps)
+    others = ((silence, sources.silence), (noise, sources.noise), (swapped, sources.swapped))
+    wrong = {kind: _tally(maps, truth, plan, source)
+             for kind, (maps, source) in zip(WRONG_SOUNDS, others, strict=True) if maps is not None}  # fmt: skip
+    add_wrong_sounds(found, wrong, plan)
+    for each in (found, *wrong.values()) if not nsa else ():
+        each.without_nsa()
     statistics = statistics_of(found, truth, plan)
-    draws = draws_of(truth.videos, bootstrap, seed)
-    tallies = {
+    draws = draws_of_groups(draws_of(truth.videos, bootstrap, seed), truth.members)
+    tallies: dict[str, Tally | None] = {
         "whole_image": floors.whole_image(truth, plan),
         "best_centred_box": floors.best_centred_box(truth, plan),
         "random": floors.random_maps(truth, plan, seed),
     }
-    blind = {name: statistics_of(floor, truth, plan) for name, floor in tallies.items()}
-    other = None if swapped is None else statistics_of(_tally(swapped, truth, plan, sources.swapped), truth, plan)
-    beside = blind | {"swapped_sound": other}
+    for floor in tallies.values():
+        add_wrong_sounds(floor, dict.fromkeys(wrong, floor), plan)  # whatever sounds, they answer alike
+    tallies["swapped_sound"] = wrong.get("other_sound")
+    beside = {name: floor and statistics_of(floor, truth, plan) for name, floor in tallies.items()}
+    names = _names(statistics)
     return Evaluation(
         protocol=plan.name,
         says=plan.says,
         frames=len(truth.keys),
         videos=truth.videos,
-        metrics=_figures(statistics, truth) | {"nmi": nmi},
-        ci95={name: interval(statistics[name], draws) if name in statistics else None for name in _names(statistics)},
-        floors={name: None if floor is None else _figures(floor, truth) for name, floor in beside.items()},
+        metrics=_figures(statistics, names, truth) | {"nmi": nmi},
+        ci95={name: interval(statistics[name], draws) if name in statistics else None for name in names},
+        floors={name: None if floor is None else _figures(floor, names, truth) for name, floor in beside.items()},
         ahead={n: None if floor is None else _ahead(statistics, floor, draws) for n, floor in beside.items()},
         per_category=_per_category(found, truth, plan),
         notes=tuple(_notes(statistics, truth, plan)),
@@ -108,9 +127,11 @@ def score_files(
     strict: bool = True,
     format: str = "auto",
     swapped: str | Path | None = None,
+    silence: str | Path | None = None,
+    noise: str | Path | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
-    size: int = 224,
+    size: Size | None = None,
 ) -> Evaluation:
     """Score a maps file of any method.
 
@@ -119,7 +140,7 @@ def score_files(
         boxes: boxes.json or any format of `dsol.data.corpora.annotations`.
         protocol, strict: see `score`.
         format: of the boxes; recognised by itself where "auto".
-        swapped: a maps file of the same frames with another clip's sound.
+        swapped, silence, noise: maps files of the same frames with another clip's sound, silence and noise.
         bootstrap, seed, size: see `score`.
 
     Raises:
@@ -129,9 +150,10 @@ def score_files(
 
     protocol_named(protocol)
     truth = read_boxes(boxes, format)
-    other = None if swapped is None else read_maps(swapped)
-    sources = Sources(str(maps), str(boxes), str(swapped))
-    return score(read_maps(maps), truth, protocol, strict=strict, swapped=other, bootstrap=bootstrap, seed=seed,
+    others = {"swapped": swapped, "silence": silence, "noise": noise}
+    read = {name: read_maps(file) for name, file in others.items() if file is not None}
+    sources = Sources(str(maps), str(boxes), str(swapped), str(silence), str(noise))
+    return score(read_maps(maps), truth, protocol, strict=strict, **read, bootstrap=bootstrap, seed=seed,
                  size=size, sources=sources)  # fmt: skip
 
 
@@ -146,6 +168,18 @@ def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -
         raise DsolError(where, error.what, error.remedy) from None
 
 
+def _check_wrong_sounds(plan: Protocol, silence: object, noise: object) -> None:
+    if not plan.wrong_sounds and (silence is not None or noise is not None):
+        what = "is not scored with silence or noise"
+        raise DsolError(f"--protocol {plan.name}", what, "choose robust, or leave --silence and --noise out")
+
+
+def add_wrong_sounds(found: Tally, wrong: Mapping[str, Tally], plan: Protocol) -> None:
+    """Beside the columns of a tally how much of each frame is predicted with other sounds, where the protocol asks."""
+    if plan.wrong_sounds:
+        found.columns |= {wrong_share(kind): tally.columns[PREDICTED] for kind, tally in wrong.items()}
+
+
 def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Statistic]:
     """The figures of a tally by name, ready to be computed for any draw of videos."""
     frames = frame_means(found.iou, truth.object_frame, len(truth.keys))
@@ -155,14 +189,14 @@ def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Stati
         "nsa": found.quiet,
         "class_iou": frames,
     }
-    named: dict[str, Statistic] = {n: Mean.over(v, truth.video, truth.videos) for n, v in of_frames.items()}
-    video = truth.video[truth.box_frame]
-    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, video, truth.videos)
+    named: dict[str, Statistic] = {n: Mean.over(v, truth.group, truth.groups) for n, v in of_frames.items()}
+    group = truth.group[truth.box_frame]
+    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, group, truth.groups)
     return named if plan.extension is None else named | plan.extension.statistics(found.iou, found.columns, truth)
 
 
-def _figures(statistics: dict[str, Statistic], truth: Truth) -> Figures:
-    return {name: value(statistics[name], truth.videos) if name in statistics else None for name in _names(statistics)}
+def _figures(statistics: dict[str, Statistic], names: Iterable[str], truth: Truth) -> Figures:
+    return {name: value(statistics[name], truth.groups) if name in statistics else None for name in names}
 
 
 def _ahead(
@@ -183,16 +217,22 @@ def _names(statistics: dict[str, Statistic]) -> list[str]:
 
 def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> Iterator[str]:
     """What people must know to read the figures."""
-    if value(statistics["nsa"], truth.videos) is not None:
+    if value(statistics["nsa"], truth.groups) is not None:
         yield NSA_NOTE
+    if truth.composed:
+        yield SCENES_NOTE
     if plan.published is not None:
         names = ", ".join(SPOKEN[name] for name in plan.published.peeks)
         if plan.extension is plan.published:
             yield f"WARNING: the annotation tells how to read the maps for {names}. Never compare methods by these."
         else:
             yield f"Left out, since the annotation would tell how to read the maps: {names}. --published adds them."
+    if plan.wrong_sounds:
+        lacking = [SPOKEN[f"fpr_{kind}"] for kind in WRONG_SOUNDS if f"fpr_{kind}" not in statistics]
+        if lacking:
+            yield f"Left out, for want of maps with those sounds: {', '.join(lacking)}."
     if plan.empty_too and len(np.unique(truth.object_frame)) == len(truth.keys):
-        yield "Every frame has a visible source: AP and max-F1 say nothing of leaving alone what is not there."
+        yield "Every frame has a visible source: nothing here says whether what is not there is left alone."
 
 
 def _per_category(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Figures]:

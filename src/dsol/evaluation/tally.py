@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dsol.errors import DsolError
-from dsol.evaluation.counting import chunks, enlarged
+from dsol.evaluation.counting import shares_above
 from dsol.evaluation.protocols import Masks, Protocol
-from dsol.evaluation.resize import mean_inside, resize
+from dsol.evaluation.resize import Size, mean_inside, resize
 from dsol.evaluation.truth import Truth
 from dsol.model.maps import Maps
 
@@ -27,7 +27,7 @@ class Tally:
 
     Attributes:
         iou: (O,) of every sounding object.
-        quiet: (F,) NSA of every frame; NaN where no category is silent or the system knows none.
+        quiet: (F,) NSA of every frame; NaN where no category is silent, and where one area a frame is scored.
         inside: (X,) mean of the map inside every box.
         quiet_of: per category the sum of its quiet shares and how many they are.
         columns: what the protocol itself adds, O or F rows each.
@@ -38,6 +38,11 @@ class Tally:
     inside: np.ndarray
     quiet_of: dict[str, np.ndarray] = field(default_factory=dict)
     columns: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def without_nsa(self) -> None:
+        """Forget what is silent."""
+        self.quiet[:] = np.nan
+        self.quiet_of.clear()
 
     @classmethod
     def empty(cls, truth: Truth) -> "Tally":
@@ -93,10 +98,12 @@ def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth:
     boxes, box_row = members(truth.box_frame, frames)
     theirs = _pick(maps, box_row, truth.box_category[boxes], columns, frames, truth)
     result.inside[boxes] = mean_inside(theirs, truth.box_rect[boxes], truth.size)
-    if columns is not None:
-        heard = np.zeros(maps.shape[:2], dtype=bool)
-        heard[row, columns[truth.object_category[objects]]] = True
-        _add_quiet(result, maps, frames, ~heard, categories, truth.size)
+    if not protocol.united:
+        names = truth.categories if columns is None else categories
+        place = np.arange(len(names)) if columns is None else columns
+        heard = np.zeros((len(frames), len(names)), dtype=bool)
+        heard[row, place[truth.object_category[objects]]] = True
+        _add_quiet(result, maps, frames, ~heard, names, truth.size)
 
 
 def masks_of(objects: np.ndarray, truth: Truth) -> Masks:
@@ -166,25 +173,19 @@ def _pick(maps, row, category, columns, frames, truth: Truth) -> np.ndarray:
     return maps[row, columns[category]]
 
 
-def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, categories, size: int) -> None:
-    """NSA, the right half of equation 9. A map whose cells are all quiet is quiet everywhere."""
-    loud = silent & (maps.max(axis=(2, 3)) > QUIET)
-    share = np.ones(silent.shape)
-    share[loud] -= shares_above(maps[loud], QUIET, size)
-    share *= silent
+def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, categories, size: Size) -> None:
+    """NSA, the right half of equation 9, of maps (B, K, H, W), or of one map (B, H, W) that counts for every silent
+    category. A map whose cells are all quiet is quiet everywhere."""
+    if maps.ndim == 3:
+        share = np.broadcast_to(1 - shares_above(maps, QUIET, size)[:, None], silent.shape) * silent
+    else:
+        loud = silent & (maps.max(axis=(2, 3)) > QUIET)
+        share = silent.astype(np.float64)
+        share[loud] -= shares_above(maps[loud], QUIET, size)
     count = silent.sum(axis=1)
     result.quiet[frames] = np.divide(share.sum(axis=1), count, out=np.full(len(frames), np.nan), where=count > 0)
     for name, total, many in zip(categories, share.sum(axis=0), silent.sum(axis=0), strict=True):
         result.quiet_of[name] = result.quiet_of.get(name, 0) + np.array([total, many])
-
-
-def shares_above(maps: np.ndarray, level: float, size: int) -> np.ndarray:
-    """(N,) share of the pixels of maps (N, H, W) at size×size that exceed one absolute level."""
-    found, nothing = np.zeros(len(maps)), np.zeros((0, 4), dtype=int)
-    for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
-        levels = np.full(part.stop - part.start, level)
-        found[part], _ = enlarged(maps[part], size).count_above(levels, nothing, np.zeros(0, dtype=int))
-    return found / size**2
 
 
 def _check_shape(batch: Maps) -> None:

@@ -18,7 +18,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from dsol.data.boxes import Boxes
+from dsol.data.boxes import Boxes, Frame
+from dsol.evaluation.resize import Size, sides
 
 AGREED = 2  # annotators who must cover a pixel for it to count as one
 
@@ -29,8 +30,9 @@ class Truth:
 
     Attributes:
         keys: F names of frames.
-        video: (F,) index of the video that a frame belongs to.
-        videos: how many videos there are.
+        group: (F,) index of the group that a frame belongs to: those of one video, or composed of the same videos.
+        members: (G, M) indices of the videos that each group is made of; -1 where it has fewer than M.
+        videos: how many videos there are, of scenes the source videos.
         categories: names, indexed by `object_category` and `box_category`.
         object_frame, object_category: (O,) indices; ordered by frame.
         rects: (R, 4) pixels top, bottom, left, right; ordered by object.
@@ -39,11 +41,12 @@ class Truth:
         box_frame, box_category: (X,) indices; ordered by frame.
         box_rect: (X, 4), never empty.
         box_sounding: (X,) bool.
-        size: pixels of each side of the picture.
+        size: pixels of the picture.
     """
 
     keys: tuple[str, ...]
-    video: np.ndarray
+    group: np.ndarray
+    members: np.ndarray
     videos: int
     categories: tuple[str, ...]
     object_frame: np.ndarray
@@ -55,7 +58,17 @@ class Truth:
     box_category: np.ndarray
     box_rect: np.ndarray
     box_sounding: np.ndarray
-    size: int
+    size: Size
+
+    @property
+    def groups(self) -> int:
+        """G, how many groups of frames there are."""
+        return len(self.members)
+
+    @property
+    def composed(self) -> bool:
+        """Whether there are scenes composed of several videos."""
+        return self.members.shape[1] > 1
 
     @cached_property
     def object_area(self) -> np.ndarray:
@@ -63,21 +76,21 @@ class Truth:
         return np.bincount(self.rect_object, areas(self.rects) * self.rect_weight, minlength=len(self.object_frame))
 
     def mask(self, item: int) -> np.ndarray:
-        """(size, size) bool: one object, painted."""
-        painted = np.zeros((self.size, self.size), dtype=bool)
+        """(height, width) bool: one object, painted."""
+        painted = np.zeros(sides(self.size), dtype=bool)
         for top, bottom, left, right in self.rects[self.rect_object == item]:
             painted[top:bottom, left:right] = True
         return painted
 
 
 def truth_of(
-    boxes: Boxes, size: int = 224, united: bool = False, empty_too: bool = False, consensus: bool = False
+    boxes: Boxes, size: Size = 224, united: bool = False, empty_too: bool = False, consensus: bool = False
 ) -> Truth:
     """The annotations as pixels.
 
     Args:
         boxes: what is where.
-        size: pixels of each side of the picture.
+        size: pixels of the picture.
         united: everything that sounds in a frame is one object, named by its first box; otherwise every
             category is one.
         empty_too: keep the frames that have no box.
@@ -90,35 +103,49 @@ def truth_of(
         (array([[  0, 224,   0, 112]]), array([25088.]))
     """
     frames = [f for f in boxes.frames if f.boxes or empty_too]
-    names, video = np.unique([f.video for f in frames], return_inverse=True)
+    group, members, videos = _groups(frames)
     place = {name: k for k, name in enumerate(boxes.categories)}
     flat = [(n, place[b.category], b.sounding, *b.xywh) for n, f in enumerate(frames) for b in f.boxes]
     table = np.array(flat, dtype=np.float64).reshape(-1, 7)
     frame, category, sounding = table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2] > 0
     rects = pixels(table[:, 3:], size)
-    group = frame[sounding] if united else frame[sounding] * max(len(place), 1) + category[sounding]
-    _, first, member = np.unique(group, return_index=True, return_inverse=True)
+    item = frame[sounding] if united else frame[sounding] * max(len(place), 1) + category[sounding]
+    _, first, member = np.unique(item, return_index=True, return_inverse=True)
     masks, weight, owner = _masks(rects[sounding], member, consensus and boxes.votes)
     return Truth(
-        keys=tuple(f.key for f in frames), video=video, videos=len(names), categories=tuple(boxes.categories),
+        keys=tuple(f.key for f in frames), group=group, members=members, videos=videos,
+        categories=tuple(boxes.categories),
         object_frame=frame[sounding][first], object_category=category[sounding][first],
         rects=masks, rect_object=owner, rect_weight=weight,
         box_frame=frame, box_category=category, box_rect=_not_empty(rects, size), box_sounding=sounding, size=size,
     )  # fmt: skip
 
 
-def pixels(xywh: np.ndarray, size: int) -> np.ndarray:
+def _groups(frames: Sequence[Frame]) -> tuple[np.ndarray, np.ndarray, int]:
+    """The group of each frame, the videos of each group, and how many videos there are; see `Truth`."""
+    of_frame = [tuple(sorted(set(frame.sources))) or (frame.video,) for frame in frames]
+    made_of = sorted(set(of_frame))
+    place = {videos: n for n, videos in enumerate(made_of)}
+    number = {video: n for n, video in enumerate(sorted({video for videos in made_of for video in videos}))}
+    members = np.full((len(made_of), max(map(len, made_of), default=1)), -1)
+    for row, videos in zip(members, made_of, strict=True):
+        row[: len(videos)] = [number[video] for video in videos]
+    return np.array([place[videos] for videos in of_frame], dtype=int), members, len(number)
+
+
+def pixels(xywh: np.ndarray, size: Size) -> np.ndarray:
     """Rows and columns that boxes cover.
 
     Args:
         xywh: (N, 4) left, top, width, height as fractions.
-        size: pixels of each side.
+        size: pixels of the picture.
 
     Returns:
         (N, 4) int: top, bottom, left, right, ends excluded.
     """
-    x, y, w, h = size * np.asarray(xywh, dtype=np.float64).reshape(-1, 4).T
-    return np.clip(np.stack([y, y + h, x, x + w], axis=1).astype(int), 0, size)
+    height, width = sides(size)
+    x, y, w, h = (np.asarray(xywh, dtype=np.float64).reshape(-1, 4) * [width, height, width, height]).T
+    return np.clip(np.stack([y, y + h, x, x + w], axis=1).astype(int), 0, [height, height, width, width])
 
 
 def areas(rects: np.ndarray) -> np.ndarray:
@@ -133,9 +160,9 @@ def overlaps(rects: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.maximum(high, 0).prod(axis=1)
 
 
-def _not_empty(rects: np.ndarray, size: int) -> np.ndarray:
+def _not_empty(rects: np.ndarray, size: Size) -> np.ndarray:
     """A box smaller than a pixel takes the pixel that it lies in, so that a mean inside it exists."""
-    starts = np.minimum(rects[:, ::2], size - 1)
+    starts = np.minimum(rects[:, ::2], np.array(sides(size)) - 1)
     ends = np.maximum(rects[:, 1::2], starts + 1)
     return np.stack([starts[:, 0], ends[:, 0], starts[:, 1], ends[:, 1]], axis=1)
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dsol.letters import finalise
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of, spoken
+from dsol.text import name_of, partial_of
 
 WIDTH, ROW = 9.0, 0.52  # inches
 
@@ -34,14 +36,18 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     axes[0].set_title(_title(timeline, bool(colours)), loc="left", fontsize=11, color="#222", pad=10)
     axes[-1].set_xlim(0, timeline.edges_s[-1])
     axes[-1].set_xlabel("seconds", color="#555")
-    partial = Path(f"{out}.partial")
-    figure.savefig(partial, format="png")
-    os.replace(partial, out)
+    finalise(figure)
+    partial = partial_of(out)
+    try:
+        figure.savefig(partial, format="png")
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
     return Path(out)
 
 
 def _title(timeline: Timeline, any_sounds: bool) -> str:
-    name = Path(timeline.video).name
+    name = name_of(Path(timeline.video).name)
     return f"Who sounds when in {name}" if any_sounds else f"Nothing is found to sound in {name}"
 
 

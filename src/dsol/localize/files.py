@@ -10,6 +10,7 @@ Two passes: what is drawn at one moment (colours, lanes, fades) depends on the w
 import math
 import os
 import shutil
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from dsol.localize.moments import write_gif, write_preview
 from dsol.localize.painter import USUAL
 from dsol.localize.show import Show
 from dsol.progress import Track, say, track
+from dsol.text import name_of, partial_of
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
 FILM, PREVIEW, GIF = FILES[0], "preview.jpg", "localized.gif"
@@ -102,12 +104,24 @@ def localize_videos(
             failed.append(error)
             if len(videos) > 1:
                 say(f"skipped {error}")
+        except Exception as error:
+            if len(videos) == 1:
+                raise
+            failed.append(_unforeseen(video, error))
+            say(f"skipped {failed[-1]}")
     if len(videos) == 1 and failed:
         raise failed[0]
     if failed:
-        names = ", ".join(error.where for error in failed)
+        names = ", ".join(name_of(error.where) for error in failed)
         raise DsolError(names, f"{len(failed)} of {len(videos)} videos failed", "see the lines above; the rest is done")
     return folders
+
+
+def _unforeseen(video: str | Path, error: Exception) -> DsolError:
+    """A mistake of the program's own costs one video, not the others; it is reported with where it is."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"failed in {Path(at.filename).name}, line {at.lineno}: {type(error).__name__}: {error}"
+    return DsolError(video, what, "this is a mistake of dsol's: please report it")
 
 
 def _folders(videos: Sequence[str | Path], out: Path) -> list[Path]:
@@ -149,12 +163,12 @@ def localize_video(
         raise DsolError(video, "is not a file", "give the path of a video")
     for file in wanted.files:
         refuse_to_replace(video, folder / file)
-    aside = folder.parent / f".{folder.name}.partial"
+    aside = partial_of(folder.with_name(f".{folder.name}"))
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
-            timeline = _write_files(video, localizer, aside, folder.name, name or str(video), track, wanted)
+            timeline = _write_files(video, localizer, aside, folder.name, name or name_of(video), track, wanted)
             if wanted.frames:
-                write_frames(video, timeline, wanted.frames)
+                write_frames(video, timeline, wanted.frames, localizer.audio_track)
             folder.mkdir(exist_ok=True)
             for file in wanted.files:
                 os.replace(aside / file, folder / file)
@@ -200,24 +214,27 @@ def _write_files(
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
     if wanted.frames:
         timeline = replace(timeline, frame_names=frame_names(timeline, final))
-    _write_pictures(timeline, video, folder, track, wanted)
+    _write_pictures(timeline, video, folder, track, wanted, localizer.audio_track)
     draw_timeline(timeline, folder / "timeline.png")
     write_formats(timeline, folder, wanted.formats)
     return timeline
 
 
-def _write_pictures(timeline: Timeline, video: Path, folder: Path, track: Track, wanted: Wanted) -> None:
+def _write_pictures(
+    timeline: Timeline, video: Path, folder: Path, track: Track, wanted: Wanted, audio_track: int | None
+) -> None:
     def maps() -> Iterator[np.ndarray]:
         return _spooled(folder / "maps", len(timeline.times_s))
 
+    how: dict = {"show": wanted.show, "audio_track": audio_track}
     if wanted.film:
-        film(timeline, maps(), video, folder / FILM, track, show=wanted.show)
+        film(timeline, maps(), video, folder / FILM, track, **how)
     if wanted.film and wanted.subtitles:
         add_subtitles(folder / FILM, [(c.start_s, c.end_s, c.words) for c in captions_of(timeline)])
     if wanted.preview:
-        write_preview(timeline, maps(), video, folder / PREVIEW, wanted.show)
+        write_preview(timeline, maps(), video, folder / PREVIEW, **how)
     if wanted.gif_s > 0:
-        write_gif(timeline, maps(), video, folder / GIF, wanted.gif_s, wanted.show)
+        write_gif(timeline, maps(), video, folder / GIF, wanted.gif_s, **how)
 
 
 def _spool(localizer: Localizer, video: Path, maps: Path, name: str, track: Track) -> Timeline:

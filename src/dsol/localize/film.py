@@ -12,14 +12,23 @@ from dsol.localize.painter import USUAL, Painter
 from dsol.localize.show import Show
 from dsol.progress import Track, track
 
+STANDS_S = 0.5  # seconds that one painted frame stands at most
 
-def render(found: Localization, video: str | Path, out: str | Path, show: Show = USUAL) -> Path:
+
+def render(
+    found: Localization,
+    video: str | Path,
+    out: str | Path,
+    audio_track: int | None = None,
+    show: Show = USUAL,
+) -> Path:
     """Write the annotated video.
 
     Args:
         found: what `Localizer` found in it.
         video: the original.
         out: the .mp4 to write; whole or not at all, and never over the original.
+        audio_track: the sound track that is kept, as for `Localizer`.
         show: what is painted.
 
     Returns:
@@ -33,7 +42,7 @@ def render(found: Localization, video: str | Path, out: str | Path, show: Show =
         PosixPath('party_found.mp4')
     """
     timeline = found.timeline()
-    return film(timeline, (maps for maps in found.maps), video, out, show=show)
+    return film(timeline, (maps for maps in found.maps), video, out, audio_track=audio_track, show=show)
 
 
 def film(
@@ -42,6 +51,7 @@ def film(
     video: str | Path,
     out: str | Path,
     track: Track = track,
+    audio_track: int | None = None,
     show: Show = USUAL,
 ) -> Path:
     """`render` with the maps one after the other, for a video of any length.
@@ -49,7 +59,7 @@ def film(
     Args:
         timeline: of the whole video.
         maps: T arrays (K, H, W), one for each of `timeline.times_s`.
-        video, out, show: as in `render`.
+        video, out, audio_track, show: as in `render`.
         track: as in `localize_video`.
     """
     refuse_to_replace(video, out)
@@ -57,12 +67,29 @@ def film(
     width, height = painter.size
     info = probe(video)
     fps = info.fps or USUAL_FPS
-    frames = track(read_frames(video), f"Painting {Path(timeline.video).name}", round(info.duration_s * fps), "frames")
+    original = _never_still(read_frames(video, audio_track), float(timeline.edges_s[-1]))
+    frames = track(original, f"Painting {Path(timeline.video).name}", round(info.duration_s * fps), "frames")
     gliding = Gliding(timeline.times_s, (each[painter.places] for each in maps))
-    with VideoWriter(out, width, height, fps, sound_from=video) as writer:
+    with VideoWriter(out, width, height, fps, sound_from=video, audio_track=audio_track) as writer:
         for time_s, frame in frames:
             writer.write(painter.paint(frame, time_s, gliding.at(time_s)), time_s)
     return Path(out)
+
+
+def _never_still(frames: Iterable[tuple[float, np.ndarray]], end_s: float) -> Iterator[tuple[float, np.ndarray]]:
+    """The frames, and those that stand longer than `STANDS_S` again and again: what is painted over them moves on."""
+    held: tuple[float, np.ndarray] | None = None
+    for time_s, frame in frames:
+        yield from _again(held, time_s)
+        held = time_s, frame
+        yield held
+    yield from _again(held, end_s)
+
+
+def _again(held: tuple[float, np.ndarray] | None, until_s: float) -> Iterator[tuple[float, np.ndarray]]:
+    if held is not None:
+        times = int((until_s - held[0]) / STANDS_S - 1e-6)
+        yield from ((held[0] + (n + 1) * STANDS_S, held[1]) for n in range(times))
 
 
 def refuse_to_replace(video: str | Path, out: str | Path) -> None:

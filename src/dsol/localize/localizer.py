@@ -17,6 +17,7 @@ from dsol.data.media import Second, VideoInfo, probe, read_seconds
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
+from dsol.text import name_of
 
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
@@ -30,13 +31,22 @@ class Localizer:
         system: any `dsol.model.system.System`.
         threshold: the score from which a category counts as sounding; the system's own by default.
         frames_per_second: how many answers a second.
+        audio_track: which sound track of a video, counted from 1; by default the one that a player takes, or, where
+            nothing is heard in that, the first in which something is.
 
     Example:
         >>> localizer = Localizer.load("model.safetensors")                     # doctest: +SKIP
         >>> localizer("party.mp4").timeline().segments()                        # doctest: +SKIP
     """
 
-    def __init__(self, system: System, threshold: float | None = None, frames_per_second: int = FRAMES_PER_SECOND):
+    def __init__(
+        self,
+        system: System,
+        threshold: float | None = None,
+        frames_per_second: int = FRAMES_PER_SECOND,
+        audio_track: int | None = None,
+    ):
+        self.audio_track = audio_track
         self.system = system
         self.threshold = getattr(system, "threshold", USUAL_THRESHOLD) if threshold is None else threshold
         self.frames_per_second = frames_per_second
@@ -48,12 +58,13 @@ class Localizer:
         threshold: float | None = None,
         sources: int | None = None,
         inference: Mapping[str, Any] | None = None,
+        audio_track: int | None = None,
     ) -> "Localizer":
         """The localizer of a model file, a run folder or the name of a shipped model.
 
         Args:
             model: which one.
-            threshold: see `Localizer`.
+            threshold, audio_track: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
             inference: changed options of inference, see `dsol.config.InferenceOptions`.
 
@@ -62,7 +73,8 @@ class Localizer:
         """
         from dsol.model.system import load_system
 
-        return cls(load_system(model, sources=sources, inference=inference), threshold)
+        system = load_system(model, sources=sources, inference=inference)
+        return cls(system, threshold, audio_track=audio_track)
 
     def __call__(self, video: str | Path) -> Localization:
         """The whole video at once; its maps stay in memory: of `small` 200 kB a second.
@@ -78,17 +90,19 @@ class Localizer:
         Raises:
             DsolError: the video cannot be read or holds no picture or no sound.
         """
-        info = probe(video)
-        seconds = read_seconds(video, frames_per_second=self.frames_per_second, whole_only=False)
+        info = probe(video, self.audio_track)
+        how = {"frames_per_second": self.frames_per_second, "audio_track": self.audio_track}
+        seconds = read_seconds(video, whole_only=False, **how)
         for second, waveforms in _with_sound_around(seconds, info.duration_s):
             yield self._localized(video, info, second, waveforms)
 
     def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
-        keys = [f"{video}@{t:.3f}" for t in second.times_s]
+        name = name_of(video)
+        keys = [f"{name}@{t:.3f}" for t in second.times_s]
         answer = _silenced(self.system.predict(list(second.frames), waveforms, keys), is_silent(waveforms))
         maps, score, categories = _with_categories(answer)
         return Localization(
-            video=str(video),
+            video=name,
             size=(info.width, info.height),
             duration_s=info.duration_s,
             threshold=float(self.threshold),

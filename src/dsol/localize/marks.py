@@ -117,7 +117,7 @@ class Marks:
     def _draw_caption(self, draw, time_s: float) -> None:
         """The subtitle of the moment, as many lines as it takes, from the lower rim up."""
         words = next((c.words for c in self.captions if c.start_s <= time_s < c.end_s), "")
-        face = font(self.letters)
+        face = font(self.letters, words)
         lines = _wrapped(words.split("] ["), face.getlength, 0.9 * self.picture[0]) if words else []
         for n, line in enumerate(reversed(lines)):
             x, y = self.picture[0] / 2, self.picture[1] - (1.4 * n + 2.6) * self.letters
@@ -129,7 +129,7 @@ class Marks:
         """A plaque on top of the box, moved into the picture and off the plaques that are there already."""
         name, score = words
         letters, pad = self.letters, round(0.45 * self.letters)
-        name_wide, score_wide = font(letters).getlength(name), font(letters).getlength(score)
+        name_wide, score_wide = font(letters, name).getlength(name), font(letters).getlength(score)
         wide, high = name_wide + score_wide + 3.2 * pad + letters * 0.9, round(1.6 * letters)
         left = min(max(corner[0], 2), max(self.picture[0] - wide - 2, 2))
         top = min(max(corner[1] - high - 2, 2), self.picture[1] - high - 2)
@@ -141,7 +141,7 @@ class Marks:
         draw.rounded_rectangle((left, top, left + wide, top + high), high * 0.3, fill=(*NIGHT, round(0.82 * alpha)))
         draw.ellipse((left + pad, middle - dot, left + pad + 2 * dot, middle + dot), fill=(*colour, alpha))
         start = left + pad + 0.9 * letters
-        draw.text((start, middle), name, (*SNOW, alpha), font(letters), anchor="lm")
+        draw.text((start, middle), name, (*SNOW, alpha), font(letters, name), anchor="lm")
         draw.text((start + name_wide + pad, middle), score, (*colour, alpha), font(letters), anchor="lm")
         return left, top, left + wide, top + high
 

@@ -27,7 +27,12 @@ GIF_WIDE, GIF_FPS = 480, 10  # pixels, at most; pictures a second
 
 
 def write_preview(
-    timeline: Timeline, maps: Iterable[np.ndarray], video: str | Path, out: str | Path, show: Show = USUAL
+    timeline: Timeline,
+    maps: Iterable[np.ndarray],
+    video: str | Path,
+    out: str | Path,
+    show: Show = USUAL,
+    audio_track: int | None = None,
 ) -> Path:
     """Write one sheet of pictures: the surest moment of each stretch, or a few even steps where nothing sounds.
 
@@ -37,11 +42,12 @@ def write_preview(
         video: the original.
         out: the .jpg to write, whole or not at all.
         show: what is painted.
+        audio_track: the sound track that the answer is of: it may begin the clock of a video.
 
     Raises:
         DsolError: the original cannot be read.
     """
-    pictures = list(painted_at(_surest(timeline), timeline, maps, video, show))
+    pictures = list(painted_at(_surest(timeline), timeline, maps, video, show, audio_track))
     across = min(ACROSS, len(pictures))
     width = min(WIDE * ACROSS // across, pictures[0][1].width)
     height = round(width * pictures[0][1].height / pictures[0][1].width)
@@ -65,6 +71,7 @@ def write_gif(
     out: str | Path,
     seconds: float,
     show: Show = USUAL,
+    audio_track: int | None = None,
 ) -> Path:
     """Write a GIF of the few seconds in which most sounds; arguments as of `write_preview`.
 
@@ -74,21 +81,26 @@ def write_gif(
     start_s = _liveliest(timeline, seconds)
     end_s = min(start_s + seconds, float(timeline.edges_s[-1]))
     times = np.arange(start_s, end_s - 1e-6, 1 / GIF_FPS).tolist()
-    pictures = [_small(picture) for _, picture in painted_at(times, timeline, maps, video, show)]
+    pictures = [_small(picture) for _, picture in painted_at(times, timeline, maps, video, show, audio_track)]
     colours = pictures[len(pictures) // 2].quantize(255)  # one set for all: else every picture flickers in its own
     frames = [picture.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
     return _save(frames[0], Path(out), "GIF", save_all=True, append_images=frames[1:], duration=1000 // GIF_FPS, loop=0)
 
 
 def painted_at(
-    times: Sequence[float], timeline: Timeline, maps: Iterable[np.ndarray], video: str | Path, show: Show = USUAL
+    times: Sequence[float],
+    timeline: Timeline,
+    maps: Iterable[np.ndarray],
+    video: str | Path,
+    show: Show = USUAL,
+    audio_track: int | None = None,
 ) -> Iterator[tuple[float, Image.Image]]:
     """(time, painted picture) of the frame on screen at each of some times, rising; other arguments as above."""
     painter = Painter(timeline, show)
     gliding = Gliding(timeline.times_s, (each[painter.places] for each in maps))
     waiting = list(times)
     shown: np.ndarray | None = None
-    for now_s, frame in chain(read_frames(video), [(float("inf"), None)]):
+    for now_s, frame in chain(read_frames(video, audio_track), [(float("inf"), None)]):
         while shown is not None and waiting and waiting[0] < now_s - 1e-6:
             time_s = waiting.pop(0)
             yield time_s, painter.paint_picture(shown, time_s, gliding.at(time_s))

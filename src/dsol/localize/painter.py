@@ -18,6 +18,7 @@ from dsol.localize.strip import Strip, lanes_of
 
 SMALLEST_SIDE = 320  # pixels; smaller pictures are doubled (or more), or labels would cover them
 FINEST_GLOW = 320  # pixels; the glow is computed at most this wide and then enlarged: maps have 14 cells
+LARGEST_SIDE = 4096  # pixels up to which a small picture is enlarged, however thin it is
 GLOW, LINE = 0.45, 0.9  # opacity of the glow and of the line round it
 SHADE = 0.28  # how much darker everything else becomes while something sounds
 USUAL = Show()
@@ -42,7 +43,7 @@ class Painter:
         self.colours = colours_of(self.places.tolist())
         times = _zoom(timeline.size)
         self.picture = (timeline.size[0] * times, timeline.size[1] * times)
-        width = self.picture[0] + self.picture[0] % 2
+        width = max(self.picture[0] + self.picture[0] % 2, SMALLEST_SIDE)  # the strip must have room
         self.letters = min(max(round(6 + width / 70), 11), 32)
         lanes = lanes_of(timeline, {k: self.colours[k] for k in timeline.heard})
         self.strip = Strip(lanes, timeline.duration_s, width, self.letters)
@@ -88,7 +89,7 @@ def light(image: Image.Image, lights: list[tuple[np.ndarray, Colour, float]]) ->
         lights: (map (H, W), colour, how visible in [0, 1]) each; a map's own maximum is its brightest place.
     """
     width, height = image.size
-    fine = (min(width, FINEST_GLOW), max(1, round(height * min(width, FINEST_GLOW) / width)))
+    fine = (max(2, min(width, FINEST_GLOW)), max(2, round(height * min(width, FINEST_GLOW) / width)))
     heats = [_enlarged(map_, fine) for map_, _, _ in lights]
     lit = np.max([_step(heat, 0.1, 0.6) for heat in heats], axis=0)
     darkness = SHADE * max(visible for _, _, visible in lights) * (1 - lit)
@@ -99,7 +100,7 @@ def light(image: Image.Image, lights: list[tuple[np.ndarray, Colour, float]]) ->
 
 
 def _zoom(size: tuple[int, int]) -> int:
-    return max(1, -(-SMALLEST_SIDE // min(size)))
+    return max(1, min(-(-SMALLEST_SIDE // min(size)), LARGEST_SIDE // max(size)))
 
 
 def _enlarged(map_: np.ndarray, size: tuple[int, int]) -> np.ndarray:

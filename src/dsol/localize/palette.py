@@ -5,6 +5,8 @@ from functools import cache
 
 from PIL import ImageFont
 
+from dsol.letters import font_file, legible
+
 Colour = tuple[int, int, int]
 
 # Okabe and Ito's colours, told apart by colour-blind eyes too; blue lightened to stand out on dark pictures.
@@ -41,10 +43,14 @@ def colours_of(places: Iterable[int]) -> dict[int, Colour]:
     return taken
 
 
+def font(size: int, text: str = "") -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Letters that come with Pillow, so that a picture looks the same everywhere; others where `text` needs them."""
+    return _font(size, font_file(text))
+
+
 @cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Letters that come with Pillow, so that a picture looks the same everywhere."""
-    return ImageFont.load_default(size)
+def _font(size: int, file: str | None) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.truetype(file, size) if file else ImageFont.load_default(size)
 
 
 def mixed(colour: Colour, other: Colour, share: float) -> Colour:
@@ -53,10 +59,10 @@ def mixed(colour: Colour, other: Colour, share: float) -> Colour:
 
 
 def spoken(category: str) -> str:
-    """The name of a category as people write it.
+    """The name of a category as people write it and as it can be drawn.
 
     Example:
         >>> spoken("acoustic_guitar")
         'acoustic guitar'
     """
-    return category.replace("_", " ")
+    return legible(category.replace("_", " "))

@@ -63,7 +63,7 @@ class Strip:
         self.top = round(0.6 * letters)
         self.height = self.row * len(lanes) + 2 * self.top
         self.width = width
-        names = max(font(letters).getlength(lane.name) for lane in lanes)
+        names = max(font(letters, lane.name).getlength(lane.name) for lane in lanes)
         clock = font(letters).getlength(self._clock(duration_s))
         self.left = min(round(2.6 * self.margin + max(names, clock) + 0.5 * letters), round(0.45 * width))
         self.right = width - self.margin
@@ -107,7 +107,9 @@ class Strip:
         middle, dot = top + self.row / 2, self.letters * 0.32
         x = self.margin + dot
         draw.ellipse((x - dot, middle - dot, x + dot, middle + dot), fill=lane.colour)
-        draw.text((self.margin + 1.1 * self.letters, middle), lane.name, SNOW, font(self.letters), anchor="lm")
+        draw.text(
+            (self.margin + 1.1 * self.letters, middle), lane.name, SNOW, font(self.letters, lane.name), anchor="lm"
+        )
 
     def _draw_curve(self, image: Image.Image, lane: Lane, top: int) -> None:
         """The curve, filled; drawn three times as large and reduced, for Pillow draws hard edges."""

@@ -172,7 +172,7 @@ def fill(network: nn.Module, path: str | Path) -> None:
     try:
         network.load_state_dict(load_tensors(path))
     except RuntimeError as error:
-        what = f"holds other weights than its options tell of: {str(error).splitlines()[-1].strip()}"
+        what = f"holds other weights than its options tell of: {str(error).splitlines()[-1].strip()[:160]}"
         raise DsolError(path, what, "copy it again, or train it again") from None
 
 

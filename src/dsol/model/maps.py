@@ -19,9 +19,10 @@ from types import TracebackType
 
 import numpy as np
 
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 
 CATEGORIES = "categories"  # the one array of a maps file that is no frame
+MOST_BYTES = 2**30  # of one array; a small archive may hold one that fills all memory
 REMEDY = "write it with dsol.model.maps.MapsWriter or numpy.savez, see docs/evaluation.md"
 
 
@@ -172,7 +173,7 @@ def read_maps(path: str | Path, batch: int = 256) -> Iterator[Maps]:
             yield from _batches(_Members(path, file, archive), batch)
     except OSError as error:
         raise DsolError(path, f"cannot be read: {error.strerror or error}", "give the path of a maps file") from None
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError) as error:
         raise DsolError(path, f"is not a whole .npz: {error}", REMEDY) from None
 
 
@@ -246,10 +247,13 @@ class _Members:
             dtype, order, shape, start = _header(bytes(data[: _header_end(data)]))
             flat = np.frombuffer(data, dtype, offset=start, count=int(np.prod(shape)))
             return flat.reshape(shape, order=order)  # type: ignore[call-overload]
-        except (ValueError, SyntaxError, KeyError, TypeError, struct.error) as error:
+        except (*MALFORMED, SyntaxError, MemoryError, struct.error) as error:
             raise DsolError(f"{self.path}, frame {key}", f"is no plain array: {error}", REMEDY) from None
 
     def _content(self, info: zipfile.ZipInfo) -> memoryview | bytes:
+        if info.file_size > MOST_BYTES:
+            where = f"{self.path}, frame {info.filename.removesuffix('.npy')}"
+            raise DsolError(where, f"is {info.file_size:,} bytes long", "write one map a category, as small as pictures are")
         if info.compress_type != zipfile.ZIP_STORED:
             return self.archive.read(info)
         names, extra = struct.unpack_from("<HH", self._bytes, info.header_offset + 26)

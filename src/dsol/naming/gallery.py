@@ -21,6 +21,7 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.store import Store
 from dsol.data.store.shards import encode_wav
 from dsol.errors import DsolError
+from dsol.letters import legible
 from dsol.localize.painter import light
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.model.file import find_model
@@ -249,17 +250,19 @@ def sheet(shown: Sequence[Example], clips: Store, colour: Colour) -> Image.Image
         image.paste(tile, (left, top))
         row, middle = clips.row(example.row), top + TILE[1] + CAPTION / 2
         score = f"{example.score:.2f}"
-        words = _cut(f"{Path(row.video).stem} {row.second} s", TILE[0] - font(LETTERS).getlength(score) - 2 * GAP)
-        draw.text((left, middle), words, SNOW, font(LETTERS), anchor="lm")
+        words = _cut(
+            legible(f"{Path(row.video).stem} {row.second} s"), TILE[0] - font(LETTERS).getlength(score) - 2 * GAP
+        )
+        draw.text((left, middle), words, SNOW, font(LETTERS, words), anchor="lm")
         draw.text((left + TILE[0], middle), score, colour, font(LETTERS), anchor="rm")
     return image
 
 
 def _cut(words: str, width: float) -> str:
     """The end of a text that is too wide: there the names of videos differ."""
-    if font(LETTERS).getlength(words) <= width:
+    if font(LETTERS, words).getlength(words) <= width:
         return words
-    while font(LETTERS).getlength(f"…{words}") > width:
+    while font(LETTERS, f"…{words}").getlength(f"…{words}") > width:
         words = words[1:]
     return f"…{words}"
 

@@ -17,6 +17,7 @@ from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, load_system
 from dsol.naming.matching import cluster_table, match_clusters
 from dsol.progress import say, track
+from dsol.text import read_text
 
 BATCH = 16  # clips
 ASKED = 40  # clips of a category and kind, at most, that tell which cluster is what
@@ -124,10 +125,10 @@ def read_names(file: Path) -> dict[str, str]:
         DsolError: it cannot be read, or is something else.
     """
     try:
-        names = json.loads(file.read_text(encoding="utf-8"))
+        names = json.loads(read_text(file))
     except OSError as error:
         raise DsolError(file, f"cannot be read: {error.strerror}", "give the names.json of a gallery") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DsolError(file, f"is not JSON: {error}", 'write {"cluster 0": "dog"}') from None
     if not isinstance(names, dict):
         raise DsolError(file, "is not an object of clusters and names", 'write {"cluster 0": "dog"}')

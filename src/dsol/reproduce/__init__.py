@@ -18,6 +18,7 @@ from dsol.reproduce.filled import Filled, fill, guest_groups
 from dsol.reproduce.grid import Grid
 from dsol.reproduce.paper import DATA, TABLES, Table
 from dsol.reproduce.writing import WRITERS
+from dsol.text import partial_of
 
 __all__ = ["TABLES", "Experiment", "Filled", "fill", "make_table", "write_table"]
 
@@ -70,10 +71,16 @@ def write_table(filled: Filled, file: Path, format: str) -> None:
         filled: from `make_table` or `fill`.
         file: where.
         format: "text", "markdown", "csv" or "latex".
+
+    Raises:
+        OSError: the file cannot be written; nothing is left beside it.
     """
-    partial = Path(f"{file}.partial")
-    partial.write_text(WRITERS[format](filled) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    partial = partial_of(file)
+    try:
+        partial.write_text(WRITERS[format](filled) + "\n", encoding="utf-8")
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _chosen(table: Table, rows: Sequence[int] | None) -> list[int]:

@@ -107,7 +107,7 @@ class Experiment:
         partial = Path(f"{file}.partial")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(said, indent=1) + "\n")
+            partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
             os.replace(partial, file)
         except OSError as error:
             raise DsolError(file, f"cannot be written: {error.strerror}", "choose another --runs folder") from None
@@ -192,7 +192,7 @@ def _check_same(recipe: Config, known: Config, folder: Path) -> None:
 
 def _read(file: Path) -> Experiment:
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_text(encoding="utf-8"))
         if said["version"] != VERSION:
             raise DsolError(file, f"is of version {said['version']}, this is version {VERSION}", "use another folder")
         stores = {name: Path(path) for name, path in said["stores"].items() if name in STORES}

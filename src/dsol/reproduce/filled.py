@@ -108,7 +108,7 @@ def fill(table: Table, experiment: Experiment) -> Filled:
     """
     rows = sources(table, experiment)
     blocks = tuple(_block(table, key, rows, experiment) for key in table.metrics)
-    return Filled(table, blocks, tuple(_notes(blocks, experiment)))
+    return Filled(table, blocks, (*_notes(blocks, experiment), *_notes_on_clusters(table, rows)))
 
 
 def sources(table: Table, experiment: Experiment) -> list[Source]:
@@ -225,7 +225,7 @@ def _read(file: Path, data: DataSet) -> dict | None:
     if not file.is_file():
         return None
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_text(encoding="utf-8"))
         found = {name: said[name] for name in ("protocol", "frames", "videos", "metrics", "ci95", "floors")}
     except (ValueError, KeyError, TypeError) as error:
         raise DsolError(file, f"is no evaluation: {error!r}", "delete it, and it is made again") from None
@@ -264,3 +264,22 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
         path = experiment.stores.get(TRAINED_ON[training])
         if path is not None and path.is_dir() and not Store.open(path).splits:
             yield f"{path.name} has no splits: models were trained on all of its clips, those that are scored too."
+
+
+def _notes_on_clusters(table: Table, rows: Sequence[Source]) -> Iterable[str]:
+    """Where figures of clusters are not what the released scripts print, and what those would be."""
+    if not any("nmi" in metrics for metrics in table.metrics.values()):
+        return
+    told = {" / ".join(row.head): _known(map(_training_nmi, row.runs.get("music", ()))) for row in rows}
+    released = "; ".join(f"{head}: {100 * fmean(values):.1f}" for head, values in told.items() if values)
+    heads = " / ".join(table.heads)
+    yield "NMI is of the clips that are scored; the released script's is of the training clips" + (
+        f", which here is ({heads}) {released}." if released else "."
+    )
+    yield "NSA is of categories, whose clusters' maps are added; the released script's is of clusters."
+
+
+def _training_nmi(run: Path) -> float | None:
+    """NMI of categories and the clusters of the clips that a model was trained on, where those are labelled."""
+    model = run / "model.safetensors"
+    return load_card(model).metrics.get("nmi") if model.is_file() else None

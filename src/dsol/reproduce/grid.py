@@ -154,7 +154,7 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
     if not file.is_file() or file.stat().st_mtime < model.stat().st_mtime:
         return False
     try:
-        return json.loads(file.read_text()).get("fingerprint", store.fingerprint) == store.fingerprint
+        return json.loads(file.read_text(encoding="utf-8")).get("fingerprint", store.fingerprint) == store.fingerprint
     except (ValueError, AttributeError):
         return False
 
@@ -162,5 +162,5 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
 def _write(file: Path, said: dict) -> None:
     file.parent.mkdir(exist_ok=True)
     partial = Path(f"{file}.partial")
-    partial.write_text(json.dumps(said, indent=1) + "\n")
+    partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     os.replace(partial, file)

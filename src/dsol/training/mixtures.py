@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dsol.data.clip import SAMPLE_RATE
-from dsol.data.levels import is_silent, mix
+from dsol.data.levels import is_silent, mix, noise
 from dsol.data.media import find_sounds, read_sound
 from dsol.data.store import Store
 from dsol.errors import DsolError
@@ -172,11 +172,3 @@ def second_of(sound: np.ndarray, random: np.random.Generator) -> np.ndarray:
     repeated = np.tile(sound, -(-SAMPLE_RATE // len(sound)))
     start = int(random.integers(len(repeated) - SAMPLE_RATE, endpoint=True))
     return repeated[start : start + SAMPLE_RATE]
-
-
-def noise(random: np.random.Generator) -> np.ndarray:
-    """A second of noise whose spectrum falls by 0 to 12 dB an octave: (16000,) float32."""
-    spectrum = np.fft.rfft(random.standard_normal(SAMPLE_RATE))
-    spectrum /= np.maximum(1, np.arange(len(spectrum))) ** random.uniform(0, 2)
-    waveform = np.fft.irfft(spectrum, SAMPLE_RATE)
-    return (0.1 * waveform / waveform.std()).astype(np.float32)

@@ -35,7 +35,7 @@ class Run:
             DsolError: the folder holds something already, or cannot be written.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        if run.path.exists() and (not run.path.is_dir() or any(map(_is_kept, run.path.iterdir()))):
             raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
         try:
             (run.path / "resume").mkdir(parents=True, exist_ok=True)
@@ -43,6 +43,11 @@ class Run:
         except OSError as error:
             raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
         return run
+
+    @classmethod
+    def exists(cls, path: Path) -> bool:
+        """Whether a run was started in a folder."""
+        return (Path(path) / "config.yaml").is_file()
 
     @classmethod
     def resume(cls, path: Path, writes: bool = True) -> tuple["Run", Config]:
@@ -69,7 +74,7 @@ class Run:
     def data(self) -> dict[str, Any]:
         """What `save_data` kept; empty where nothing was."""
         file = self.path / "resume" / "data.json"
-        return json.loads(file.read_text()) if file.is_file() else {}
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def began(self, stage: str) -> bool:
         """Whether there is something of a stage to go on from."""
@@ -79,7 +84,7 @@ class Run:
         """One line of metrics.jsonl, and TensorBoard scalars by stage and name."""
         if not self.writes:
             return
-        with open(self.path / "metrics.jsonl", "a") as file:
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps({**values, "time": round(time.time(), 1)}) + "\n")
         for name, value in values.items():
             if isinstance(value, float):
@@ -97,7 +102,7 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
         file = self.path / "metrics.jsonl"
-        lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
         try:
             return [json.loads(line) for line in lines if line.endswith("\n")]
         except ValueError as error:
@@ -157,7 +162,7 @@ class Run:
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`."""
-        return json.loads((self.path / "resume/labels.json").read_text())
+        return json.loads((self.path / "resume/labels.json").read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
@@ -166,5 +171,10 @@ class Run:
 
     def _write_text(self, name: str, text: str) -> None:
         partial = self.path / f"{name}.partial"
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, self.path / name)
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a file or folder is more than what a run leaves that is stopped before it has begun."""
+    return path.suffix != ".partial" and not (path.name == "resume" and path.is_dir() and not any(path.iterdir()))

@@ -101,7 +101,6 @@ class StageTwo:
         self.fabric, self.network, self.scenes, self.run = fabric, network, scenes, run
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
-        self.composed = any(scenes.column("sources"))  # composed pictures are seen whole, as in the paper
         self.remix = self._remix(clips, labels)
         if self.remix is None:
             reading = (self.options.batch, fabric.device, self.config.workers)
@@ -154,7 +153,7 @@ class StageTwo:
 
     def _matches(self, feed: Feed, seed: int, label: str) -> Iterator[tuple[Losses, int]]:
         generator = torch.Generator().manual_seed(seed)
-        view = None if self.composed else seed
+        view = None if self.scenes.composed else seed  # composed pictures are seen whole, as in the paper
         for batch in feed.batches(self.picks.shuffled(seed), view, label):
             pairs = other_video(batch.videos, generator)
             if self.remix is None:

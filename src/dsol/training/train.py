@@ -61,7 +61,8 @@ def train(
         DsolError: the store, the run folder or the options do not fit.
     """
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
-    continues = (resume and begun(run)) or (stage == "two" and first.is_file())
+    resume = resume and Run.exists(Path(run))  # where there is none yet, it begins: schedulers repeat one command
+    continues = resume or (stage == "two" and first.is_file())
     if continues:
         before, saved = Run.resume(Path(run))
         refuse_changes(config, saved, run, () if resume else OF_STAGE_TWO)
@@ -88,11 +89,6 @@ def train(
         return first
     scene_store = given or _compose(fabric, clips, folder, config)
     return _train_two(fabric, clips, scene_store, folder, config, first)
-
-
-def begun(run: str | Path) -> bool:
-    """Whether a folder holds a run, finished or not."""
-    return (Path(run) / "config.yaml").is_file()
 
 
 def refuse_changes(config: Config, saved: Config, run: str | Path, allowed: Sequence[str] = ()) -> None:

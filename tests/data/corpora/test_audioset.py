@@ -40,7 +40,7 @@ def test_one_category_is_a_single_source_and_several_are_not(tmp_path):
     found = read_corpus(corpus(tmp_path), "audioset")
     assert facts(found) == [
         ("a", "cello", "train"), ("b", None, "multi-train"), ("c", None, "multi-train"), ("e", "guitar", "test"),
-        ("f", None, "multi-test"),
+        ("f", None, "multi-eval"),
     ]  # fmt: skip
     assert found.missing == ("trumpet/ggggggggggg",)
     assert set(found.skipped.values()) == {"is in none of the lists used"}  # speech alone is no instrument
@@ -52,14 +52,22 @@ def test_parts_are_one_kind_with_plain_splits(tmp_path):
     assert facts(read_corpus(folder, "audioset:multi")) == [
         ("b", None, "train"),
         ("c", None, "train"),
-        ("f", None, "test"),
+        ("f", None, "eval"),
     ]
 
 
 def test_thirteen_categories_know_no_trumpet(tmp_path):
     folder = corpus(tmp_path)
-    assert facts(read_corpus(folder, "audioset:multi-13")) == [("b", None, "train"), ("f", None, "test")]
+    assert facts(read_corpus(folder, "audioset:multi-13")) == [("b", None, "train"), ("f", None, "eval")]
     assert ("c", "cello", "train") in facts(read_corpus(folder, "audioset:solo-13"))
+
+
+def test_only_the_balanced_list_is_tested_on_as_in_the_paper(tmp_path):
+    folder = corpus(tmp_path)
+    split_of = dict.fromkeys("abcd", "train") | {"e": "test", "f": "eval", "g": "test"}
+    for layout in ("audioset", "audioset:solo", "audioset:multi"):
+        for name, _, split in facts(read_corpus(folder, layout)):
+            assert split.removeprefix("multi-") == split_of[name]
 
 
 def test_official_boxes_are_counted_from_the_start_of_the_clip(tmp_path):

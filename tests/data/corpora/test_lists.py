@@ -5,9 +5,22 @@ from pathlib import Path
 import pytest
 
 from dsol.data.boxes import Box, Boxes, Frame
-from dsol.data.corpora.lists import Listed, attach, clip_id, corpus_of, find_list, ids_in, known_names, youtube_id
+from dsol.data.corpora import read_corpus
+from dsol.data.corpora.lists import (
+    Listed,
+    attach,
+    clip_id,
+    corpus_of,
+    find_list,
+    ids_in,
+    known_names,
+    read_rows,
+    youtube_id,
+)
+from dsol.data.prepare import prepare
 from dsol.errors import DsolError
 from tests.data.corpora.test_folders import tree
+from tests.videos import write_video
 
 
 @pytest.mark.parametrize(
@@ -85,3 +98,79 @@ def test_a_list_of_pairs_gives_ids_and_refuses_what_is_none(tmp_path):
     file.write_text("cello\n")
     with pytest.raises(DsolError, match="line 1 names no YouTube video"):
         ids_in(Path(file))
+
+
+def test_a_video_that_is_listed_for_testing_is_never_trained_on(tmp_path, capsys):
+    (tmp_path / "videos").mkdir()
+    for one in ("aaaaaaaaaaa", "bbbbbbbbbbb"):
+        write_video(tmp_path / "videos" / f"{one}_000030.mp4")
+    rows = ["aaaaaaaaaaa,30,cello,test", "bbbbbbbbbbb,30,flute,train", "aaaaaaaaaaa,30,cello,train"]
+    (tmp_path / "vggsound.csv").write_text("\n".join(rows), "utf-8-sig")
+    store = prepare(tmp_path / "videos", tmp_path / "store", layout="vggsound", workers=1)
+    assert {row.video[:11]: row.split for row in store.rows} == {"aaaaaaaaaaa": "test", "bbbbbbbbbbb": "train"}
+    assert store.info["in_two_splits"] == ["cello/aaaaaaaaaaa_000030"]
+    assert "1 listed videos are in more than one split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("order", [("train", "test"), ("test", "train"), ("val", "train"), ("synthesis", "val")])
+def test_the_split_to_keep_from_training_counts_in_any_order(tmp_path, order):
+    write_video(tmp_path / "aaaaaaaaaaa.mp4")
+    corpus = corpus_of(tmp_path, [Listed("aaaaaaaaaaa", "a", None, split) for split in order], None)
+    kept = next(split for split in ("test", "val") if split in order)
+    assert [video.split for video in corpus.videos] == [kept]
+    assert corpus.twice == ("a",)
+
+
+def test_lists_of_the_paper_that_share_a_video_keep_it_for_testing(tmp_path):
+    write_video(tmp_path / "aaaaaaaaaaa.mp4")
+    (tmp_path / "MUSIC_solo_videos.json").write_text('{"videos": {"cello": ["aaaaaaaaaaa"]}}', "utf-8-sig")
+    for name in ("solo_training_1.txt", "solo_testing.txt"):
+        (tmp_path / name).write_text("aaaaaaaaaaa_0_1000.flac aaaaaaaaaaa_0_1000.mp4\n", "utf-8")
+    corpus = read_corpus(tmp_path, "music:solo")
+    assert [video.split for video in corpus.videos] == ["test"]
+    assert corpus.twice == ("cello/aaaaaaaaaaa",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1Ju4S0qeDqw.mp4",
+        "Cello [1Ju4S0qeDqw].mp4",
+        "Cello-1Ju4S0qeDqw.mp4",
+        "Hello_world-1Ju4S0qeDqw.mp4",
+        "Cello (live) [1Ju4S0qeDqw].f137.mp4",
+        "Cello [official] [1Ju4S0qeDqw].webm",
+        "Cello-1Ju4S0qeDqw_0_1000.mp4",
+    ],
+)
+def test_files_are_found_by_the_names_that_downloaders_give(tmp_path, name):
+    write_video(tmp_path / Path(name).with_suffix(".mp4"))
+    corpus = corpus_of(tmp_path, [Listed("1Ju4S0qeDqw", "a")], None)
+    assert [video.name for video in corpus.videos] == [Path(name).with_suffix(".mp4").name]
+    assert not corpus.skipped
+
+
+@pytest.mark.parametrize("one", ["-Ju4S0qeDqw", "_Ju4S0qeDqw", "-Ju4S0-eDq_"])
+@pytest.mark.parametrize("name", ["{}.mp4", "Cello [{}].mp4", "Cello-{}.mp4", "{}_000030.mp4"])
+def test_ids_may_begin_with_a_dash_or_an_underscore(tmp_path, one, name):
+    write_video(tmp_path / name.format(one))
+    corpus = corpus_of(tmp_path, [Listed(one, one)], None)
+    assert [video.name for video in corpus.videos] == [name.format(one)]
+
+
+def test_clips_keep_their_start_after_a_title(tmp_path):
+    write_video(tmp_path / "Cello [1Ju4S0qeDqw]_30_40.mp4")
+    corpus = corpus_of(tmp_path, [Listed("1Ju4S0qeDqw_000030", "a")], None, by_clip=True)
+    assert len(corpus.videos) == 1
+
+
+def test_what_looks_like_an_id_and_is_in_no_list_does_not_count(tmp_path):
+    for name in ("1Ju4S0qeDqw.mp4", "my-holidayclip.mp4"):
+        write_video(tmp_path / name)
+    corpus = corpus_of(tmp_path, [Listed("1Ju4S0qeDqw", "a")], None)
+    assert corpus.skipped == {"my-holidayclip.mp4": "is in none of the lists used"}
+
+
+def test_a_list_of_a_spreadsheet_is_read_from_its_first_row(tmp_path):
+    (tmp_path / "vggsound.csv").write_text("aaaaaaaaaaa,30,cello,test\r\n", "utf-8-sig")
+    assert list(read_rows(tmp_path / "vggsound.csv", 4)) == [["aaaaaaaaaaa", "30", "cello", "test"]]

@@ -1,12 +1,14 @@
 """The official synthetic set, which has no waveforms, is scored as if it had."""
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from dsol.config import load_recipe
 from dsol.data.corpora import music_synthetic, read_corpus
 from dsol.data.prepare import prepare
 from dsol.data.scenes import compose
@@ -15,7 +17,10 @@ from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
 from dsol.inspection import inspect
 from dsol.model.audio import log_mel
+from dsol.model.images import resize
+from dsol.training import batches
 from dsol.training.batches import Picks, read
+from dsol.training.train import train
 from tests.shapes import CATEGORIES
 
 
@@ -67,6 +72,38 @@ def test_training_hears_the_spectrogram(official, tmp_path):
     store = prepare(official, tmp_path / "store", layout="music-synthetic", size=64, workers=1)
     (_, sounds), *_ = read(store, Picks(store, 3).in_order(), workers=0)
     assert torch.equal(log_mel(sounds)[1], torch.from_numpy(store.sound(1)))
+
+
+def test_scenes_are_seen_whole_in_training_however_they_came(trained, shapes, tmp_path, monkeypatch):
+    random = np.random.default_rng(1)
+    for n in range(4):
+        write_scene(tmp_path / "official" / "train", f"{n:04d}", *scene(random), None)
+    prepare(tmp_path / "official", tmp_path / "store", layout="music-synthetic", size=64, workers=1)
+    compose(shapes, tmp_path / "scenes", scenes=4, split="train", tile=32)
+    cropped = []
+
+    def crop(images, size, generator):
+        cropped.append(len(images))
+        return resize(images, size)
+
+    monkeypatch.setattr(batches, "training_view", crop)
+    config = load_recipe("tiny").replace(stage_two={"epochs": 1})
+    for n, (scenes, crops) in enumerate(
+        ((tmp_path / "store", False), (tmp_path / "scenes", False), (shapes.path, True))
+    ):
+        run = tmp_path / f"run-{n}"
+        shutil.copytree(trained, run, ignore=shutil.ignore_patterns("model.safetensors", "*two*", "scenes"))
+        train(shapes.path, run, config, scenes=scenes, stage="two")
+        assert bool(cropped) == crops
+    assert [Store.open(path).composed for path in (tmp_path / "store", tmp_path / "scenes", shapes.path)] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+def test_scenes_prepared_before_they_said_so_are_known_by_their_layout(official, tmp_path):
+    store = prepare(official, tmp_path / "store", layout="music-synthetic", size=64, workers=1)
+    assert store.info.pop("composed")
+    assert Store(store.path, store._table, store.boxes, store.info).composed
 
 
 def test_the_same_scenes_score_the_same_with_and_without_waveforms(trained, shapes, tmp_path, monkeypatch):

@@ -2,12 +2,14 @@
 
 import os
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsol.data.corpora import plain_pickle
 from dsol.data.corpora.plain_pickle import load_array
 from dsol.errors import DsolError
 
@@ -71,6 +73,52 @@ def test_anything_else_is_refused_and_not_run(tmp_path, monkeypatch, thing, says
         with pytest.raises(DsolError, match=says):
             load_array(file_of(tmp_path, pickle.dumps(thing, protocol)))
     assert not (tmp_path / "owned").exists()
+
+
+def array_of(data: bytes, shape: bytes = b"\x8a\x04\x00\x84\xd7\x17\x85") -> bytes:
+    """A pickled array of "<f4" whose bytes are what the opcodes `data` make; its shape is (400000000,) by default."""
+    kind = b"cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    return (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01" + shape
+            + kind + b"\x89" + data + b"tb.")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x8a\x04\x00\x84\xd7\x17",  # the number 400,000,000, of which bytes() makes as many
+        b"U\x08\x00\x00\xc0?\x00\x00 @",  # fewer bytes than the shape has
+        b"]",  # no bytes
+        b"cnumpy\ndtype\nU\x02f4\x85R",
+        b"U\x04\x00\x00\xc0?r\xff\xff\xff\x7f",  # the memo's place 2,147,483,647
+        b"\x8e\x00\x00\x00\x00\x01\x00\x00\x00abc",  # four gigabytes that do not follow
+        b"(" + 9 * b"c_codecs\nencode\nX\x01\x00\x00\x00aU\x06latin1\x86R" + b"t",
+    ],
+    ids=["number", "short", "list", "type", "memo", "length", "calls"],
+)
+def test_a_small_file_takes_little_memory(tmp_path, data):
+    path = file_of(tmp_path, array_of(data))
+    tracemalloc.start()
+    with pytest.raises(DsolError, match="is no pickled array"):
+        load_array(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
+def test_bytes_that_fit_the_shape_are_read(tmp_path):
+    whole = array_of(b"U\x08\x00\x00\xc0?\x00\x00 @", shape=b"K\x01K\x02\x86")
+    assert load_array(file_of(tmp_path, whole)).tolist() == [[1.5, 2.5]]
+
+
+@pytest.mark.parametrize("name", [b"numpy\ndtype", b"numpy\nndarray", b"_codecs\nencode",
+                                  b"numpy.core.numeric\n_frombuffer"])  # fmt: skip
+@pytest.mark.parametrize("state", [b"}U\x04lateK\x01s", b"N}U\x04makeK\x01s\x86", b"N}U\x0c__defaults__K\x01\x85s\x86"])
+def test_a_file_leaves_nothing_behind_in_what_it_calls(tmp_path, name, state):
+    before = repr(plain_pickle.STAND_INS), {k: sorted(dir(v)) for k, v in plain_pickle.STAND_INS.items()}
+    with pytest.raises(DsolError, match="is no pickled array"):
+        load_array(file_of(tmp_path, b"\x80\x02c" + name + b"\n" + state + b"b."))
+    assert (repr(plain_pickle.STAND_INS), {k: sorted(dir(v)) for k, v in plain_pickle.STAND_INS.items()}) == before
+    assert [vars(stand_in.make).get("late") for stand_in in plain_pickle.STAND_INS.values()] == [None] * 5
+    assert load_array(file_of(tmp_path, PYTHON_2)).tolist() == [[1.5, 2.5]]
 
 
 @settings(max_examples=100, deadline=None)

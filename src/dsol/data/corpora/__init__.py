@@ -61,7 +61,9 @@ class Corpus:
         listed: how many videos its lists name; 0 without lists.
         missing: those of them that are not there, by name.
         skipped: files that are not used: name -> reason.
+        twice: videos that its lists name in more than one split; the one that is tested on counts.
         note: what everyone who uses it must know; goes into the store and into what is made of it.
+        composed: its pictures are composed of several, and so are only ever resized: no crop may lose a part.
     """
 
     videos: tuple[VideoEntry, ...]
@@ -70,7 +72,9 @@ class Corpus:
     listed: int = 0
     missing: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    twice: tuple[str, ...] = ()
     note: str | None = None
+    composed: bool = False
 
 
 def read_corpus(folder: str | Path, layout: str = "folders") -> Corpus:

@@ -28,6 +28,7 @@ from dsol.data.corpora.annotations import (
 )
 from dsol.data.corpora.lists import youtube_id
 from dsol.errors import DsolError
+from dsol.text import partial_of
 
 Size = tuple[int, int] | Mapping[str, tuple[int, int]]
 SAME = 1e-6  # of the frame, and seconds: how near what is read back must be
@@ -52,7 +53,7 @@ def write_boxes(boxes: Boxes, path: str | Path, format: str = "native", size: Si
     """
     if format not in WRITERS:
         raise DsolError(path, f"{format!r} is no format to write", f"choose one of {', '.join(WRITERS)}")
-    partial = Path(f"{path}.partial")
+    partial = partial_of(path)
     try:
         WRITERS[format](boxes, partial, size)
         _check(boxes, _again(partial, format), path, format)
@@ -195,7 +196,7 @@ def _write_flickr(boxes: Boxes, path: Path, size: Size) -> None:
 
 
 def _save(data: Any, path: Path) -> None:
-    path.write_text(json.dumps(data))
+    path.write_text(json.dumps(data), "utf-8")
 
 
 WRITERS: dict[str, Callable[[Boxes, Path, Size], None]] = {

@@ -20,8 +20,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from dsol.data.boxes import Box, Boxes, Frame, check_xywh
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.progress import say
+from dsol.text import read_text
 
 MUSIC_IDS = {
     1: "cello", 3: "acoustic_guitar", 8: "saxophone", 10: "trumpet", 11: "violin", 12: "flute", 13: "accordion",
@@ -61,12 +62,13 @@ def read_boxes(path: str | Path, format: str = "auto") -> Boxes:
     if path.is_dir() or path.suffix == ".xml":
         return _read_flickr(path)
     data = _load(path)
-    name = _recognise(data, path) if format == "auto" else format
-    if name not in READERS:
-        raise DsolError("--format", f"{name!r} is not known", f"choose one of auto, {', '.join(READERS)}")
+    if format not in ("auto", *READERS):
+        raise DsolError("--format", f"{format!r} is not known", f"choose one of auto, {', '.join(READERS)}")
+    name = format
     try:
+        name = _recognise(data, path) if format == "auto" else format
         return READERS[name](data, path)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except MALFORMED as error:
         raise DsolError(path, f"is not of the format '{name}': {error!r}", "see docs/evaluation.md") from None
 
 
@@ -104,10 +106,10 @@ def to_coco(boxes: Boxes, size: tuple[int, int] | Mapping[str, tuple[int, int]] 
 
 def _load(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_text(path))
     except OSError as error:
         raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of an annotation file") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DsolError(path, f"is not JSON: {error}", "give one of the formats in docs/evaluation.md") from None
 
 
@@ -190,7 +192,9 @@ def _flickr_frame(file: Path) -> Frame:
     try:
         found = ElementTree.parse(file).getroot().iter("bbox")
         corners = [[int(child.text or "") for child in list(box)[-4:]] for box in found]  # a name may come first
-    except (OSError, ElementTree.ParseError, ValueError) as error:
+        if any(len(box) != 4 for box in corners):
+            raise ValueError("a box has not four corners")
+    except (OSError, ElementTree.ParseError, *MALFORMED) as error:
         raise DsolError(file, f"is no annotation of Flickr-SoundNet: {error}", "leave it out") from None
     for left, top, right, bottom in corners:
         if not (left < right <= FLICKR_PIXELS and top < bottom <= FLICKR_PIXELS and min(left, top) >= 0):

@@ -1,13 +1,14 @@
 """AudioSet-instrument: ten-second clips of AudioSet that are labelled with an instrument.
 
 unbalanced_train_segments.csv                          -> split train
-balanced_train_segments.csv, eval_segments.csv         -> split test
+balanced_train_segments.csv                            -> split test: the paper's "balanced"
+eval_segments.csv                                      -> split eval, which no figure of the paper is of
 any tree of clips named after ids                      one clip an id, cut to its ten seconds
 audioset_box.json                                      official boxes, by the second of the clip
 
 A clip with labels of one category is a single source and has that category. Clips of several have none, and the
-splits multi-train and multi-test. Parts: `solo` or `multi`, one kind alone with the splits train and test; with `-13`
-only the categories that the official boxes know.
+splits multi-train, multi-test and multi-eval. Parts: `solo` or `multi`, one kind alone with the splits train, test
+and eval; with `-13` only the categories that the official boxes know.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from dsol.errors import DsolError
 
 PARTS = ("solo", "multi", "solo-13", "multi-13")
 SEGMENTS = {"unbalanced_train_segments.csv": "train", "balanced_train_segments.csv": "test",
-            "eval_segments.csv": "test"}  # fmt: skip
+            "eval_segments.csv": "eval"}  # fmt: skip
 LABELS = {  # category -> AudioSet's ids of it and of its kinds; the 15th, oboe, labels no segment of AudioSet
     "accordion": ("/m/0mkg",),
     "banjo": ("/m/018j2",),

@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from dsol.data.boxes import Boxes
 from dsol.data.corpora import Corpus, VideoEntry
-from dsol.data.media import find_videos
+from dsol.data.media import find_videos, unread_videos
 from dsol.errors import DsolError
+from dsol.text import name_of
 
 SPLITS = ("train", "val", "test")
 LONE_FOLDER = "videos"
@@ -31,22 +32,34 @@ def read(folder: Path) -> Corpus:
         >>> [video.name for video in read(Path("music_mini")).videos][:1]
         ['accordion/1oz3h9doX_g.mp4']
     """
-    root, names = tree(folder)
-    if not names:
-        raise DsolError(folder, "has no videos in it", "give a folder that videos lie in, at any depth")
-    return Corpus(tuple(entry(root, name) for name in names), _boxes(root, folder))
+    root, files = tree(folder)
+    unread = unread_names(root)
+    if not files:
+        also = "".join(f"; {name} {why}" for name, why in list(unread.items())[:1])
+        raise DsolError(folder, f"has no videos in it{also}", "give a folder that videos lie in, at any depth")
+    return Corpus(tuple(entry(root, name, path) for name, path in files.items()), _boxes(root, folder), skipped=unread)
 
 
-def tree(folder: Path) -> tuple[Path, list[str]]:
-    """Where names begin, and the names of all videos below it, sorted."""
-    names = sorted(Path(path).relative_to(folder).as_posix() for path in find_videos(folder))
-    if names and all(name.startswith(f"{LONE_FOLDER}/") for name in names):
-        return folder / LONE_FOLDER, [name.removeprefix(f"{LONE_FOLDER}/") for name in names]
-    return folder, names
+def tree(folder: Path) -> tuple[Path, dict[str, Path]]:
+    """Where names begin, and name -> path of all videos below it, sorted by name."""
+    paths = find_videos(folder)
+    lone = folder / LONE_FOLDER
+    root = lone if paths and all(path.is_relative_to(lone) for path in paths) else folder
+    names = {path: path.relative_to(root).as_posix() for path in paths}
+    files: dict[str, Path] = {}
+    for path, name in sorted(names.items(), key=lambda each: each[1] != name_of(each[1])):
+        # A disk may tell names of different Unicode forms apart; the plain one keeps its name then.
+        files[name if name_of(name) in files else name_of(name)] = path
+    return root, dict(sorted(files.items()))
 
 
-def entry(root: Path, name: str) -> VideoEntry:
-    """What the place of a video says about it.
+def unread_names(root: Path) -> dict[str, str]:
+    """Name -> why it is not read, of files below a folder that look like videos; see `unread_videos`."""
+    return {name_of(path.relative_to(root).as_posix()): why for path, why in unread_videos(root).items()}
+
+
+def entry(root: Path, name: str, path: Path | None = None) -> VideoEntry:
+    """What the name of a video says about it; its file is `path`, or lies under that name below `root`.
 
     Example:
         >>> entry(Path("toys"), "train/cello/b.mp4").category
@@ -54,7 +67,7 @@ def entry(root: Path, name: str) -> VideoEntry:
     """
     folders = list(PurePosixPath(name).parts[:-1])
     split = folders.pop(0) if folders and folders[0] in SPLITS else None
-    return VideoEntry(root / name, name, folders[0] if folders else None, split)
+    return VideoEntry(path or root / name, name, folders[0] if folders else None, split)
 
 
 def _boxes(*folders: Path) -> Boxes | None:

@@ -3,11 +3,12 @@
     list: id -> what is known of it ─┐
     folder: files named after ids ───┴▶ videos, in the order of the list; missing; files that no list names
 
-Downloaders name files differently: `ID.mp4`, `ID_0_1000.mp4`, `ID_30000_40000.mp4`, `ID_000030.mp4`. An id has eleven
-characters, and comes first.
+Downloaders name files differently: `ID.mp4`, `ID_0_1000.mp4`, `ID_30000_40000.mp4`, `ID_000030.mp4`, `Title [ID].mp4`,
+`Title-ID.mp4`. An id has eleven characters; one at the end of a title counts only if a list has it.
 """
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,11 +18,14 @@ from typing import Any
 
 from dsol.data.boxes import Boxes
 from dsol.data.corpora import Corpus, VideoEntry
-from dsol.data.corpora.folders import tree
+from dsol.data.corpora.folders import tree, unread_names
 from dsol.data.media import VIDEO_SUFFIXES
 from dsol.errors import DsolError
+from dsol.text import composed, read_text
 
 ID = re.compile(r"([A-Za-z0-9_-]{11})(?=$|[_.])")  # of a YouTube video, at the start of a file's name
+BRACKETED = re.compile(r"[\[(]([A-Za-z0-9_-]{11})[\])]([^\[\]]*)$")  # after a title
+DASHED = re.compile(r"[-_ ]([A-Za-z0-9_-]{11})((?:_\d+){0,2})$")  # after a title and a dash; a guess
 TIMES = re.compile(r"_(\d+)(?:\.\d+)?(?:_(\d+)(?:\.\d+)?)?$")  # start, or start and end, after the id
 RELEASED = "dsol_"  # prefix under which the paper's lists may be kept
 TEN_SECONDS_MS = 10_000  # between start and end, where they are in milliseconds
@@ -48,11 +52,21 @@ def youtube_id(name: str) -> str | None:
     """The id that a file is named after.
 
     Example:
-        >>> youtube_id("cello/1Ju4S0qeDqw_0_1000.mp4"), youtube_id("party.mp4")
-        ('1Ju4S0qeDqw', None)
+        >>> youtube_id("cello/1Ju4S0qeDqw_0_1000.mp4"), youtube_id("Cello [1Ju4S0qeDqw].mp4"), youtube_id("party.mp4")
+        ('1Ju4S0qeDqw', '1Ju4S0qeDqw', None)
     """
-    match = ID.match(_stem(name))
-    return match and match[1]
+    return next((one for one, _ in _ids(name, guess=False)), None)
+
+
+def _ids(name: str, guess: bool = True) -> Iterator[tuple[str, str]]:
+    """(id, what follows it) of all places in a file's name where one may be, the surest first."""
+    stem = _stem(name)
+    if first := ID.match(stem):
+        yield first[1], stem[11:]
+    if bracketed := BRACKETED.search(stem):
+        yield bracketed[1], bracketed[2]
+    if guess and (dashed := DASHED.search(stem)):
+        yield dashed[1], dashed[2]
 
 
 def clip_id(name: str) -> str | None:
@@ -62,9 +76,12 @@ def clip_id(name: str) -> str | None:
         >>> clip_id("zpWuikVorYg_32000_42000.mp4"), clip_id("zpWuikVorYg_000032.mp4"), clip_id("zpWuikVorYg.mp4")
         ('zpWuikVorYg_000032', 'zpWuikVorYg_000032', 'zpWuikVorYg')
     """
-    found, rest = youtube_id(name), _stem(name)[11:]
+    return next((_with_start(one, rest) for one, rest in _ids(name, guess=False)), None)
+
+
+def _with_start(found: str, rest: str) -> str:
     times = TIMES.fullmatch(rest)
-    if found is None or times is None:
+    if times is None:
         return found
     start, end = int(times[1]), int(times[2] or times[1])
     return f"{found}_{start // 1000 if end - start == TEN_SECONDS_MS else start:06d}"
@@ -102,22 +119,22 @@ def required_list(folder: Path, *names: str) -> Path:
 def read_json(file: Path) -> Any:
     """The content of a JSON list. Raises DsolError where it is none."""
     try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        return json.loads(read_text(file))
+    except (OSError, ValueError, RecursionError) as error:
         raise DsolError(file, f"is not JSON: {error}", "fetch it again; see docs/data.md") from None
 
 
 def read_rows(file: Path, columns: int) -> Iterator[list[str]]:
     """The rows of a CSV list, without comments. Raises DsolError where one is too short."""
     try:
-        with open(file, newline="") as lines:
-            for number, row in enumerate(csv.reader(lines, skipinitialspace=True), start=1):
-                if not row or row[0].startswith("#"):
-                    continue
-                if len(row) < columns:
-                    what = f"line {number} has {len(row)} columns, not {columns}"
-                    raise DsolError(file, what, "fetch it again; see docs/data.md")
-                yield row
+        lines = io.StringIO(read_text(file), newline="")
+        for number, row in enumerate(csv.reader(lines, skipinitialspace=True), start=1):
+            if not row or row[0].startswith("#"):
+                continue
+            if len(row) < columns:
+                what = f"line {number} has {len(row)} columns, not {columns}"
+                raise DsolError(file, what, "fetch it again; see docs/data.md")
+            yield [composed(cell) for cell in row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DsolError(file, f"cannot be read: {error}", "fetch it again; see docs/data.md") from None
 
@@ -128,8 +145,12 @@ def ids_in(file: Path | None) -> list[str]:
     Raises:
         DsolError: a line that begins with no id.
     """
+    try:
+        lines = read_text(file).splitlines() if file else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DsolError(file, f"cannot be read: {error}", "fetch it again; see docs/data.md") from None
     found = []
-    for number, line in enumerate(file.read_text().splitlines() if file else (), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             one = youtube_id(line.split()[-1])
             if one is None:
@@ -139,7 +160,7 @@ def ids_in(file: Path | None) -> list[str]:
 
 
 def corpus_of(folder: Path, listed: Iterable[Listed], boxes: Boxes | None, by_clip: bool = False) -> Corpus:
-    """The listed videos that are there.
+    """The listed videos that are there. One that is listed twice counts as the split that is tested on, if any is.
 
     Args:
         folder: where files lie, at any depth.
@@ -150,11 +171,11 @@ def corpus_of(folder: Path, listed: Iterable[Listed], boxes: Boxes | None, by_cl
     Raises:
         DsolError: none of them is there.
     """
-    wanted = {entry.key: entry for entry in listed}
-    root, names = tree(folder)
-    files, skipped = _files(names, wanted, by_clip)
+    wanted, twice = _once(listed)
+    root, paths = tree(folder)
+    files, skipped = _files(paths, wanted, by_clip)
     videos = tuple(
-        VideoEntry(root / files[key], files[key], entry.category, entry.split)
+        VideoEntry(paths[files[key]], files[key], entry.category, entry.split)
         for key, entry in wanted.items()
         if key in files
     )
@@ -163,7 +184,26 @@ def corpus_of(folder: Path, listed: Iterable[Listed], boxes: Boxes | None, by_cl
         raise DsolError(folder, what, "name files by their YouTube ids, or choose another --layout")
     missing = tuple(entry.name for key, entry in wanted.items() if key not in files)
     named = attach(boxes.of_videos(wanted), files) if boxes else None
-    return Corpus(videos, named, listed=len(wanted), missing=missing, skipped=skipped)
+    skipped |= unread_names(root)
+    return Corpus(videos, named, listed=len(wanted), missing=missing, skipped=skipped, twice=twice)
+
+
+def _once(listed: Iterable[Listed]) -> tuple[dict[str, Listed], tuple[str, ...]]:
+    """Key -> its one entry; the names of those that are listed in more than one split."""
+    wanted: dict[str, Listed] = {}
+    twice: dict[str, None] = {}
+    for entry in listed:
+        there = wanted.setdefault(entry.key, entry)
+        if there.split != entry.split:
+            wanted[entry.key] = max(there, entry, key=lambda one: held_out(one.split))  # of equals the first
+            twice[entry.name] = None
+    return wanted, tuple(twice)
+
+
+def held_out(split: str | None) -> int:
+    """How much a split must be kept from training: 2 for one that is tested on, 1 for validation, 0."""
+    last = (split or "").rpartition("-")[2]
+    return {"test": 2, "val": 1}.get(last, 0)
 
 
 def _files(names: Iterable[str], wanted: Mapping[str, Listed], by_clip: bool) -> tuple[dict[str, str], dict[str, str]]:
@@ -172,9 +212,10 @@ def _files(names: Iterable[str], wanted: Mapping[str, Listed], by_clip: bool) ->
     files: dict[str, str] = {}
     skipped = {}
     for name in names:
-        key = (clip_id if by_clip else youtube_id)(name)
-        key = starts.get(key, key) if by_clip and key and len(key) == 11 else key
-        if key is None or key not in wanted:
+        keys = (_with_start(one, rest) if by_clip else one for one, rest in _ids(name))
+        keys = (starts.get(key, key) if by_clip and len(key) == 11 else key for key in keys)
+        key = next((key for key in keys if key in wanted), None)
+        if key is None:
             skipped[name] = "is in none of the lists used"
         elif key in files:
             skipped[name] = f"is the same video as {files[key]}"
@@ -197,6 +238,7 @@ def known_names(names: Iterable[str]) -> dict[str, str]:
     """What annotations may call a video -> its name: the name itself, its YouTube id, its id with start."""
     found: dict[str, str] = {}
     for name in sorted(names):
-        for alias in (name, youtube_id(name), clip_id(name)):
-            found.setdefault(alias or name, name)
+        ids = [alias for one, rest in _ids(name) for alias in (one, _with_start(one, rest))]
+        for alias in (name, *ids):
+            found.setdefault(alias, name)
     return found

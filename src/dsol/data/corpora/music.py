@@ -13,6 +13,7 @@ test       first five of a category         duet-test: first two
 The parts `music:solo` and `music:duet` are one kind alone; duets then have the splits train and test.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -65,14 +66,17 @@ def _listed(folder: Path, kind: str, file: Path, prefix: str) -> list[Listed]:
         groups = {str(name): [str(one) for one in ids] for name, ids in read_json(file)["videos"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise DsolError(file, f"is no list of MUSIC: {error!r}", "fetch it again; see docs/data.md") from None
-    released = {one: split for split, names in LISTS[kind].items()
-                for name in names for one in ids_in(find_list(folder, name))}  # fmt: skip
-    splits = released or {one: split for ids in groups.values() for one, split in _halves(ids, kind)}
+    released = [(one, split) for split, names in LISTS[kind].items()
+                for name in names for one in ids_in(find_list(folder, name))]  # fmt: skip
+    splits: dict[str, dict[str | None, None]] = defaultdict(dict)  # one of two lists has two: see `corpus_of`
+    for one, split in released or [pair for ids in groups.values() for pair in _halves(ids, kind)]:
+        splits[one][split] = None
     before = prefix if kind == "duet" else ""
     return [
-        Listed(one, f"{name}/{one}", name if kind == "solo" else None, splits.get(one) and before + splits[one])
+        Listed(one, f"{name}/{one}", name if kind == "solo" else None, split and before + split)
         for name, ids in groups.items()
         for one in ids
+        for split in splits.get(one, [None])
     ]
 
 

@@ -23,8 +23,10 @@ from dsol.data.levels import BANDS, STEPS
 from dsol.data.media import Second, read_photo
 from dsol.data.store.shards import LOG_MEL, encode_log_mel
 from dsol.errors import DsolError
+from dsol.text import name_of
 
-NOTE = "there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show"
+NOTE = ("there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show; and which "
+        "videos they were made of is not told: intervals draw scenes and are too narrow")  # fmt: skip
 REMEDY = "fetch the set again; see docs/data.md"
 
 
@@ -37,7 +39,7 @@ def read(folder: Path) -> Corpus:
     pictures = sorted(p for p in folder.rglob("video/*.jpg") if (p.parents[1] / "audio").is_dir())
     videos, skipped, frames = [], {}, []
     for picture in pictures:
-        name = picture.relative_to(folder).as_posix()
+        name = name_of(picture.relative_to(folder).as_posix())
         sound = picture.parents[1] / "audio" / f"{picture.stem}.pkl"
         if not sound.is_file():
             skipped[name] = f"has no audio/{sound.name}"
@@ -46,7 +48,9 @@ def read(folder: Path) -> Corpus:
         frames += _boxes(picture.parents[1] / "box" / f"{picture.stem}.npy", name)
     if not videos:
         raise DsolError(folder, "has no scenes in it", "give the folder that video/, audio/ and box/ lie in")
-    return Corpus(tuple(videos), Boxes(CATEGORIES, tuple(frames)), read_scene, skipped=skipped, note=NOTE)
+    return Corpus(
+        tuple(videos), Boxes(CATEGORIES, tuple(frames)), read_scene, skipped=skipped, note=NOTE, composed=True
+    )
 
 
 def _split(name: str) -> str:

@@ -22,7 +22,8 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.corpora import Corpus, VideoEntry
 from dsol.data.media import Second, find_sounds, read_photo, read_sound
 from dsol.data.store.shards import MASK
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import name_of, read_text
 
 NOTE = "photos and recordings were paired by category, a stand-in for co-occurrence: no photo is of its sound"
 SEED = 0
@@ -46,8 +47,8 @@ def read(folder: Path) -> Corpus:
     turns: dict[tuple[str, str], int] = defaultdict(int)
     videos, skipped = [], {}
     for photo in photos:
-        name = photo.relative_to(folder / "photos").as_posix()
-        category, split = photo.parent.name, SPLITS.get(photo.parents[1].name)
+        name = name_of(photo.relative_to(folder / "photos").as_posix())
+        category, split = name_of(photo.parent.name), SPLITS.get(photo.parents[1].name)
         sounds = sounds_of.get((category, split or ""))
         if split is None or not sounds:
             skipped[name] = f"has no recording of {category} for its split" if split else "is in no known split"
@@ -66,12 +67,13 @@ def recordings(folder: Path) -> dict[tuple[str, str], list[Path]]:
         pieces: dict[str, list[Path]] = defaultdict(list)
         for file in find_sounds(place):
             pieces[PIECE.sub("", file.stem)].append(file)
-        random = np.random.default_rng([SEED, *place.name.encode()])
+        name = name_of(place.name)
+        random = np.random.default_rng([SEED, *name.encode()])
         order = [sorted(pieces)[i] for i in random.permutation(len(pieces))]
         held = max(1, round(HELD_OUT * len(order))) if len(order) >= 3 else 0
-        for split, names in (("val", order[:held]), ("test", order[held : 2 * held]), ("train", order[2 * held :])):
-            files = [file for name in names for file in pieces[name]]
-            found[place.name, split] = [files[i] for i in random.permutation(len(files))]
+        for split, chosen in (("val", order[:held]), ("test", order[held : 2 * held]), ("train", order[2 * held :])):
+            files = [file for stem in chosen for file in pieces[stem]]
+            found[name, split] = [files[i] for i in random.permutation(len(files))]
     return found
 
 
@@ -79,8 +81,8 @@ def _boxes(file: Path) -> Boxes | None:
     if not file.is_file():
         return None
     try:
-        entries = {str(name): tuple(map(float, xywh)) for name, xywh in json.loads(file.read_text())["boxes"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        entries = {str(name): tuple(map(float, xywh)) for name, xywh in json.loads(read_text(file))["boxes"].items()}
+    except (OSError, *MALFORMED) as error:
         raise DsolError(file, f"is not photo -> box: {error!r}", "see docs/data.md for the format") from None
     frames = []
     for name, xywh in entries.items():

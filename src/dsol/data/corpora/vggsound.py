@@ -9,7 +9,7 @@ trainsolo.txt, trainsyn.txt and eval.txt, if they are there, choose the clips an
 test: VGGSound-Synthetic is composed of the last two. Without them the clips for training are halved in turn.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from dsol.data.boxes import Boxes
 from dsol.data.corpora import SYNTHESIS, Corpus
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.corpora.lists import Listed, corpus_of, find_list, ids_in, read_rows, required_list
+from dsol.errors import MALFORMED, DsolError
 
 PARTS = ("instruments",)
 INSTRUMENTS = frozenset(
@@ -42,8 +43,8 @@ def read(folder: Path, part: str = "") -> Corpus:
     Raises:
         DsolError: no list, a broken one, or none of its clips.
     """
-    rows = read_rows(required_list(folder, "vggsound.csv"), columns=4)
-    listed = [_entry(*row[:4]) for row in rows]
+    file = required_list(folder, "vggsound.csv")
+    listed = [_entry(file, *row[:4]) for row in read_rows(file, columns=4)]
     file = find_list(folder, "vggss.json")
     boxes = read_boxes(file, "vggss") if file else None
     if part:
@@ -52,16 +53,22 @@ def read(folder: Path, part: str = "") -> Corpus:
     return corpus_of(folder, listed, boxes, by_clip=True)
 
 
-def _entry(one: str, start: str, label: str, split: str) -> Listed:
-    key = f"{one}_{int(float(start)):06d}"
+def _entry(file: Path, one: str, start: str, label: str, split: str) -> Listed:
+    try:
+        key = f"{one}_{int(float(start)):06d}"
+    except MALFORMED:
+        raise DsolError(file, f"clip {one} starts at {start!r}, which is no number", "fetch it again") from None
     return Listed(key, f"{label}/{key}", label, split)
 
 
 def _instruments(folder: Path, listed: list[Listed]) -> list[Listed]:
     played = [entry for entry in listed if entry.category in INSTRUMENTS]
-    chosen = {one: split for name, split in FOLLOW_UP.items() for one in ids_in(find_list(folder, name))}
+    chosen: dict[str, dict[str, None]] = defaultdict(dict)  # one of two lists has two splits: see `corpus_of`
+    for name, split in FOLLOW_UP.items():
+        for one in ids_in(find_list(folder, name)):
+            chosen[one][split] = None
     if chosen:
-        return [replace(entry, split=chosen[entry.key[:11]]) for entry in played if entry.key[:11] in chosen]
+        return [replace(entry, split=split) for entry in played for split in chosen.get(entry.key[:11], ())]
     seen: Counter[str | None] = Counter()
     halved = []
     for entry in played:

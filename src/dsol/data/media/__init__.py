@@ -5,10 +5,18 @@
 `read_photo` and `read_sound` read a picture and a recording that lie apart.
 
 Time starts when the first picture or sound does, as in a player. Pictures are turned as the file asks (display
-matrix); pixels that are not square stay as stored.
+matrix), pixels that are not square are made so, and high dynamic range is shown in the standard range.
 """
 
-from dsol.data.media.info import SOUND_SUFFIXES, VIDEO_SUFFIXES, VideoInfo, find_sounds, find_videos, probe
+from dsol.data.media.info import (
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    VideoInfo,
+    find_sounds,
+    find_videos,
+    probe,
+    unread_videos,
+)
 from dsol.data.media.photo import read_photo
 from dsol.data.media.reading import Second, read_frames, read_seconds
 from dsol.data.media.waveform import read_sound
@@ -27,4 +35,5 @@ __all__ = [
     "read_photo",
     "read_seconds",
     "read_sound",
+    "unread_videos",
 ]

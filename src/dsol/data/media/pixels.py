@@ -3,6 +3,8 @@
 import av
 import numpy as np
 
+from dsol.data.media.hdr import TRANSFERS, to_sdr
+
 HD_LINES = 720  # from here on, video that does not say how its colours are coded follows BT.709
 UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
@@ -10,28 +12,60 @@ UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 class Screen:
     """Shows the pictures of one video, all turned and scaled as its first one asks.
 
+    High dynamic range becomes standard range; of interlaced pictures one field is shown, whose lines belong together;
+    what is transparent is black, as in players.
+
     Args:
         first: the first decoded picture. Asked only once: reading the side data of a frame ties it into a
             reference cycle, and frames must go as soon as they are shown.
         size: (width, height) in pixels to scale to; None for that of the first picture as shown.
+        aspect: width of a pixel over its height, as stored.
 
     Attributes:
         size: (width, height) of what `show` returns.
     """
 
-    def __init__(self, first: av.VideoFrame, size: tuple[int, int] | None = None):
+    def __init__(self, first: av.VideoFrame, size: tuple[int, int] | None = None, aspect: float = 1.0):
         self._swap, self._mirror, self._flip = _turn(first)
-        self.size = size or ((first.height, first.width) if self._swap else (first.width, first.height))
+        stored = (max(1, round(first.width * aspect)), first.height)
+        self.size = size or (stored[::-1] if self._swap else stored)
 
     def show(self, frame: av.VideoFrame) -> np.ndarray:
         """A decoded picture as (height, width, 3) uint8 RGB, scaled by bicubic interpolation with antialiasing."""
         width, height = self.size[::-1] if self._swap else self.size
-        untold_hd = frame.height >= HD_LINES and frame.colorspace == UNSPECIFIED
-        colours = "ITU709" if untold_hd else None
-        scaled = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation="BICUBIC", threads=1)
-        rgb = scaled.to_ndarray()
+        rgb = _rgb(frame, width, height)
         rgb = rgb.transpose(1, 0, 2) if self._swap else rgb
         return np.ascontiguousarray(rgb[:: -1 if self._flip else 1, :: -1 if self._mirror else 1])
+
+
+def _rgb(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
+    untold_hd = frame.height >= HD_LINES and frame.colorspace == UNSPECIFIED
+    transfer = TRANSFERS.get(int(frame.color_trc))
+    transparent = any(component.is_alpha for component in frame.format.components)
+    form = "rgb48le" if transfer else "rgba" if transparent else "rgb24"
+    field = _one_field(frame) if frame.interlaced_frame else frame
+    scaled = field.reformat(
+        width, height, form, src_colorspace="ITU709" if untold_hd else None, interpolation="BICUBIC", threads=1
+    ).to_ndarray()
+    if transfer:
+        return to_sdr(scaled, transfer)
+    if transparent:
+        return (scaled[..., :3] * (scaled[..., 3:] / np.float32(255)) + 0.5).astype(np.uint8)
+    return scaled
+
+
+def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
+    """Every second line of a picture, from the first on: half as high, one moment in place of two."""
+    if frame.height < 2 or any(plane.line_size <= 0 for plane in frame.planes):
+        return frame
+    field = av.VideoFrame(frame.width, (frame.height + 1) // 2, frame.format.name)
+    for source, target in zip(frame.planes, field.planes, strict=True):
+        lines = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)[::2]
+        room = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)
+        high, wide = min(len(lines), len(room)), min(lines.shape[1], room.shape[1])
+        room[:high, :wide] = lines[:high, :wide]
+    field.colorspace, field.color_range = frame.colorspace, frame.color_range
+    return field
 
 
 def _turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:

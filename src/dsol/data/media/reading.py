@@ -4,7 +4,7 @@ Picture and sound are read by two independent readers of the same file, in step:
 tracks, no more than one second is held.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,13 +12,16 @@ import av
 import numpy as np
 
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
-from dsol.data.media.opening import decoded, lasts, opened, start_of, stream_of
+from dsol.data.media.decoding import decoded, lasts, start_of, stream_of
+from dsol.data.media.opening import opened, pixel_aspect
 from dsol.data.media.pixels import Screen
+from dsol.data.media.timing import GAP_S, clock_of
 from dsol.data.media.waveform import Waveform
 from dsol.errors import DsolError
 
 ROUNDING_S = 0.0005  # seconds by which containers round time stamps (webm: to milliseconds)
 SHORT_S = 0.005  # seconds that the last whole second may lack, by rounding
+STILL_S = 1.0  # seconds: shorter pictures with a longer sound stand still until it ends
 LEAST_S = 0.1  # seconds: what is shorter at the end is dropped
 
 
@@ -32,6 +35,7 @@ class Second:
         times_s: (T,) seconds from the start of the video: index, index + 1/T, …
         waveform: (16000,) float32 in [-1, 1], 16 kHz mono.
         extras: what else belongs to it, as a file: name -> bytes. See `dsol.data.store.shards`. A video has none.
+        length_s: less than 1 for an incomplete last second.
     """
 
     index: int
@@ -39,6 +43,7 @@ class Second:
     times_s: np.ndarray
     waveform: np.ndarray
     extras: Mapping[str, bytes] = field(default_factory=dict)
+    length_s: float = 1.0
 
 
 def read_seconds(
@@ -47,19 +52,24 @@ def read_seconds(
     frames_per_second: int = FRAMES_PER_SECOND,
     size: tuple[int, int] | None = None,
     whole_only: bool = True,
+    keep: Container[int] = (),
+    audio_track: int | None = None,
 ) -> Iterator[Second]:
     """Stream a video, second after second.
 
     The frame for a time is the one on screen then, by time stamp: the last that appeared, or the first of all. So
     video of a low or variable rate repeats frames. Sound that ends before the picture goes on as silence; sound
-    without picture at the end is left out.
+    without picture at the end is left out, unless the picture stands still: one of less than a second.
 
     Args:
-        path: an mp4, webm, mkv, avi or mov file.
+        path: a file of one of `VIDEO_SUFFIXES`.
         frames_per_second: how many times a second the picture is looked at, T.
         size: (width, height) in pixels to scale to; as shown if None.
         whole_only: drop an incomplete last second. Otherwise it is kept from 0.1 s on, with the frames that it
             has (fewer than T) and its waveform filled up with zeros.
+        keep: seconds that are kept however short they are.
+        audio_track: which sound track, counted from 1; by default the one that a player takes, or, where nothing is
+            heard in that, the first in which something is.
 
     Raises:
         DsolError: before any second: no video, no picture, no sound track, too short, nothing can be decoded.
@@ -71,17 +81,18 @@ def read_seconds(
         ...     print(second.index, second.frames.shape, second.waveform.std())
         0 (4, 256, 256, 3) 0.12
     """
-    start_s = start_of(path)
-    with Waveform(path, start_s) as waveform:
+    start_s = start_of(path, audio_track)
+    with Waveform(path, start_s, audio_track) as waveform:
         count = 0
-        for index, frames, length_s in _seconds_of_picture(path, start_s, frames_per_second, size):
-            if length_s < (1 if whole_only else LEAST_S):
+        sound_end_s = _sound_end(path, audio_track) - start_s
+        for index, frames, length_s in _seconds_of_picture(path, start_s, sound_end_s, frames_per_second, size):
+            if index not in keep and length_s < (1 if whole_only else LEAST_S):
                 break
             sound = np.zeros(SAMPLE_RATE, np.float32)
             samples = round(length_s * SAMPLE_RATE)
             sound[:samples] = waveform.read(samples)
             times_s = index + np.arange(len(frames)) / frames_per_second
-            yield Second(index, np.stack(frames), times_s, sound)
+            yield Second(index, np.stack(frames), times_s, sound, length_s=length_s)
             count += 1
     if not count:
         least = "1 s" if whole_only else f"{LEAST_S} s"
@@ -89,13 +100,13 @@ def read_seconds(
 
 
 def _seconds_of_picture(
-    path: str | Path, start_s: float, per_second: int, size: tuple[int, int] | None
+    path: str | Path, start_s: float, sound_end_s: float, per_second: int, size: tuple[int, int] | None
 ) -> Iterator[tuple[int, list[np.ndarray], float]]:
     """(second, its frames, its length in s) for every second that is begun; only the last may be shorter than 1."""
     index, frames, end_s = 0, [], 0.0
     screen = None
-    for _, end_s, frame in _shown(path, start_s):
-        screen = screen or Screen(frame, size)
+    for _, end_s, frame in _shown(path, start_s, sound_end_s):
+        screen = screen or Screen(frame, size, pixel_aspect(path))
         picture = None
         while True:
             if len(frames) < per_second and index + len(frames) / per_second < end_s - ROUNDING_S:
@@ -110,21 +121,34 @@ def _seconds_of_picture(
         yield index, frames, end_s - index
 
 
-def _shown(path: str | Path, start_s: float) -> Iterator[tuple[float, float, av.VideoFrame]]:
+def _shown(path: str | Path, start_s: float, sound_end_s: float) -> Iterator[tuple[float, float, av.VideoFrame]]:
     """(appears at, gives way at, frame), in s from the start of the video."""
     with opened(path) as container:
-        stream = stream_of(container, "video")
+        stream = stream_of(path, container)
         held: tuple[float, av.VideoFrame] | None = None
-        for time_s, frame in decoded(path, "video"):
+        for time_s, frame in decoded(path):
             if held:
                 yield held[0], time_s - start_s, held[1]
             held = time_s - start_s, frame
         if held and stream:
-            yield held[0], held[0] + lasts(held[1], stream), held[1]
+            end_s = held[0] + lasts(held[1], stream)
+            stands = end_s < STILL_S or end_s - held[0] > GAP_S  # at the very end it may say any time
+            yield held[0], max(min(end_s, held[0] + GAP_S), sound_end_s) if stands else end_s, held[1]
 
 
-def read_frames(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
+def _sound_end(path: str | Path, audio_track: int | None) -> float:
+    """Where the sound ends, in s on the file's own clock."""
+    with opened(path) as container:
+        stream = stream_of(path, container, "audio", audio_track)
+        return clock_of(path).end_of(stream) if stream else float("-inf")
+
+
+def read_frames(path: str | Path, audio_track: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
     """Stream every frame: (time in s from the start of the video, (height, width, 3) uint8 RGB as shown).
+
+    Args:
+        path: of the video.
+        audio_track: the sound track that is read with it: where that clearly comes first, the video starts with it.
 
     Raises:
         DsolError: before any frame: no video or no picture. After the good frames: the file breaks off, and where.
@@ -134,8 +158,8 @@ def read_frames(path: str | Path) -> Iterator[tuple[float, np.ndarray]]:
         ...     print(f"{time_s:.2f}", frame.shape)
         0.00 (360, 640, 3)
     """
-    start_s = start_of(path)
+    start_s = start_of(path, audio_track)
     screen = None
-    for time_s, frame in decoded(path, "video"):
-        screen = screen or Screen(frame)
+    for time_s, frame in decoded(path):
+        screen = screen or Screen(frame, aspect=pixel_aspect(path))
         yield time_s - start_s, screen.show(frame)

@@ -11,8 +11,10 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from dsol.data.media.opening import opened, start_of, stream_of
-from dsol.data.media.waveform import aligned
+from dsol.data.media.decoding import start_of, stream_of
+from dsol.data.media.opening import opened
+from dsol.data.media.timing import clock_of
+from dsol.data.media.waveform import Mono, aligned
 from dsol.errors import DsolError
 
 KEPT = {"aac", "mp3", "mp3float", "opus", "flac", "alac", "ac3", "eac3"}  # what mp4 holds and players play
@@ -27,20 +29,20 @@ def no_sound() -> Packets:
     yield from ()
 
 
-def copied_sound(out: OutputContainer, path: str | Path) -> Packets:
+def copied_sound(out: OutputContainer, path: str | Path, audio_track: int | None = None) -> Packets:
     """Give `out` the sound track of the video at `path`; its packets, timed from that video's start.
 
     Packets are copied unchanged where mp4 holds their codec and encoded as AAC otherwise. They end where the sound
     cannot be read any further: whoever reads that video reports it.
     """
     with opened(path) as source:
-        track = stream_of(source, "audio")
+        track = stream_of(path, source, "audio", audio_track)
         if track is None:
             return no_sound()
-        start_s = start_of(path)
+        start_s = start_of(path, audio_track)
         if track.codec_context.name in KEPT:
-            return _copied(path, start_s, out.add_stream_from_template(track))
-    return _encoded(out, _while_readable(aligned(path, start_s)))
+            return _copied(path, start_s, audio_track, out.add_stream_from_template(track))
+    return _encoded(out, _while_readable(aligned(path, start_s, audio_track)))
 
 
 def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Packets:
@@ -54,11 +56,11 @@ def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Pack
     return _encoded(out, ((waveform[:, i : i + rate], rate) for i in range(0, waveform.shape[1], rate)))
 
 
-def _copied(path: str | Path, start_s: float, track: AudioStream) -> Packets:
+def _copied(path: str | Path, start_s: float, audio_track: int | None, track: AudioStream) -> Packets:
     with opened(path) as source:
-        sound = stream_of(source, "audio")
+        sound = stream_of(path, source, "audio", audio_track)
         assert sound is not None, "whoever calls has seen it"
-        packets = source.demux(sound)
+        packets = clock_of(path).packets(source, sound)
         while True:
             try:
                 packet = next(packets, None)
@@ -92,9 +94,9 @@ def _encoded(out: OutputContainer, chunks: Chunks) -> Packets:
 
 def _encoded_packets(track: AudioStream, chunks: Chunks, layout: str) -> Packets:
     resampler = av.AudioResampler("fltp", layout, track.rate, frame_size=1024)  # sets samples an AAC frame
-    done = 0
+    done, mono = 0, Mono()
     for chunk, rate in chunks:
-        samples = chunk if len(chunk) in LAYOUTS else chunk.mean(0, keepdims=True)
+        samples = chunk if len(chunk) in LAYOUTS else mono(chunk, rate)[None]
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples, np.float32), "fltp", layout)
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), done
         done += samples.shape[1]

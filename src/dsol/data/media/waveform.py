@@ -1,6 +1,6 @@
 """The sound of a video as 16 kHz mono, read bit by bit.
 
-decoded frames ──gaps filled by time stamp──▶ aligned ──mean of channels──▶ mono ──soxr──▶ 16 kHz
+decoded frames ──gaps filled by time stamp──▶ aligned ──channels mixed──▶ mono ──soxr──▶ 16 kHz
 """
 
 from collections.abc import Generator, Iterator
@@ -12,11 +12,14 @@ import soxr
 from av.error import FFmpegError
 
 from dsol.data.clip import SAMPLE_RATE
-from dsol.data.media.opening import decoded, reason
+from dsol.data.media.decoding import decoded, floats
+from dsol.data.media.opening import reason
 from dsol.errors import DsolError
 
 RECORDINGS = "ogg,wav,flac,mp3,mov,mp4,m4a"  # containers of sound alone
 GAP_S = 0.05  # seconds by which time stamps may stray from the count of samples: rounding, not a gap
+CANCELLED = 0.2  # the power of the mean of channels, where it would be 1 if they had nothing to do with each other
+REMEMBERED_S = 0.5  # seconds after which what was heard counts half
 REENCODE = "write it anew: ffmpeg -i IN -ar 48000 -ac 2 OUT.mp4"
 
 
@@ -26,6 +29,7 @@ class Waveform:
     Args:
         path: a video.
         start_s: where to begin, in s on the file's own clock; sound that starts later is preceded by zeros.
+        audio_track: which sound track, counted from 1; see `dsol.data.media.decoding.stream_of`.
 
     Raises:
         DsolError: no sound track; while reading: it cannot be decoded, or breaks off.
@@ -35,8 +39,8 @@ class Waveform:
         ...     first_second = waveform.read(16_000)
     """
 
-    def __init__(self, path: str | Path, start_s: float):
-        self._parts = _resampled(path, start_s)
+    def __init__(self, path: str | Path, start_s: float, audio_track: int | None = None):
+        self._parts = _resampled(path, start_s, audio_track)
         self._held = np.zeros(0, np.float32)
 
     def __enter__(self) -> "Waveform":
@@ -59,16 +63,40 @@ class Waveform:
         return sound[:samples].clip(-1, 1)
 
 
-def _resampled(path: str | Path, start_s: float) -> Generator[np.ndarray]:
-    resampler = None
-    for chunk, rate in aligned(path, start_s):
+def _resampled(path: str | Path, start_s: float, audio_track: int | None) -> Generator[np.ndarray]:
+    resampler, mono = None, Mono()
+    for chunk, rate in aligned(path, start_s, audio_track):
         resampler = resampler or soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "HQ")
-        yield resampler.resample_chunk(chunk.mean(0))
+        yield resampler.resample_chunk(mono(chunk, rate))
     if resampler:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def aligned(path: str | Path, start_s: float) -> Iterator[tuple[np.ndarray, int]]:
+class Mono:
+    """Mixes channels to one, piece after piece: their mean, unless they would cancel each other.
+
+    Channels of opposite phase, as a wrongly wired cable makes them, are heard from two loudspeakers but have a mean
+    of nothing. While that is so, the channels that are opposed to the loudest are turned over.
+    """
+
+    def __init__(self):
+        self._alike = np.zeros((0, 0))
+
+    def __call__(self, chunk: np.ndarray, rate: int) -> np.ndarray:
+        """(channels, n) float32 as (n,)."""
+        if len(chunk) == 1:
+            return chunk[0]
+        products = chunk.astype(np.float64) @ chunk.T
+        if self._alike.shape == products.shape:
+            products += self._alike * 0.5 ** (chunk.shape[1] / (rate * REMEMBERED_S))
+        self._alike = products
+        if products.sum() >= CANCELLED * np.trace(products):
+            return chunk.mean(0)
+        opposed = products[np.argmax(np.diag(products))] < 0
+        return np.where(opposed[:, None], -chunk, chunk).mean(0)
+
+
+def aligned(path: str | Path, start_s: float, audio_track: int | None = None) -> Iterator[tuple[np.ndarray, int]]:
     """The sound as stored, from `start_s` on, with silence wherever its time stamps leave a gap.
 
     Yields:
@@ -79,11 +107,12 @@ def aligned(path: str | Path, start_s: float) -> Iterator[tuple[np.ndarray, int]
     """
     done = 0
     form = None
-    for time_s, frame in decoded(path, "audio"):
-        samples, rate = floats(frame), frame.sample_rate
-        form = form or (len(samples), rate)
-        if form != (len(samples), rate):
-            raise DsolError(path, f"changes its sound to {len(samples)} channels at {rate} Hz on the way", REENCODE)
+    for time_s, frame in decoded(path, "audio", audio_track):
+        channels, rate = frame.layout.nb_channels, frame.sample_rate
+        form = form or (channels, rate)
+        if form != (channels, rate):
+            raise DsolError(path, f"changes its sound to {channels} channels at {rate} Hz on the way", REENCODE)
+        samples = floats(frame)
         gap = round((time_s - start_s) * rate) - done
         if done and abs(gap) < GAP_S * rate:
             gap = 0
@@ -94,17 +123,6 @@ def aligned(path: str | Path, start_s: float) -> Iterator[tuple[np.ndarray, int]
         samples = samples[:, -gap:]  # what was there already, or lies before the start
         done += samples.shape[1]
         yield samples, rate
-
-
-def floats(frame: av.AudioFrame) -> np.ndarray:
-    """A decoded frame of any format and layout as (channels, samples) float32 in [-1, 1]."""
-    samples = frame.to_ndarray()
-    samples = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    if samples.dtype.kind == "i":
-        return samples.astype(np.float32) / 2 ** (8 * samples.dtype.itemsize - 1)
-    return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
 
 
 def read_sound(path: str | Path) -> np.ndarray:
@@ -119,7 +137,8 @@ def read_sound(path: str | Path) -> np.ndarray:
     try:
         with av.open(f"file:{path}", options={"format_whitelist": RECORDINGS}, metadata_errors="ignore") as container:
             stream = container.streams.audio[0]
-            parts = [floats(frame).mean(0) for frame in container.decode(stream)]
+            mono = Mono()
+            parts = [mono(floats(frame), stream.rate) for frame in container.decode(stream)]
             sound = soxr.resample(np.concatenate(parts), stream.rate, SAMPLE_RATE)
     except (FFmpegError, ValueError, IndexError) as error:
         what = f"is no recording: {reason(error)}"

@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from dsol.data.media.opening import reason
 from dsol.data.media.track import Packets, copied_sound, encoded_sound, no_sound
 from dsol.errors import DsolError
+from dsol.text import partial_of
 
 TICKS = 90_000  # to a second of picture
 H264 = {"preset": "veryfast", "crf": "20"}
@@ -27,12 +28,13 @@ class VideoWriter:
     Frames go out as they come, with the sound in step: no memory grows with the length.
 
     Args:
-        path: of the mp4; its folder is made. Until it is complete it is called `path` + ".partial".
+        path: of the mp4; its folder is made. Until it is complete it lies beside it, see `partial_of`.
         width, height: of the frames, in pixels; an odd size gets one more row or column, a copy of the last.
         fps: frames a second, where `write` gets no times; otherwise only how long the last frame lasts.
         sound_from: a video whose sound to keep, packet by packet (AAC, MP3, Opus, FLAC, ALAC, AC-3) or, where mp4
             cannot hold it, encoded anew as AAC. Without a sound track there the result is silent. Broken sound
             is kept up to where it breaks off.
+        audio_track: which sound track of `sound_from`, counted from 1; see `dsol.data.media.decoding.stream_of`.
         waveform: (samples,) or (channels, samples) float32 in [-1, 1] instead.
         sample_rate: Hz of `waveform`.
 
@@ -54,12 +56,14 @@ class VideoWriter:
         sound_from: str | Path | None = None,
         waveform: np.ndarray | None = None,
         sample_rate: int | None = None,
+        audio_track: int | None = None,
     ):
         if waveform is not None and (sound_from is not None or not sample_rate):
             raise ValueError("a waveform needs a sample rate, and no other sound beside it")
-        self.path, self._partial = Path(path), Path(f"{path}.partial")
+        self.path, self._partial = Path(path), partial_of(path)
         self._shape, self._fps = (height, width, 3), min(max(fps, 1.0), 1000.0)
         self._sound_from, self._waveform, self._rate = sound_from, waveform, sample_rate
+        self._audio_track = audio_track
         self._sound = no_sound()
         self._count, self._last_pts = 0, -1
 
@@ -120,7 +124,7 @@ class VideoWriter:
 
     def _sound_packets(self) -> Packets:
         if self._sound_from is not None:
-            return copied_sound(self._out, self._sound_from)
+            return copied_sound(self._out, self._sound_from, self._audio_track)
         if self._waveform is not None and self._rate:
             return encoded_sound(self._out, np.atleast_2d(self._waveform), self._rate)
         return no_sound()

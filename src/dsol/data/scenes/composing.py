@@ -16,6 +16,7 @@ from dsol.data.scenes.choosing import Choice, Sources
 from dsol.data.scenes.layouts import LAYOUTS, Tile, backdrop, box_in_scene, canvas_size, free, grid, paint, plain
 from dsol.data.store import Store
 from dsol.data.store.build import Part, build, finished
+from dsol.data.store.reader import source_videos
 from dsol.data.store.shards import TarBody
 from dsol.errors import DsolError
 from dsol.progress import say
@@ -165,21 +166,21 @@ class SceneMaker:
         return mix(np.stack(heard)[None], random)[0] if heard else np.zeros(SAMPLE_RATE, np.float32)
 
     def _boxes(self, video: str, choice: Choice, tiles: list[Tile]) -> list | None:
-        """[video, [[category, xywh, sounding], ...]] of a scene whose sources are all annotated."""
+        """[video, [[category, xywh, sounding], ...], sources] of a scene whose sources are all annotated."""
         found = self.sources.boxes_of(choice)
         if found is None:
             return None
         return [video, [
             [box.category, box_in_scene(box.xywh, tile, self.size), box.sounding and sounds]
             for boxes, tile, sounds in zip(found, tiles, choice.sounds, strict=True) for box in boxes
-        ]]  # fmt: skip
+        ], source_videos([self.clips[i] for i in choice.clips], choice.sounds)]  # fmt: skip
 
     def finish(self, reports: list[dict]) -> tuple[dict, Boxes | None]:
         """The annotations of all scenes."""
         frames = tuple(
-            Frame(video, 0.0, tuple(Box(category, tuple(xywh), sounding) for category, xywh, sounding in boxes))
+            Frame(video, 0.0, tuple(Box(name, tuple(xywh), loud) for name, xywh, loud in boxes), sources=tuple(sources))
             for report in reports
-            for video, boxes in report["frames"]
+            for video, boxes, sources in report["frames"]
         )
         note = {name: text for name, text in self.store.info.items() if name == "note"}
         return note, Boxes(self.store.boxes.categories, frames) if frames else None

@@ -7,7 +7,6 @@ the order of the tasks and the parts do not depend on it, so the result is the s
 number of workers and however often the work was stopped. While it runs it takes twice the room of the result.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -21,11 +20,13 @@ from uuid import uuid4
 
 from dsol.data.boxes import Boxes
 from dsol.data.engines import run
+from dsol.data.store.alone import locked
 from dsol.data.store.index import INDEX, IndexWriter
 from dsol.data.store.reader import BOXES, INFO, VERSION, Store, read_info
 from dsol.data.store.shards import END_OF_TAR, JPEG_QUALITY, TarBody, shard_name
 from dsol.errors import DsolError
 from dsol.progress import say, track
+from dsol.text import partial_of, read_text
 
 SHARD_BYTES = 256 * 2**20  # a shard is closed once it has so many; no part is ever split
 DRAFT = ".tmp"
@@ -74,14 +75,18 @@ def build(
         DsolError: the folder cannot be written, or another process is making it.
     """
     out = Path(out)
+    if out.name in ("", ".."):
+        raise DsolError(out, "is no name for a folder to make", "give its name")
     with _writing(out), _workspace(out) as folder:
         work = partial(_make_part, folder, make)
         results = run(work, parts, engine, workers, lost and (lambda part: lost(part.task)))
         reports = list(track(results, label, total=len(parts), unit=unit))
         info, boxes = finish(reports)
         store = _merge(folder, [part.name for part in parts], {"made": made, **info}, boxes)
-        os.rename(store, out)  # an empty folder there is replaced
-        shutil.rmtree(folder)
+        if out.exists():
+            out.rmdir()  # it is empty
+        os.rename(store, out)
+        shutil.rmtree(folder, ignore_errors=True)  # the lock in it may be open still
     return Store.open(out)
 
 
@@ -110,7 +115,7 @@ def finished(out: str | Path, made: dict) -> Store | None:
 
 def partial_folder(out: Path) -> Path:
     """Where the parts of a store lie while it is made."""
-    return out.with_name(f"{out.name}.partial")
+    return partial_of(out)
 
 
 @contextmanager
@@ -127,32 +132,38 @@ def _workspace(out: Path) -> Iterator[Path]:
     """OUT.partial, for this process alone. The lock goes with the process, however it ends."""
     folder = partial_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DsolError(out, "is being made by another process", "wait for it, or stop it") from None
-        for draft in folder.glob(f"*{DRAFT}"):  # of a process that was killed
-            draft.unlink()
-        try:
+    try:
+        with locked(folder / "lock") as is_ours:
+            if not is_ours:
+                raise DsolError(out, "is being made by another process", "wait for it, or stop it")
+            for draft in folder.glob(f"*{DRAFT}"):  # of a process that was killed
+                draft.unlink()
             yield folder
-        finally:
-            if not any(folder.glob("*.json")):  # nothing worth keeping
-                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        _leave(folder)
+
+
+def _leave(folder: Path) -> None:
+    """Removes what is not worth keeping, once no other process works there."""
+    if folder.is_dir() and not any(folder.glob("*.json")):
+        with locked(folder / "lock") as is_ours:
+            pass
+        if is_ours:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_part(folder: Path, make: Make, part: Part) -> Report:
     """One part, unless it is there already."""
     kept = folder / f"{part.name}.json"
     if kept.exists():
-        return json.loads(kept.read_text())["report"]
+        return json.loads(read_text(kept))["report"]
     draft = folder / f"{part.name}.{uuid4().hex}{DRAFT}"
     try:
         with open(draft, "wb") as file:
             rows, report = make(part.task, TarBody(file))
         if rows:
             os.replace(draft, folder / f"{part.name}.tar")
-            draft.write_text(json.dumps({"report": report, "rows": rows}))
+            draft.write_text(json.dumps({"report": report, "rows": rows}), "utf-8")
             os.replace(draft, kept)
     finally:
         draft.unlink(missing_ok=True)
@@ -176,7 +187,7 @@ def _merge(folder: Path, names: list[str], info: dict, boxes: Boxes | None) -> P
         boxes.save(store / BOXES)
     counts = {"clips": clips, "videos": len(videos), "shards": shards, "jpeg_quality": JPEG_QUALITY}
     text = json.dumps({"format": "dsol store", "version": VERSION, **counts, **info}, indent=1, ensure_ascii=False)
-    (store / INFO).write_text(text + "\n")
+    (store / INFO).write_text(text + "\n", "utf-8")
     return store
 
 
@@ -199,7 +210,7 @@ def _join(folder: Path, names: list[str], target: Path, number: int) -> list[dic
     with open(target, "wb") as shard:
         for name in names:
             start = shard.tell()
-            part = json.loads((folder / f"{name}.json").read_text())
+            part = json.loads(read_text(folder / f"{name}.json"))
             rows += [_moved(row, number, start) for row in part["rows"]]
             with open(folder / f"{name}.tar", "rb") as body:
                 shutil.copyfileobj(body, shard, 2**20)

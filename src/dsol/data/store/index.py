@@ -84,7 +84,8 @@ class IndexWriter:
     def __init__(self, path: Path):
         import pyarrow.parquet as pq
 
-        self._writer = pq.ParquetWriter(path, schema(), compression="zstd")
+        self._file = open(path, "wb")  # noqa: SIM115  # Arrow opens no path whose bytes are no UTF-8
+        self._writer = pq.ParquetWriter(self._file, schema(), compression="zstd")
 
     def add(self, rows: list[dict]) -> None:
         """Append rows; a missing column is null."""
@@ -98,13 +99,15 @@ class IndexWriter:
 
     def __exit__(self, *_) -> None:
         self._writer.close()
+        self._file.close()
 
 
 def read_index(path: Path) -> "pa.Table":
     """The whole index; a column that an older one lacks is null. Raises OSError or ValueError if it cannot be read."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(path, schema=schema(), memory_map=False)
+    with open(path, "rb") as file:
+        return pq.read_table(file, schema=schema(), memory_map=False)
 
 
 class Places:

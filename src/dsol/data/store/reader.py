@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,13 +23,19 @@ from dsol.data.store.shards import (
     decode_wav,
     shard_name,
 )
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import partial_of, read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 1
 INFO, BOXES = "store.json", "boxes.json"
+INFO_TYPES = {
+    "clips": int, "videos": int, "shards": int, "silent_clips": int, "made": dict, "missing": list, "skipped": list,
+    "cut_short": list,
+}  # fmt: skip
+OFFICIAL_SCENES = "music-synthetic"  # layout
 ROUNDING_S = 0.0005  # times in keys have three decimals
 
 
@@ -69,7 +75,7 @@ class Store:
         except (OSError, ValueError) as error:
             raise DsolError(folder / INDEX, f"cannot be read: {error}", "make the store again") from None
         boxes = Boxes.load(folder / BOXES) if (folder / BOXES).exists() else Boxes((), ())
-        return cls(folder, table, boxes, info)
+        return cls(folder, table, _with_sources(boxes, table), info)
 
     def __len__(self) -> int:
         return self._table.num_rows
@@ -121,6 +127,13 @@ class Store:
     def frame_count(self, i: int) -> int:
         """How many frames clip i has."""
         return int(self._places.first[i + 1] - self._places.first[i])
+
+    @cached_property
+    def composed(self) -> bool:
+        """Whether its pictures are composed of several, by `dsol compose` or before they came. Such are only ever
+        resized, in training too, as in the paper: a crop would lose parts, and tiles would leave their places."""
+        official = str(self.info.get("made", {}).get("layout")) == OFFICIAL_SCENES  # of stores that do not say it
+        return official or bool(self.info.get("composed")) or any(self.column("sources"))
 
     @cached_property
     def photos(self) -> np.ndarray:
@@ -231,6 +244,26 @@ class Store:
         return Store(self.path, table, boxes, self.info, self._files)
 
 
+def _with_sources(boxes: Boxes, table: "pa.Table") -> Boxes:
+    """Annotations of composed scenes with the videos of what sounds in them, or of all of it where nothing does."""
+    if not len(boxes) or table["sources"].null_count == table.num_rows:
+        return boxes
+    facts = zip(*(table[name].to_pylist() for name in ("video", "sources", "source_sounds")), strict=True)
+    made_of = {video: source_videos(clips, sounds) for video, clips, sounds in facts if clips}
+    return replace(boxes, frames=tuple(replace(f, sources=made_of.get(f.video, ())) for f in boxes))
+
+
+def source_videos(clips: Sequence[str], sounds: Sequence[bool]) -> tuple[str, ...]:
+    """The videos of those clips that sound, sorted; of all where none does.
+
+    Example:
+        >>> source_videos(["cello/b.mp4@3", "tuba/a.mp4@0", "flute/c.mp4@1"], [True, True, False])
+        ('cello/b.mp4', 'tuba/a.mp4')
+    """
+    chosen = [clip for clip, loud in zip(clips, sounds, strict=True) if loud] or clips
+    return tuple(sorted({clip.rpartition("@")[0] for clip in chosen}))
+
+
 def _rows(table: "pa.Table") -> tuple[Row, ...]:
     columns = [table[field.name].to_pylist() for field in fields(Row)]
     return tuple(Row(*map(_frozen, facts)) for facts in zip(*columns, strict=True))
@@ -244,13 +277,16 @@ def read_info(path: str | Path) -> dict:
     """What store.json says, checked to be of a store that this program reads."""
     file = Path(path) / INFO
     try:
-        info = json.loads(file.read_text())
+        info = json.loads(read_text(file))
         version = info["version"]
+        for name, kind in INFO_TYPES.items():
+            if not isinstance(info.get(name, kind()), kind):
+                raise TypeError(name)
     except OSError:
-        if not Path(path).exists() and Path(f"{path}.partial").exists():
+        if not Path(path).exists() and partial_of(path).exists():
             raise DsolError(path, "is not finished", "run the command that makes it again: it goes on") from None
         raise DsolError(path, "is not a store", "give a folder made by dsol prepare or dsol compose") from None
-    except (ValueError, KeyError, TypeError):
+    except MALFORMED:
         raise DsolError(file, "is not a store's description", "make the store again") from None
     if version != VERSION:
         raise DsolError(path, f"is a store of version {version}, this program reads {VERSION}",

@@ -14,6 +14,7 @@ import os
 import re
 import struct
 import tarfile
+import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -176,8 +177,9 @@ class ShardFiles:
         """`size` bytes of a shard. Fewer come back only at the end of a file that was cut."""
         descriptor = self._open.get(shard)
         if descriptor is None:
-            descriptor = self._open.setdefault(shard, os.open(self.folder / shard_name(shard), os.O_RDONLY))
-        return os.pread(descriptor, size, offset)
+            flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # Windows would translate line ends
+            descriptor = self._open.setdefault(shard, os.open(self.folder / shard_name(shard), flags))
+        return _read_at(descriptor, size, offset)
 
     def close(self) -> None:
         """Close the files; reading opens them again."""
@@ -189,6 +191,18 @@ class ShardFiles:
 
     def __getstate__(self) -> dict:
         return {"folder": self.folder, "_open": {}}
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def _read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """`os.pread`, or where there is none (Windows) the same with a place that threads share."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, offset)
+    with _ONE_AT_A_TIME:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
 
 
 def shard_name(number: int) -> str:

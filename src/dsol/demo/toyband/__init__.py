@@ -70,7 +70,7 @@ def make_toyband(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         _write(partial, {"solo": plan_solos(solos, seconds, seed), "duet": plan_duets(duets, seconds, seed)}, workers)
-        (partial / RECORD).write_text(json.dumps(made, indent=1) + "\n")
+        (partial / RECORD).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
         if out.exists():
             out.rmdir()  # empty, or `_is_made` had refused
         os.replace(partial, out)
@@ -91,7 +91,7 @@ def _is_made(out: Path, made: dict) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        there = json.loads((out / RECORD).read_text())
+        there = json.loads((out / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise DsolError(out, "exists and is no toyband", "choose another folder, or move it away") from None
     if there != made:

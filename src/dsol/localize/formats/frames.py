@@ -22,20 +22,21 @@ def frame_names(timeline: Timeline, folder: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{time_s:09.3f}.jpg" for time_s in timeline.times_s)
 
 
-def write_frames(video: str | Path, timeline: Timeline, out: str | Path) -> None:
+def write_frames(video: str | Path, timeline: Timeline, out: str | Path, audio_track: int | None = None) -> None:
     """Write a JPEG file for each of `timeline.frame_names`, in the video's own size.
 
     Args:
         video: the original.
         timeline: of the whole video, with `frame_names`.
         out: the folder that the names begin in; made if missing.
+        audio_track: the sound track that the answer is of.
 
     Raises:
         DsolError: a picture cannot be written.
     """
     names = timeline.frame_names or ()
     per_second = round(1 / min((timeline.times_s[1:] - timeline.times_s[:-1]).tolist() or [1.0]))
-    seconds = read_seconds(video, frames_per_second=per_second, whole_only=False)
+    seconds = read_seconds(video, frames_per_second=per_second, whole_only=False, audio_track=audio_track)
     pictures = (frame for second in seconds for frame in second.frames)
     try:
         for name, picture in zip(names, pictures, strict=True):

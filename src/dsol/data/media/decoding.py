@@ -1,0 +1,241 @@
+"""The tracks of a video decoded frame by frame, with trustworthy time stamps."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import overload
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from dsol.data.levels import is_silent
+from dsol.data.media.opening import (
+    NAMES,
+    REPAIR,
+    Kind,
+    is_cover,
+    no_track,
+    opened,
+    picture_stream,
+    sound_streams,
+    state_of,
+)
+from dsol.data.media.timing import Clock, clock_of
+from dsol.errors import DsolError
+from dsol.progress import say
+
+HOLE_S = 0.5  # seconds that may fail to decode before a track counts as broken
+PRIMING_S = 0.05  # seconds by which a sound encoder may start early; not a start of the video
+MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
+PLANES = 8  # of a frame of sound from which PyAV does not know their number
+LISTENED_S = 0.25  # seconds of sound that are looked at together for whether anything is heard
+
+
+@overload
+def stream_of(path: str | Path, container: InputContainer, kind: None = None) -> VideoStream | None: ...
+@overload
+def stream_of(
+    path: str | Path, container: InputContainer, kind: Kind, audio_track: int | None = None
+) -> VideoStream | AudioStream | None: ...
+def stream_of(path, container, kind="video", audio_track=None):
+    """The track to read; None if there is none.
+
+    Args:
+        path: of the video.
+        container: it, open.
+        kind: "video" or "audio".
+        audio_track: which sound track, counted from 1; by default the one that a player takes, or, where nothing
+            is heard in that, the first in which something is.
+
+    Raises:
+        DsolError: there is no such sound track.
+    """
+    if kind != "audio":
+        return picture_stream(container)
+    streams = sound_streams(container)
+    if audio_track is None:
+        return streams[chosen_track(path) - 1] if streams else None
+    if not 1 <= audio_track <= len(streams):
+        there = "one sound track" if len(streams) == 1 else f"{len(streams)} sound tracks"
+        what = f"has {there}, and no track {audio_track}" if streams else "has no sound track"
+        raise DsolError(path, what, "dsol inspect lists them")
+    return streams[audio_track - 1]
+
+
+def chosen_track(path: str | Path) -> int:
+    """The number, from 1, of the sound track that is read unless another is asked for; says it where not the first.
+
+    Raises:
+        DsolError: the file cannot be opened.
+    """
+    return _chosen(str(path), state_of(path))
+
+
+@lru_cache(maxsize=64)
+def _chosen(path: str, state: tuple[int, int]) -> int:
+    with opened(path) as container:
+        streams = sound_streams(container)
+        best = container.streams.best("audio")
+        usual = next((n for n, stream in enumerate(streams, start=1) if best and stream.index == best.index), 1)
+    others = [n for n in range(1, len(streams) + 1) if n != usual]
+    if not others:
+        return usual
+    found = next((n for n in (usual, *others) if _is_heard(path, n)), usual)
+    if found != usual:
+        say(f"{path}: sound track {usual} is silent, track {found} is used")
+    return found
+
+
+def _is_heard(path: str, number: int) -> bool:
+    """Whether anything at all is heard in a sound track; of one that breaks off, what is there counts."""
+    parts, length_s = [], 0.0
+    try:
+        for _, frame in decoded(path, "audio", number):
+            parts.append(np.abs(floats(frame)).max(axis=0))
+            length_s += frame.samples / frame.sample_rate
+            if length_s >= LISTENED_S:
+                if not is_silent(np.concatenate(parts)):
+                    return True
+                parts, length_s = [], 0.0
+    except DsolError:
+        length_s = 0.0  # whoever reads the track reports it
+    return bool(parts) and not is_silent(np.concatenate(parts))
+
+
+def _packed(frame: av.AudioFrame) -> av.AudioFrame:
+    """A frame with its channels interleaved. Of eight planes or more, PyAV would read past the last."""
+    (packed,) = av.AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate).resample(frame)
+    return packed
+
+
+def floats(frame: av.AudioFrame) -> np.ndarray:
+    """A decoded frame of any format and layout as (channels, samples) float32 in [-1, 1]."""
+    frame = _packed(frame) if frame.format.is_planar and frame.layout.nb_channels >= PLANES else frame
+    samples = frame.to_ndarray()
+    samples = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if samples.dtype.kind == "i":
+        return samples.astype(np.float32) / 2 ** (8 * samples.dtype.itemsize - 1)
+    return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
+
+
+@overload
+def decoded(path: str | Path, kind: None = None) -> Iterator[tuple[float, av.VideoFrame]]: ...
+@overload
+def decoded(
+    path: str | Path, kind: Kind, audio_track: int | None = None
+) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]: ...
+def decoded(path, kind="video", audio_track=None):
+    """Decode one track: (time in s on the file's own clock, frame), in the order of time.
+
+    A packet that does not decode is passed over, as players do; `HOLE_S` without any is a break. Wild time stamps
+    are put right and gaps of hours are cut, see `dsol.data.media.timing`.
+
+    Args:
+        path: a video.
+        kind: "video" or "audio".
+        audio_track: which sound track, see `stream_of`.
+
+    Raises:
+        DsolError: no such track, none of it decodes, or, after what does, that it breaks off and where.
+    """
+    clock = clock_of(path)
+    with opened(path) as container:
+        stream = stream_of(path, container, kind, audio_track)
+        if stream is None:
+            raise no_track(path, kind)
+        seen = failed = False
+        start_s = last_s = end_s = 0.0
+        for frames in _frames(container, stream, clock):
+            failed = failed or frames is None
+            for frame in frames or ():
+                time_s = end_s if frame.time is None else frame.time
+                if not seen:
+                    start_s = last_s = time_s
+                elif failed and time_s - end_s > HOLE_S:
+                    raise _break(path, end_s - start_s)
+                last_s = max(last_s, time_s)
+                yield last_s, frame
+                seen, failed, end_s = True, False, last_s + lasts(frame, stream)
+        if not seen:
+            raise DsolError(path, f"has a {NAMES[kind]} that cannot be decoded", REPAIR)
+        stated_s = end_s if clock.notes or is_cover(stream) else _stated_end(stream) or end_s
+        # A last picture may stand longer than it says; then at least the sound reaches the stated end.
+        if stated_s - end_s > HOLE_S and (failed or stated_s - clock.last_s > HOLE_S):
+            raise _break(path, end_s - start_s)
+
+
+def _frames(container: InputContainer, stream: VideoStream | AudioStream, clock: Clock) -> Iterator[list | None]:
+    """The frames of packet after packet; None for a packet that fails."""
+    packets = clock.packets(container, stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError:  # the rest of the file cannot be told apart into packets
+            yield None
+            packet = None
+        if packet is None or not packet.size:
+            break
+        yield _decode(packet)
+    flush = av.Packet()
+    flush.stream = stream
+    if stream.time_base is not None:
+        flush.time_base = stream.time_base
+    yield _decode(flush)
+
+
+def _decode(packet: av.Packet) -> list | None:
+    try:
+        return packet.decode()
+    except FFmpegError:
+        return None
+
+
+def lasts(frame: av.VideoFrame | av.AudioFrame, stream: Stream) -> float:
+    """How long a frame lasts, in s; by the track's average rate where a picture does not say."""
+    if isinstance(frame, av.AudioFrame):
+        return frame.samples / frame.sample_rate
+    if frame.duration and frame.time_base:
+        return float(frame.duration * frame.time_base)
+    rate = picture_rate(stream)
+    return float(1 / rate) if rate else 0.0
+
+
+def picture_rate(stream: Stream) -> float:
+    """Pictures a second: the average, or else a guess; 0 if unknown."""
+    if not isinstance(stream, VideoStream):
+        return 0.0
+    return float(stream.average_rate or stream.guessed_rate or 0)
+
+
+def _stated_end(stream: Stream) -> float | None:
+    """Where a track says that it ends, in s on the file's own clock."""
+    if stream.duration and stream.time_base:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    told = MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION") or "")
+    return 3600 * float(told[1]) + 60 * float(told[2]) + float(told[3]) if told else None
+
+
+def _break(path: str | Path, after_s: float) -> DsolError:
+    return DsolError(path, f"breaks off after {after_s:.1f} s: the rest cannot be decoded", REPAIR)
+
+
+def start_of(path: str | Path, audio_track: int | None = None) -> float:
+    """Where a video starts on its own clock: the time stamp in s of its first picture or sound.
+
+    The sound counts only if it comes clearly first; otherwise all pictures would be late by the few
+    milliseconds that sound encoders need to get going.
+    """
+    picture_s = next(decoded(path))[0]
+    try:
+        sound_s = next(decoded(path, "audio", audio_track))[0]
+    except DsolError:  # no sound: who needs it will say so
+        return picture_s
+    return sound_s if sound_s < picture_s - PRIMING_S else picture_s
