@@ -166,6 +166,16 @@ def test_times_without_places_are_an_error_that_says_what_helps(tmp_path):
     assert not (tmp_path / "boxes.json").exists()
 
 
+def test_a_video_of_years_is_a_mistake_in_the_file(tmp_path):
+    bundle, _ = write_formats(solo(), tmp_path, "cvat")
+    with zipfile.ZipFile(bundle) as files:
+        text = files.read("annotations.xml").decode()
+    file = tmp_path / "a.xml"
+    file.write_text(text.replace("<size>75<", "<size>75000000000<"))
+    with pytest.raises(DsolError, match=r"a\.xml: speaks of a video of 3000000000 seconds"):
+        correct([file], tmp_path / "boxes.json", fps=25)
+
+
 def test_two_files_of_one_videos_places_are_an_error(tmp_path):
     files = [write_formats(solo(), tmp_path, kind)[0] for kind in ("coco", "cvat")]
     with pytest.raises(
@@ -208,3 +218,26 @@ def test_the_command_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["correct", str(tmp_path / "annotations.xml"), "--fps", "0"])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize("kind", ["labelstudio", "cvat", "coco", "json", "eaf", "textgrid", "audacity"])
+def test_a_spoilt_file_is_read_or_refused_in_one_line(tmp_path, kind):
+    file = exported(band(), tmp_path, kind)[0]
+    if kind == "cvat":
+        with zipfile.ZipFile(file) as files:
+            files.extractall(tmp_path)
+        file = tmp_path / "annotations.xml"
+    good, random = file.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for n in range(80):
+        data = bytearray(good)
+        for place in random.integers(0, len(data), 1 + n % 4):
+            data[place] = random.choice(list(b'0129-."<>{}[],:a \xff\n'))
+        file.write_bytes(bytes(data[: len(data) if n % 3 else random.integers(0, len(data))]))
+        try:
+            correct([file, *exported(band(), tmp_path, "json")] if kind in ("eaf", "textgrid", "audacity") else [file],
+                    tmp_path / "boxes.json", fps=25)  # fmt: skip
+        except DsolError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert kind in ("textgrid", "audacity") or refused > 0

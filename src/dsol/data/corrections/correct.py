@@ -19,6 +19,7 @@ from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES
 from dsol.errors import DsolError
 from dsol.progress import say
 
+LONGEST_S = 48 * 3600  # seconds; a longer video is a mistake in the file
 Read = tuple[Path, Corrected]
 
 
@@ -123,7 +124,7 @@ def _frames(name: str, group: list[Read], rate: float, per_second: int) -> list[
     sounds = [(sound, other is file) for other, each in group for sound in each.sounds or ()]
     tells = any(each.sounds is not None for _, each in group)
     frames = []
-    for time_s in _times(base, group, per_second):
+    for time_s in _times(file, base, group, per_second):
         found = base.objects_at(time_s)
         if tells:
             found = [(_heard(label, time_s, sounds), xywh) for label, xywh in found]
@@ -146,11 +147,15 @@ def _placed(name: str, group: list[Read]) -> Read:
     return (placed or drafts)[0]
 
 
-def _times(base: Corrected, group: list[Read], per_second: int) -> list[float]:
+def _times(file: Path, base: Corrected, group: list[Read], per_second: int) -> list[float]:
+    """The moments that become frames: those of the pictures, or even steps through the video."""
     if base.stills is not None:
         return sorted(base.stills)
     last = max((at.time_s for each in base.objects or () for at in each.path), default=0.0)
     duration_s = base.duration_s or max([each.duration_s for _, each in group if not each.in_frames] + [last])
+    if not 0 <= duration_s <= LONGEST_S:
+        what = f"speaks of a video of {duration_s:.0f} seconds"
+        raise DsolError(file, what, "export it again, or give the right --fps")
     return [round(float(t), 3) for t in np.arange(0, duration_s - 1e-3, 1 / per_second)]
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES
+from dsol.text import composed
 
 Xywh = tuple[float, float, float, float]
 LABEL = re.compile(rf"^(?P<category>.*?)(?: #(?P<number>\d+))?(?: \((?P<state>{'|'.join(STATES)})\))?$", re.DOTALL)
@@ -168,7 +169,7 @@ def plain_path(video: str) -> PurePosixPath:
         ['a/my b.mp4', 'a.mp4']
     """
     path = video.rpartition("?d=")[2] if "?d=" in video else video.partition("?")[0]
-    found = PurePosixPath(unquote(path.rpartition("://")[2]).replace("\\", "/"))
+    found = PurePosixPath(composed(unquote(path.rpartition("://")[2])).replace("\\", "/"))
     return PurePosixPath(UPLOADED.sub("", found.name)) if "/upload/" in path else found
 
 

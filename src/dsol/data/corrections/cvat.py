@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from dsol.data.corrections.corrected import At, Corrected, Label, Moving, Xywh
 from dsol.data.corrections.stills import still_of
 from dsol.data.states import SEEN, SILENT, STATES
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 
 ANNOTATIONS = "annotations.xml"
 
@@ -45,7 +45,7 @@ def _root(path: Path) -> ElementTree.Element:
     except KeyError:
         what = f"has no {ANNOTATIONS} in it"
         raise DsolError(path, what, "export as CVAT for video 1.1 or for images 1.1") from None
-    except (OSError, ElementTree.ParseError, zipfile.BadZipFile) as error:
+    except (OSError, ElementTree.ParseError, zipfile.BadZipFile, *MALFORMED) as error:
         raise DsolError(path, f"is not CVAT's XML: {error}", "export it again") from None
 
 

@@ -15,7 +15,8 @@ from dsol.data.corrections.result import is_result, read_result
 from dsol.data.corrections.stills import is_coco, read_coco
 from dsol.data.corrections.tiers import read_audacity, read_eaf, read_textgrid
 from dsol.data.states import SEEN, SILENT, STATES
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import read_text
 
 BY_SUFFIX: dict[str, Callable[[Path], list[Corrected]]] = {
     ".eaf": read_eaf, ".textgrid": read_textgrid, ".txt": read_audacity, ".xml": read_cvat, ".zip": read_cvat,
@@ -40,17 +41,21 @@ def read_correction(path: str | Path) -> list[Corrected]:
     path = Path(path)
     if not path.is_file():
         raise DsolError(path, "is not a file", KNOWN)
+    try:
+        return _by_video(_read(path))
+    except MALFORMED as error:
+        raise DsolError(path, f"has something in it that was not expected: {error!r}", "export it again") from None
+
+
+def _read(path: Path) -> list[Corrected]:
     suffix = path.suffix.lower()
     if suffix in BY_SUFFIX:
-        return _by_video(BY_SUFFIX[suffix](path))
+        return BY_SUFFIX[suffix](path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        data = json.loads(read_text(path))
+    except (OSError, *MALFORMED) as error:
         raise DsolError(path, f"is not JSON: {error}", KNOWN) from None
-    try:
-        return _by_video(_reader(data, path)(data, path))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DsolError(path, f"has something in it that was not expected: {error!r}", "export it again") from None
+    return _reader(data, path)(data, path)
 
 
 def _reader(data: Any, path: Path) -> Callable[[Any, Path], list[Corrected]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dsol.data.corrections.corrected import Corrected, Label, Sound
 from dsol.errors import DsolError, check_installed
+from dsol.text import read_text
 
 OFF_SCREEN = " off screen"  # ends the name of a tier of what has no place in the picture
 
@@ -55,7 +56,7 @@ def read_audacity(path: Path) -> list[Corrected]:
         DsolError: it is no such file.
     """
     sounds = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(_text_of(path).splitlines(), start=1):
         if not line.strip() or line.startswith("\\"):
             continue
         try:
@@ -65,6 +66,13 @@ def read_audacity(path: Path) -> list[Corrected]:
             what = f"line {number} is not start, end and label with tabs: {line[:60]!r}"
             raise DsolError(path, what, "export the labels from Audacity again") from None
     return [Corrected("", sounds=tuple(sounds))]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DsolError(path, f"cannot be read: {error}", "export the labels from Audacity again") from None
 
 
 def _sound(tier: str, start_s: float, end_s: float, text: str) -> Sound:
