@@ -194,9 +194,10 @@ def test_everything_that_is_wanted_is_written_together(party, tmp_path):
 
 
 def test_the_command_line_takes_them(party, tmp_path, capsys):
-    main(["localize", str(party), "--out", str(tmp_path), "--no-video", "--preview", "--gif", "0.5", "--show", "heat"])
+    call = ["localize", str(party), "--model", "small", "--out", str(tmp_path)]
+    main([*call, "--no-video", "--preview", "--gif", "0.5", "--show", "heat"])
     assert {"preview.jpg", "localized.gif"} <= {p.name for p in (tmp_path / "party").iterdir()}
     for words in (["--gif", "1000"], ["--show", "fog"]):
         with pytest.raises(SystemExit) as stop:
-            main(["localize", str(party), "--out", str(tmp_path), *words])
+            main([*call, *words])
         assert stop.value.code == 2

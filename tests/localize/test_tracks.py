@@ -30,7 +30,8 @@ def scene(places, colours=None, score=None, categories=("violin",)) -> Localizat
     count = len(places)
     score = np.array([[0.9] + [0.0] * (len(categories) - 1)] * count) if score is None else score
     return Localization("party.mp4", (640, 360), count / 4, 0.5, categories, np.arange(count) / 4, maps,
-                        maps.max(axis=1), score, np.full(count, 0.1), pictures if colours else None)  # fmt: skip
+                        maps.max(axis=1), score, np.full(count, 0.1),
+                        pictures=pictures if colours else None)  # fmt: skip
 
 
 def test_two_alike_in_one_picture_stay_two():

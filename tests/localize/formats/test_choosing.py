@@ -62,7 +62,7 @@ def test_without_the_film_everything_else_is_there(party, tmp_path):
 
 
 def test_the_command_line_takes_formats(party, tmp_path, capsys):
-    main(["localize", str(party), "--out", str(tmp_path), "--format", "srt", "--no-video"])
+    main(["localize", str(party), "--model", "small", "--out", str(tmp_path), "--format", "srt", "--no-video"])
     folder = tmp_path / "party"
     assert json.loads((folder / "result.json").read_text())["video"] == str(party)
     assert (folder / "localized.srt").is_file()
