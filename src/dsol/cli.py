@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dsol
+from dsol.config import SYSTEMS
 from dsol.errors import DsolError
 
 SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
@@ -21,7 +22,7 @@ Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
              "mix-and-localize")  # fmt: skip
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
-COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
+COMPARED = SYSTEMS[1:]
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SOURCES = "how many objects sound, for DMC, which cannot find it out"
 AUDIO_TRACK = "which sound track of a video, from 1; without it the usual one, or the first with sound in it"
@@ -166,6 +167,8 @@ def train(parser, words: Words) -> Work:
     told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
+    told = "begin with the weights of this model file or run folder, and with its options where no recipe is given"
+    parser.add_argument("--start", type=path, default=None, help=told)
     told = "go on with the run in that folder; begin one where there is none"
     parser.add_argument("--resume", action="store_true", help=told)
     _add_training_options(parser)
@@ -177,7 +180,8 @@ def train(parser, words: Words) -> Work:
         _check_device(args.device, args.devices)
         values = {name: value for name, value in args.as_dict().items() if name in Config.__dataclass_fields__}
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
-        train(args.store, args.run, config, scenes=args.scene_store, stage=args.stage, resume=args.resume)
+        how = {"scenes": args.scene_store, "stage": args.stage, "resume": args.resume, "start": args.start}
+        train(args.store, args.run, config, **how)
 
     return run
 
@@ -191,7 +195,7 @@ def whole_number(text: str) -> int:
 
 TYPES = {path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
-    "system": (("dsol", *COMPARED), "ours, or one compared with it"),
+    "system": (SYSTEMS, "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
     "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
     "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
@@ -247,11 +251,12 @@ def _check_device(device: str, devices: int) -> None:
 
 
 def _base_options(words: Words) -> dict[str, Any]:
-    """The options that the command line changes: of the recipe that it names, or of the run that it goes on with."""
-    from dsol.config import load_recipe, saved_config
+    """The options that the command line changes: of the recipe that it names, or of the run or model that it goes on
+    with."""
+    from dsol.config import Config, load_recipe, saved_config
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for option in ("--recipe", "--system", "--stage"):
+    for option in ("--recipe", "--system", "--stage", "--start"):
         early.add_argument(option, nargs="?")
     early.add_argument("--resume", action="store_true")
     said, rest = early.parse_known_args(words)
@@ -259,6 +264,10 @@ def _base_options(words: Words) -> dict[str, Any]:
     goes_on = (said.resume or said.stage == "two") and not said.recipe
     if goes_on and len(places) > 1 and (saved := saved_config(Path(rest[places[1]]))) is not None:
         return saved.to_dict()
+    if said.start and not said.recipe:
+        from dsol.model.file import find_model, load_card
+
+        return Config.from_dict(load_card(find_model(said.start)).config).to_dict()
     recipe = said.recipe or (said.system if said.system in COMPARED else "best")
     return {**load_recipe(recipe).to_dict(), "recipe": recipe}
 
@@ -355,6 +364,8 @@ def table(parser, words: Words) -> Work:
     for option, told in TABLE_STORES.items():
         parser.add_argument(f"--{option}", type=path, default=None, help=told)
     parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
+    told = "ImageNet weights of ResNet-18, a file of torchvision's: the paper's start, which cannot be shipped"
+    parser.add_argument("--encoders.vision_weights", type=path, default=None, help=told)
     parser.add_argument("--seeds", type=whole_number, default=None, help="runs a row; at first 1, then as before")
     parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
     parser.add_argument("--show", action="store_true", help="run nothing, print what is there")
@@ -369,9 +380,12 @@ def table(parser, words: Words) -> Work:
 
         _make_room_for(args.out, folder=args.figures)
         stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
+        weights = args.encoders.vision_weights
+        start = {} if weights is None else {"encoders": {"vision_weights": str(weights.absolute())}}
+        recipe = load_recipe(args.recipe or "paper", **start) if args.recipe or start else None
         experiment = Experiment.open(
             args.runs,
-            recipe=args.recipe and load_recipe(args.recipe),
+            recipe=recipe,
             stores={name: path for name, path in stores.items() if path is not None},
             seeds=args.seeds,
         )
@@ -417,13 +431,11 @@ def _make_folder(folder: Path, wanted: Path) -> None:
 
 
 def _show(result: Any, json_file: Path | None) -> None:
-    import json
+    from dsol.files import write_json
 
     print(result.table())
     if json_file:
-        partial = Path(f"{json_file}.partial")
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, json_file)
+        write_json(json_file, result.to_json())
 
 
 def localize(parser, words: Words) -> Work:

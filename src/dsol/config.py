@@ -26,6 +26,8 @@ from dsol.errors import MALFORMED, DsolError
 from dsol.old_options import moved
 from dsol.text import read_text
 
+System = Literal["dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc"]  # `dsol.model.system` has them
+SYSTEMS: tuple[str, ...] = get_args(System)
 RECIPES = Path(__file__).parent / "recipes"
 SHIPPED = Path(__file__).parent / "models"  # NAME.safetensors each, with a card NAME.md beside it
 
@@ -71,8 +73,8 @@ class StageOneOptions:
     learning_rate: float = 1e-4
     """Of Adam, backbones and projection heads."""
     negatives: Literal["sampled", "in_batch", "all"] = "in_batch"
-    """Mismatched pictures: one of another video "sampled" from the whole store, as printed (pictures run twice); one
-    "in_batch"; or "all" of other videos in the batch, with an InfoNCE loss beside the binary cross-entropy."""
+    """Mismatched pictures (the paper prints: of different videos): one "sampled" from the whole store, as released, so
+    that pictures run twice; one "in_batch"; or "all" of the batch, with an InfoNCE loss beside the cross-entropy."""
     pool: Literal["max", "soft"] = "max"
     """Score of a pair: the best cell (equation 1), or a soft maximum through which every cell learns."""
     augment: bool = False
@@ -224,7 +226,7 @@ class Config:
 
     recipe: str = "paper"
     """Name of the recipe that this started from."""
-    system: Literal["dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc"] = "dsol"
+    system: System = "dsol"
     """What is trained: ours, or one of the compared systems."""
     seed: int = 0
     """Seed of everything random: weights, order, crops, clusters, scenes."""

@@ -148,7 +148,7 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         category = video.category or job.labels.get(second.index)
         facts = {"video": video.name, "second": second.index, "category": category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
-        rows.append(body.add_clip(facts, second.frames, second.waveform, second.extras))
+        rows.append(body.add_clip(facts, list(second.frames), second.waveform, second.extras))
     problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
     return rows, {"video": video.name, "clips": len(rows), "silent": silent, "short": short, "problem": problem}
 

@@ -1,14 +1,14 @@
 """timeline.png: who sounds when, as a figure."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from dsol.files import whole
 from dsol.letters import finalise
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of, spoken
-from dsol.text import name_of, partial_of
+from dsol.text import name_of
 
 WIDTH, ROW = 9.0, 0.52  # inches
 
@@ -37,12 +37,8 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     axes[-1].set_xlim(0, timeline.edges_s[-1])
     axes[-1].set_xlabel("seconds", color="#555")
     finalise(figure)
-    partial = partial_of(out)
-    try:
+    with whole(out) as partial:
         figure.savefig(partial, format="png")
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
     return Path(out)
 
 

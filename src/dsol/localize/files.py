@@ -22,6 +22,7 @@ import numpy as np
 from dsol.data.media import probe
 from dsol.data.media.subtitles import add_subtitles
 from dsol.errors import DsolError
+from dsol.files import partial_of
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
 from dsol.localize.formats import chosen, files_of, write_formats
@@ -33,7 +34,7 @@ from dsol.localize.moments import write_gif, write_preview
 from dsol.localize.painter import USUAL
 from dsol.localize.show import Show
 from dsol.progress import Track, say, track
-from dsol.text import name_of, partial_of
+from dsol.text import name_of
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
 FILM, PREVIEW, GIF = FILES[0], "preview.jpg", "localized.gif"
