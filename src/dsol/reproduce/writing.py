@@ -15,7 +15,8 @@ NONE = "–"
 SUFFIXES = {".txt": "text", ".md": "markdown", ".csv": "csv", ".tex": "latex"}
 TEX = {
     "\\": r"\textbackslash{}", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "–": "--", "±": r"$\pm$", "λ": r"$\lambda$",
+    "^": r"\textasciicircum{}", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "–": "--", "±": r"$\pm$",
+    "λ": r"$\lambda$",
 }  # fmt: skip
 COLUMNS = ("table", "data", "protocol", "kind", "row", "metric", "ours", "low", "high", "spread", "seeds", "paper")
 
