@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dsol
+from dsol.config import SYSTEMS
 from dsol.errors import DsolError
 
 SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
@@ -22,7 +23,7 @@ PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "av
              "mix-and-localize")  # fmt: skip
 WILD = "wild"  # of `evaluate` alone: it needs labels beside the boxes
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
-COMPARED = ("sound_of_pixels", "object_that_sound", "attention", "dmc")
+COMPARED = SYSTEMS[1:]
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SOURCES = "how many objects sound, for DMC, which cannot find it out"
 AUDIO_TRACK = "which sound track of a video, from 1; without it the usual one, or the first with sound in it"
@@ -72,6 +73,8 @@ def prepare(parser, words: Words) -> Work:
     layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
     parser.add_argument("--layout", default="folders", help=layouts)
     parser.add_argument("--boxes", type=path, default=None, help="annotations of any format, if not the corpus's own")
+    told = "keep them to score by; keep their videos out of training, too; or label seconds by them, for dsol name"
+    parser.add_argument("--boxes-for", choices=("scoring", "holding-out", "naming"), default="scoring", help=told)
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
@@ -88,6 +91,7 @@ def prepare(parser, words: Words) -> Work:
             engine=args.engine,
             workers=args.workers,
             size=args.size,
+            boxes_for=args.boxes_for,
             audio_track=args.audio_track,
         )
 
@@ -161,9 +165,11 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
     parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed where not given")
-    told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
+    told = "best, paper, paper_audioset, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
+    told = "begin with the weights of this model file or run folder, and with its options where no recipe is given"
+    parser.add_argument("--start", type=path, default=None, help=told)
     told = "go on with the run in that folder; begin one where there is none"
     parser.add_argument("--resume", action="store_true", help=told)
     _add_training_options(parser)
@@ -175,7 +181,8 @@ def train(parser, words: Words) -> Work:
         _check_device(args.device, args.devices)
         values = {name: value for name, value in args.as_dict().items() if name in Config.__dataclass_fields__}
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
-        train(args.store, args.run, config, scenes=args.scene_store, stage=args.stage, resume=args.resume)
+        how = {"scenes": args.scene_store, "stage": args.stage, "resume": args.resume, "start": args.start}
+        train(args.store, args.run, config, **how)
 
     return run
 
@@ -189,7 +196,7 @@ def whole_number(text: str) -> int:
 
 TYPES = {path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
-    "system": (("dsol", *COMPARED), "ours, or one compared with it"),
+    "system": (SYSTEMS, "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
     "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
     "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
@@ -245,11 +252,12 @@ def _check_device(device: str, devices: int) -> None:
 
 
 def _base_options(words: Words) -> dict[str, Any]:
-    """The options that the command line changes: of the recipe that it names, or of the run that it goes on with."""
-    from dsol.config import load_recipe, saved_config
+    """The options that the command line changes: of the recipe that it names, or of the run or model that it goes on
+    with."""
+    from dsol.config import Config, load_recipe, saved_config
 
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for option in ("--recipe", "--system", "--stage"):
+    for option in ("--recipe", "--system", "--stage", "--start"):
         early.add_argument(option, nargs="?")
     early.add_argument("--resume", action="store_true")
     said, rest = early.parse_known_args(words)
@@ -257,6 +265,10 @@ def _base_options(words: Words) -> dict[str, Any]:
     goes_on = (said.resume or said.stage == "two") and not said.recipe
     if goes_on and len(places) > 1 and (saved := saved_config(Path(rest[places[1]]))) is not None:
         return saved.to_dict()
+    if said.start and not said.recipe:
+        from dsol.model.file import find_model, load_card
+
+        return Config.from_dict(load_card(find_model(said.start)).config).to_dict()
     recipe = said.recipe or (said.system if said.system in COMPARED else "best")
     return {**load_recipe(recipe).to_dict(), "recipe": recipe}
 
@@ -370,6 +382,8 @@ def table(parser, words: Words) -> Work:
     for option, told in TABLE_STORES.items():
         parser.add_argument(f"--{option}", type=path, default=None, help=told)
     parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
+    told = "ImageNet weights of ResNet-18, a file of torchvision's: the paper's start, which cannot be shipped"
+    parser.add_argument("--encoders.vision_weights", type=path, default=None, help=told)
     parser.add_argument("--seeds", type=whole_number, default=None, help="runs a row; at first 1, then as before")
     parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
     parser.add_argument("--show", action="store_true", help="run nothing, print what is there")
@@ -384,9 +398,12 @@ def table(parser, words: Words) -> Work:
 
         _make_room_for(args.out, folder=args.figures)
         stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
+        weights = args.encoders.vision_weights
+        start = {} if weights is None else {"encoders": {"vision_weights": str(weights.absolute())}}
+        recipe = load_recipe(args.recipe or "paper", **start) if args.recipe or start else None
         experiment = Experiment.open(
             args.runs,
-            recipe=args.recipe and load_recipe(args.recipe),
+            recipe=recipe,
             stores={name: path for name, path in stores.items() if path is not None},
             seeds=args.seeds,
         )
@@ -432,20 +449,19 @@ def _make_folder(folder: Path, wanted: Path) -> None:
 
 
 def _show(result: Any, json_file: Path | None) -> None:
-    import json
+    from dsol.files import write_json
 
     print(result.table())
     if json_file:
-        partial = Path(f"{json_file}.partial")
-        partial.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, json_file)
+        write_json(json_file, result.to_json())
 
 
 def localize(parser, words: Words) -> Work:
-    """Find the sounding objects of videos: annotated mp4, timeline, JSON and COCO boxes."""
+    """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats."""
     parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
+    _add_result_options(parser)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
     _add_inference_options(parser)
@@ -453,8 +469,61 @@ def localize(parser, words: Words) -> Work:
     def run(args):
         from dsol.localize import Localizer, localize_videos
 
+        wanted = _wanted(args)
         how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args, words)}
-        localize_videos(args.videos, Localizer.load(args.model, **how), args.out)
+        localize_videos(args.videos, Localizer.load(args.model, **how), args.out, wanted)
+
+    return run
+
+
+def _add_result_options(parser) -> None:
+    told = "formats to write as well, with commas, or all: docs/formats.md"
+    parser.add_argument("--format", default="json,coco", help=told)
+    told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
+    parser.add_argument("--frames", type=path, default=None, help=told)
+    told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas"
+    parser.add_argument("--show", default="heat,boxes", help=told)
+    parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
+    parser.add_argument("--preview", action="store_true", help="write preview.jpg: one sheet of the surest moments")
+    told = "write localized.gif of so many seconds, those in which most sounds"
+    parser.add_argument("--gif", type=float, default=0.0, metavar="SECONDS", help=told)
+    parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
+
+
+def _wanted(args):
+    from dsol.localize import Wanted
+    from dsol.localize.show import Show
+
+    if not 0 <= args.gif <= 60:
+        raise DsolError("--gif", f"{args.gif:g} seconds", "choose up to 60")
+    return Wanted(
+        args.format,
+        film=not args.no_video,
+        frames=args.frames,
+        show=Show.read(args.show),
+        subtitles=args.subtitles,
+        preview=args.preview,
+        gif_s=args.gif,
+    )
+
+
+def correct(parser, words: Words) -> Work:
+    """Read back what was corrected in Label Studio, CVAT, ELAN or a COCO tool, as boxes.json."""
+    told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
+    parser.add_argument("files", type=path, nargs="+", metavar="file", help=told)
+    parser.add_argument("--out", type=path, default=Path("boxes.json"), help="boxes.json to write")
+    told = "folder of the videos, as for dsol prepare: they are called by their path below it"
+    parser.add_argument("--videos", type=path, default=None, help=told)
+    told = "frames a second of the video, for CVAT, where neither --videos nor result.json tells"
+    parser.add_argument("--fps", type=float, default=None, help=told)
+
+    def run(args):
+        from dsol.data.corrections import correct
+
+        _make_room_for(args.out)
+        if args.fps is not None and args.fps <= 0:
+            raise DsolError("--fps", f"{args.fps} frames a second", "give more than 0")
+        correct(args.files, args.out, args.videos, args.fps)
 
     return run
 
@@ -489,8 +558,10 @@ def export(parser, words: Words) -> Work:
 
 VERBS = {
     verb.__name__: verb
-    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, serve, export)
-}
+    for verb in (
+        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, correct, serve, export
+    )
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -9,7 +9,6 @@ model card, so that `dsol localize` and `dsol evaluate` take it like any model.
 """
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import torch
 
 from dsol.data.clip import SAMPLE_RATE
 from dsol.errors import DsolError, check_installed
+from dsol.files import whole
 from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import ModelCard, card_text
 from dsol.model.onnx import INPUTS, ORIGINAL, OUTPUTS, ExportedSystem
@@ -89,18 +89,14 @@ def _place_for(out: Path) -> Iterator[Path]:
     """A file beside `out` to write to, which takes its place where all goes well."""
     if not is_onnx(out) or out.is_dir():
         raise DsolError(out, "is no name for an ONNX file", f"give a file that ends in {SUFFIX}")
-    partial = out.with_name(f".{out.stem}-{os.getpid()}{SUFFIX}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-        yield partial
-        os.replace(partial, out)
+        with whole(out) as partial:
+            partial.touch()
+            yield partial
     except OSError as error:
         what = f"cannot be written: {(error.strerror or str(error)).lower()}"
         raise DsolError(out, what, "choose another place, or free some space") from None
-    finally:
-        if partial.exists():
-            partial.unlink()
 
 
 def _write(predictor: Predictor, card: ModelCard, path: Path) -> None:

@@ -16,9 +16,10 @@ from dsol.data.levels import rms
 from dsol.data.store import Store
 from dsol.data.store.shards import checksum, decode_jpeg, shard_name
 from dsol.errors import DsolError
+from dsol.files import partial_of
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.progress import track
-from dsol.text import name_of, partial_of
+from dsol.text import name_of
 
 MODEL, FIRST = "model.safetensors", "stage_one.safetensors"  # of a run
 TOP = 12  # entries of a long list that are printed

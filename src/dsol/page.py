@@ -1,8 +1,9 @@
 """The HTML shell that reports and galleries share: one file that needs no network."""
 
 import html
-import os
 from pathlib import Path
+
+from dsol.files import write_text
 
 
 def write_page(path: str | Path, title: str, body: str, style: str = "") -> Path:
@@ -14,10 +15,7 @@ def write_page(path: str | Path, title: str, body: str, style: str = "") -> Path
         body: HTML, a `<section>` for each part.
         style: CSS beside the report's own.
     """
-    partial = Path(f"{path}.partial")
-    page = _PAGE.format(title=html.escape(title), style=_STYLE + style, body=body)
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, _PAGE.format(title=html.escape(title), style=_STYLE + style, body=body))
     return Path(path)
 
 

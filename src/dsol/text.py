@@ -1,14 +1,11 @@
 """Text of every origin: names of files, whatever their bytes, and text files, whatever wrote them."""
 
 import codecs
-import errno
-import hashlib
 import os
 import unicodedata
 from pathlib import Path
 
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-LONGEST_NAME = 255  # bytes: what file systems take
 
 
 def name_of(path: str | os.PathLike) -> str:
@@ -49,26 +46,3 @@ def read_text(path: str | Path) -> str:
     data = Path(path).read_bytes()
     marked = (encoding for mark, encoding in BYTE_ORDER_MARKS.items() if data.startswith(mark))
     return data.decode(next(marked, "utf-8"))
-
-
-def partial_of(path: str | Path) -> Path:
-    """Where a file or folder lies until it is whole: beside its place, `NAME.partial`.
-
-    A name that would become too long for a file system is cut and gets a number of its own.
-
-    Raises:
-        IsADirectoryError: the path ends in no name, as `.` and `..` do.
-
-    Example:
-        >>> partial_of("out/store").name, len(partial_of("x" * 255).name)
-        ('store.partial', 255)
-    """
-    path = Path(path)
-    if path.name in ("", ".."):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    name = os.fsencode(path.name)
-    if len(name) + len(b".partial") <= LONGEST_NAME:
-        return path.with_name(f"{path.name}.partial")
-    ending = f"-{hashlib.sha256(name).hexdigest()[:8]}.partial"
-    kept = name[: LONGEST_NAME - len(ending)].decode("utf-8", "ignore")
-    return path.with_name(kept + ending)

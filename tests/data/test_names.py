@@ -14,7 +14,8 @@ from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.prepare import prepare
 from dsol.data.store import Store
 from dsol.errors import DsolError
-from dsol.text import name_of, partial_of, read_text
+from dsol.files import partial_of
+from dsol.text import name_of, read_text
 from tests.videos import write_video
 
 DECOMPOSED = unicodedata.normalize("NFD", "café")

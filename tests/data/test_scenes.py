@@ -260,6 +260,17 @@ def test_labels_stand_in_for_categories(solo, tmp_path):
         assert row.sounding == tuple(labels[c] for c, s in zip(row.sources, row.source_sounds, strict=True) if s)
 
 
+def test_scenes_that_labels_were_used_for_say_so_unless_they_are_tests(solo, tmp_path):
+    labels = {row.clip: row.category for row in solo.rows}
+    for name, told, how in (
+        ("by category", True, {}),
+        ("by labels", False, {"labels": labels}),
+        ("annotated", False, {"boxed": True}),
+    ):
+        made = compose(solo, tmp_path / name, scenes=2, tile=TILE, **how)
+        assert ("uses labels" in made.info.get("note", "")) == told
+
+
 def test_no_video_is_in_a_scene_twice_even_under_two_labels(solo, tmp_path):
     pair = solo.select(videos=["train/cello/0.mp4", "train/tuba/0.mp4"])
     labels = {clip: f"cluster {i % 2}" for i, clip in enumerate(pair.column("clip"))}

@@ -23,9 +23,13 @@ EVALUATION = {
     "floors": {
         "centred box": {"ciou@0.3": 0.214, "auc": 0.229},
         "whole image": {"ciou@0.3": 0.081},
-        "other sound": None,
+        "mismatched sound": None,
     },
-    "ahead": {"centred box": {"ciou@0.3": [-0.02, 0.6]}, "whole image": {"ciou@0.3": [0.2, 0.7]}, "other sound": None},
+    "ahead": {
+        "centred box": {"ciou@0.3": [-0.02, 0.6]},
+        "whole image": {"ciou@0.3": [0.2, 0.7]},
+        "mismatched sound": None,
+    },
 }
 VOID = {"meta", "img", "br"}
 

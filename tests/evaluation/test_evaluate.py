@@ -33,7 +33,7 @@ def test_a_models_false_positives_are_those_of_its_maps_with_these_sounds(traine
     heard = {"own": own_sounds(shapes, places)} | wrong_sounds(shapes, boxes, places, protocol_named("robust"))
     for name, figure in {"own": "predicted_own", "silence": "fpr_silence", "noise": "fpr_noise",
                          "swapped": "fpr_other_sound"}.items():  # fmt: skip
-        answers = [one for (one,) in predict_frames(system, shapes, boxes, places, [heard[name]], None, "")]
+        answers = [one for (one,) in predict_frames(system, shapes, boxes, places, [heard[name]], True, "")]
         area = np.concatenate([answer.area for answer in answers])
         pixels = protocol_named("robust").paint(area, 224)
         assert found.metrics[figure] == pytest.approx(pixels.mean(), abs=1e-9), name

@@ -14,7 +14,7 @@ from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.file import ModelCard
 from dsol.naming import naming
-from dsol.naming.naming import assign_clips, labelled_training_clips, name_clusters, name_model, scored_videos
+from dsol.naming.naming import assign_clips, clips_that_name, name_clusters, name_model, scored_videos
 
 
 class Clusterer:
@@ -41,9 +41,9 @@ def without_splits(store: Store, boxes: Boxes) -> Store:
 
 
 def test_only_training_clips_name_clusters(shapes):
-    assert set(labelled_training_clips(shapes).column("split")) == {"train"}
+    assert set(clips_that_name(shapes).column("split")) == {"train"}
     with pytest.raises(DsolError, match="no labelled training clips"):
-        labelled_training_clips(shapes.select(split="test"))
+        clips_that_name(shapes.select(split="test"))
 
 
 def test_a_store_without_splits_that_is_scored_names_nothing_by_its_scored_videos(shapes, monkeypatch):
@@ -53,13 +53,13 @@ def test_a_store_without_splits_that_is_scored_names_nothing_by_its_scored_video
     with pytest.raises(DsolError, match="without splits the videos with boxes"):
         name_model(Path("model.safetensors"), shapes.path)
     with pytest.raises(DsolError, match="no labelled training clips"):
-        labelled_training_clips(scored, scored_videos(scored))
+        clips_that_name(shapes, scored)
 
 
 def test_in_a_store_without_splits_videos_without_boxes_name_clusters(shapes):
     annotated = shapes.select(split="test").videos
     some = without_splits(shapes, shapes.boxes.of_videos(annotated))
-    found = labelled_training_clips(some, scored_videos(some))
+    found = clips_that_name(some)
     assert set(found.videos) == set(shapes.videos) - set(annotated)
 
 
@@ -70,8 +70,18 @@ def test_the_videos_that_scored_scenes_are_made_of_count_as_scored(shapes, tmp_p
     assert found & set(shapes.videos) <= set(shapes.select(split="test").videos)
 
 
+def test_what_is_scored_names_nothing_whichever_store_it_lies_in(shapes, tmp_path):
+    """Labelled clips without boxes and splits; scenes that are scored were made of some of their videos."""
+    labelled = without_splits(shapes, Boxes((), ()))
+    scenes = compose(shapes, tmp_path / "scenes", scenes=1, boxed=True, objects=3)
+    sources = {clip.rpartition("@")[0] for clip in scenes.rows[0].sources}
+    assert len(sources) == 3
+    assert set(clips_that_name(labelled).videos) == set(shapes.videos)
+    assert set(clips_that_name(labelled, scenes).videos) == set(shapes.videos) - sources
+
+
 def test_fewer_clusters_than_categories_are_named_and_the_rest_said(shapes, capsys):
-    clips = labelled_training_clips(shapes)
+    clips = clips_that_name(shapes)
     of = [clips.categories.index(category) for category in clips.column("category")]
     names = name_clusters(Clusterer([min(k, 2) for k in of], 3), clips)
     assert len(set(names)) == 3
@@ -88,7 +98,7 @@ def test_where_clusters_are_of_videos_each_video_is_in_one(shapes):
 
 
 def test_more_clusters_than_categories_share_names(shapes):
-    clips = labelled_training_clips(shapes)
+    clips = clips_that_name(shapes)
     of = [clips.categories.index(category) for category in clips.column("category")]
     names = name_clusters(Clusterer([2 * k + n % 2 for n, k in enumerate(of)], 8), clips)
     assert set(names) == set(clips.categories)
@@ -98,7 +108,7 @@ def test_more_clusters_than_categories_share_names(shapes):
 @pytest.mark.parametrize("photos", [True, False])
 def test_photos_of_a_category_count_as_much_as_its_videos(shapes, monkeypatch, photos):
     """The one video of category 0 lies in a cluster with two clips of category 1; the rest of 0 are photos, or not."""
-    clips = labelled_training_clips(shapes)
+    clips = clips_that_name(shapes)
     of = np.array([clips.categories.index(category) for category in clips.column("category")])
     clusters, is_photo = of.copy(), np.zeros(len(clips), bool)
     is_photo[np.flatnonzero(of == 0)[1:]] = photos
@@ -110,7 +120,7 @@ def test_photos_of_a_category_count_as_much_as_its_videos(shapes, monkeypatch, p
 
 
 def test_some_clips_of_each_category_name_clusters(shapes):
-    clips = labelled_training_clips(shapes)
+    clips = clips_that_name(shapes)
     some = naming.some_of_each(clips, most=2)
     counts = Counter(some.column("category"))
     assert counts == dict.fromkeys(clips.categories, 2)

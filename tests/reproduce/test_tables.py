@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from statistics import fmean, stdev
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -16,6 +18,7 @@ from dsol.cli import main
 from dsol.config import load_recipe
 from dsol.data.scenes import compose
 from dsol.errors import DsolError
+from dsol.evaluation import evaluate as evaluating
 from dsol.evaluation.result import FLOORS, METRICS
 from dsol.model.file import load_card, load_tensors, save_model
 from dsol.reproduce import TABLES, Experiment, fill, grid, make_table
@@ -151,6 +154,26 @@ def test_a_row_changes_its_own_options_only(tmp_path):
     assert cell.config.stage_two.use_matching
 
 
+def test_each_training_has_the_clusters_of_its_data_set(tmp_path):
+    experiment = Experiment(tmp_path, load_recipe("paper"), {})
+    row = TABLES[1].rows[4]
+    assert [experiment.row_cells(row, t)[0].config.clustering.clusters for t in ("music", "audioset")] == [11, 13]
+    assert experiment.row_cells(row, "audioset")[0].name == "ours_audioset"
+    assert experiment.row_cells(TABLES[4].rows[4], "music")[0].config.clustering.clusters == 20
+    own = Experiment(tmp_path, load_recipe("best"), {})
+    assert own.row_cells(row, "audioset")[0].config.clustering.clusters == load_recipe("best").clustering.clusters
+
+
+@pytest.mark.parametrize(("number", "means"), [(1, True), (2, True), (3, False), (4, True), (5, False)])
+def test_rows_that_mean_nothing_to_a_recipe_are_refused(tmp_path, shapes, capfd, number, means):
+    Experiment.open(tmp_path / "runs", load_recipe("best"), {"duet": shapes.path})
+    if means:
+        main(["table", str(number), "--runs", str(tmp_path / "runs"), "--show"])
+    else:
+        said = refused(capfd, "table", number, "--runs", tmp_path / "runs")
+        assert "mean nothing to recipe 'best': its stage two has no such passes (stage_two.epochs 0)" in said
+
+
 def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("tiny"), {})
     assert experiment.row_cells(TABLES[4].rows[0], "music")[0].name == "clusters-11"
@@ -160,18 +183,34 @@ def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):
 # Running.
 
 
-def test_cells_are_trained_scored_and_named_once(ran, monkeypatch, capfd):
+def test_cells_are_trained_and_scored_once(ran, monkeypatch, capfd):
     for name in ("ours", "localization_weight-0.3", "use_matching-off"):
-        assert load_card(ran / name / "model.safetensors").named
+        assert not load_card(ran / name / "model.safetensors").named  # each data set has names that it does not tell
         assert json.loads(evaluation_file(ran / name, "synthetic").read_text())["frames"] == 8
     folders = {"ours", "localization_weight-0.3", "use_matching-off"}
     assert {path.name for path in ran.iterdir()} == {"table.json", *folders}
-    forbid(monkeypatch, "train", "evaluate", "name_model")
+    forbid(monkeypatch, "train", "evaluate")
     capfd.readouterr()
     main(["table", "3", "--runs", str(ran), "--rows", "1", "2"])
     out, err = capfd.readouterr()
     assert not err
     assert out.startswith("Table 3.")
+
+
+def test_clusters_are_named_by_no_video_that_a_table_scores(begun, shapes, scenes, tmp_path, monkeypatch):
+    """Neither the labelled store nor the one that is trained on has splits; scenes are made of their videos."""
+    asked = []
+    monkeypatch.setattr(evaluating, "name_clusters", lambda system, clips: asked.append(clips) or ("bar",) * 4)
+    bare = Path(shutil.copytree(shapes.path, tmp_path / "bare"))
+    table = pq.read_table(bare / "index.parquet")
+    at = table.column_names.index("split")
+    pq.write_table(table.set_column(at, "split", pa.nulls(len(table), pa.string())), bare / "index.parquet")
+    (bare / "boxes.json").unlink()
+    shutil.copytree(begun / "ours", tmp_path / "runs" / "theirs")
+    found = Experiment(tmp_path / "runs", load_recipe("tiny"), {"store": bare, "scenes": scenes})
+    grid.Grid(found).score(tmp_path / "runs" / "theirs", "music", ["synthetic"])
+    (clips,) = asked
+    assert set(clips.videos) == {video for video in shapes.videos if not video.startswith("test/")}
 
 
 def test_a_shared_stage_one_gives_the_weights_of_a_run_of_its_own(ran, shapes, tmp_path):
@@ -221,7 +260,7 @@ def test_figures_of_an_older_model_or_another_store_are_made_anew(ran, shapes, t
     real = grid.evaluate
 
     def evaluate(run, *words, **options):
-        scored.append(run.name)
+        scored.append(run.parent.name)
         return real(run, *words, **options)
 
     monkeypatch.setattr(grid, "evaluate", evaluate)
@@ -235,7 +274,7 @@ def test_figures_of_an_older_model_or_another_store_are_made_anew(ran, shapes, t
 
 
 def test_showing_runs_nothing(begun, monkeypatch, capfd):
-    forbid(monkeypatch, "train", "evaluate", "name_model")
+    forbid(monkeypatch, "train", "evaluate")
     main(["table", "3", "--runs", str(begun), "--show"])
     out = capfd.readouterr().out
     assert "No run here yet" in out
@@ -264,7 +303,7 @@ def test_a_row_is_the_mean_of_its_seeds_and_the_floors_stand_below(tmp_path):
     assert [figure.paper for figure in line.figures] == [11.0, 15.0, 94.6, None, None]
     assert line.seeds == 3
     floors = [line.head[0] for line in block.lines if line.kind == "floor"]
-    assert floors == ["whole image", "centred box", "random", "0.3: other sound"]
+    assert floors == ["whole image", "centred box", "random", "0.3: mismatched sound"]
     assert "± is the standard deviation" in WRITERS["text"](fill(TABLES[3], experiment))
 
 
@@ -298,6 +337,73 @@ def test_dmc_is_told_how_many_objects_sound(runs, shapes):
     assert not failed
     (line,) = [line for line in filled.blocks[0].lines if line.head[0] == "DMC"]
     assert any(figure.ours is not None for figure in line.figures)
+
+
+def test_single_sources_are_scored_with_the_model_after_stage_one_and_the_other_is_told(runs, shapes):
+    filled, failed = make_table(1, Experiment.open(runs))
+    assert not failed
+    figures = {
+        name: json.loads(evaluation_file(runs / "ours", name).read_text()) for name in ("solo", "solo_stage_two")
+    }
+    assert [said["model"] for said in figures.values()] == ["stage_one.safetensors", "model.safetensors"]
+    for name, said in figures.items():
+        alone = evaluating.evaluate(runs / "ours" / said["model"], shapes.path, "solo").metrics
+        assert said["metrics"]["class_iou"] == alone["class_iou"], name
+    (line,) = [line for line in filled.blocks[0].lines if line.head[0] == "Ours"]
+    assert line.figures[1].ours == 100 * figures["solo"]["metrics"]["auc"]
+    (note,) = [note for note in filled.notes if "after stage one" in note]
+    assert f"AUC {100 * figures['solo_stage_two']['metrics']['auc']:.1f}" in note
+
+
+def test_duets_are_scored_after_one_more_pass_over_duets(runs, shapes, scenes):
+    experiment = Experiment.open(runs, stores={"duet": shapes.path})
+    filled, failed = make_table(5, experiment, rows=[4])
+    assert not failed
+    files = {name: evaluation_file(runs / "ours", name) for name in ("synthetic", "duet")}
+    said = {name: json.loads(file.read_text())["model"] for name, file in files.items()}
+    assert said == {"synthetic": "model.safetensors", "duet": "duet/model.safetensors"}
+    card = load_card(runs / "ours" / "duet" / "model.safetensors")
+    assert (card.provenance["start"], card.config["stage_two"]["epochs"]) == ("ours/model.safetensors", 1)
+    assert any("after one more pass over its training videos" in note for note in filled.notes)
+    assert {path.name for path in runs.iterdir()} == {"table.json", "ours"}
+    before = (runs / "ours" / "duet" / "model.safetensors").stat().st_mtime_ns
+    make_table(5, experiment, rows=[4])
+    assert (runs / "ours" / "duet" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_without_duets_to_train_on_one_model_is_scored_on_all_scenes(runs, scenes):
+    filled, failed = make_table(5, Experiment.open(runs, stores={"duet": scenes}), rows=[4])
+    assert not failed
+    assert json.loads(evaluation_file(runs / "ours", "duet").read_text())["model"] == "model.safetensors"
+    assert not (runs / "ours" / "duet").exists()
+    assert not any("one more pass" in note for note in filled.notes)
+
+
+def test_figures_of_the_last_model_from_before_are_scored_anew(runs, monkeypatch):
+    make_table(1, Experiment.open(runs))
+    file = evaluation_file(runs / "ours", "solo")
+    said = json.loads(file.read_text())
+    write(runs / "ours", "solo", {name: value for name, value in said.items() if name != "model"})
+    make_table(1, Experiment.open(runs))
+    assert json.loads(file.read_text())["model"] == "stage_one.safetensors"
+
+
+def test_a_table_of_the_paper_s_recipe_without_its_weights_says_so(tmp_path, capfd, shapes):
+    weights = tmp_path / "resnet18.pth"
+    weights.touch()
+    for name, words in (("bare", []), ("given", ["--encoders.vision_weights", str(weights)])):
+        runs = tmp_path / name
+        main(["table", "2", "--runs", str(runs), "--duet", str(shapes.path), "--show", *words])
+        write(runs / "ours", "duet", evaluation(0.5, "duet"))
+    capfd.readouterr()
+    main(["table", "2", "--runs", str(tmp_path / "bare"), "--show"])
+    assert "not the paper's conditions" in capfd.readouterr().out
+    main(["table", "2", "--runs", str(tmp_path / "given"), "--show"])
+    assert "not the paper's conditions" not in capfd.readouterr().out
+    assert Experiment.open(tmp_path / "given").recipe == load_recipe("paper", encoders={"vision_weights": str(weights)})
+    other = load_recipe("quick")
+    tables = fill(TABLES[2], Experiment(tmp_path / "bare", other, {}))
+    assert not any("not the paper's conditions" in note for note in tables.notes)
 
 
 def test_runs_of_more_seeds_than_asked_for_are_no_other_people_s(tmp_path):
@@ -352,7 +458,7 @@ def test_csv_holds_every_figure_as_it_was_measured(ran):
         assert float(line["low"]) == pytest.approx(100 * said["ci95"][metric][0], abs=1e-4)
         assert (line["paper"], line["seeds"], line["spread"], line["kind"]) == (paper, "1", "", "row")
     assert {line["row"] for line in lines if line["kind"] == "floor"} == {
-        "whole image", "centred box", "random", "0.3: other sound", "0.5: other sound",
+        "whole image", "centred box", "random", "0.3: mismatched sound", "0.5: mismatched sound",
     }  # fmt: skip
     assert {line["ours"] for line in lines if line["row"] == "1.5"} == {""}
 

@@ -11,21 +11,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from lightning.fabric import Fabric
 
+from dsol.cli import main
 from dsol.config import Config, load_recipe
 from dsol.data.scenes import compose
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.file import load_card, load_tensors, save_model
+from dsol.model.network import Network
 from dsol.model.system import load_system
-from dsol.naming.naming import rename_model
+from dsol.naming.naming import assign_clips, rename_model
 from dsol.training.batches import Picks
 from dsol.training.run import Run
-from dsol.training.stage_one import kind_weights
-from dsol.training.train import train, training_clips
+from dsol.training.stage_one import StageOne, kind_weights
+from dsol.training.train import train, training_clips, with_note
 
 
 def command(*words: object) -> list[str]:
@@ -118,6 +123,11 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
             "stage_two": {"matching": "released", "localization_weight": 0.0},
         },
         {
+            "encoders": {"correspondence": "dot"},
+            "stage_two": {"matching": "audioset", "product": False},
+            "inference": {"decoder": "sigmoid"},
+        },
+        {
             "encoders": {
                 "vision": "efficientnet_lite0",
                 "vision_weights": "imagenet",
@@ -138,6 +148,50 @@ def test_every_option_trains(shapes, tmp_path, options):
     train(shapes.path, tmp_path / "run", config)
     values = [v for line in Run(tmp_path / "run").metrics() for v in line.values() if isinstance(v, float)]
     assert all(v == v and abs(v) != float("inf") for v in values)
+
+
+@pytest.fixture(scope="module")
+def halved(shapes, tmp_path_factory) -> Store:
+    """The shapes, two of each category's four training videos in the split "synthesis"."""
+    folder = Path(shutil.copytree(shapes.path, tmp_path_factory.mktemp("halved") / "store"))
+    table = pq.read_table(folder / "index.parquet")
+    facts = zip(table["video"].to_pylist(), table["split"].to_pylist(), strict=True)
+    splits = ["synthesis" if split == "train" and video[-5] in "23" else split for video, split in facts]
+    at = table.column_names.index("split")
+    pq.write_table(table.set_column(at, "split", pa.array(splits)), folder / "index.parquet")
+    return Store.open(folder)
+
+
+@pytest.mark.parametrize("options", [{}, {"stage_two": {"teacher": "sources"}, "mixtures": {"passes": 1}}])
+def test_scenes_are_composed_of_clips_that_were_set_aside_and_that_stage_one_did_not_see(halved, tmp_path, options):
+    run, config = tmp_path / "run", load_recipe("tiny", **options)
+    train(halved.path, run, config)
+    assert load_card(run / "model.safetensors").provenance["clips"] == 16
+    labels, scenes = Run(run).labels(), Store.open(run / "scenes")
+    sources = {clip for clips in scenes.column("sources") for clip in clips}
+    aside = set(halved.select(split="synthesis").column("clip"))
+    assert sources <= aside
+    assert set(labels) == aside | set(halved.select(split="train").column("clip"))
+    assert set(scenes.column("split")) == {"train"}
+    nearest = assign_clips(load_system(run / "stage_one.safetensors"), halved.select(split="synthesis"))
+    assert [labels[clip] for clip in halved.select(split="synthesis").column("clip")] == nearest.tolist()
+
+
+def test_what_must_be_known_of_given_scenes_is_on_the_card(trained, shapes, tmp_path):
+    run = Path(shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("model.*", "*two*", "scenes")))
+    scenes = compose(shapes, tmp_path / "scenes", scenes=4, split="train", tile=32)
+    train(shapes.path, run, load_recipe("tiny"), scenes=scenes.path, stage="two")
+    assert load_card(run / "model.safetensors").provenance["note"] == scenes.info["note"]
+    assert "note" not in load_card(trained / "model.safetensors").provenance
+    whole = with_note({"clips": 3, "note": "a"}, Store(scenes.path, scenes._table, scenes.boxes, {"note": "a; b"}))
+    assert whole == {"clips": 3, "note": "a; b"}
+
+
+def test_clips_that_were_set_aside_have_labels_to_compose_by_after_stage_one(halved, tmp_path):
+    train(halved.path, tmp_path / "run", load_recipe("tiny"), stage="one")
+    words = ["compose", halved.path, tmp_path / "scenes", "--split", "synthesis", "--labels", tmp_path / "run"]
+    main([str(word) for word in (*words, "--scenes", 8, "--objects", 3)])
+    assert all(name.startswith("cluster ") for row in Store.open(tmp_path / "scenes").rows for name in row.sounding)
 
 
 def test_a_frozen_backbone_stays_as_it_was(shapes, tmp_path):
@@ -366,3 +420,11 @@ def test_photos_together_weigh_as_much_as_videos():
     assert weights[:9].sum() == pytest.approx(weights[9:].sum().item())
     assert weights.mean() == pytest.approx(1)
     assert kind_weights(Counted([4] * 3)) is None
+
+
+def test_class_heads_decay_as_everything_else_as_released(shapes, tmp_path):
+    config = load_recipe("tiny")
+    run = Run.start(tmp_path / "run", config)
+    stage = StageOne(Fabric(accelerator="cpu", devices=1), Network(config), shapes.select(split="train"), run)
+    decays = {group["weight_decay"] for each in (stage.optimizer, stage.head_optimizer) for group in each.param_groups}
+    assert decays == {1e-4}

@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dsol.errors import MALFORMED, DsolError
-from dsol.text import composed, partial_of, read_text
+from dsol.files import write_text
+from dsol.text import composed, read_text
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,8 @@ class Boxes:
             }
             for f in self.frames
         ]
-        partial = partial_of(path)
         votes = {"votes": True} if self.votes else {}
-        try:
-            partial.write_text(
-                json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1), "utf-8"
-            )
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_text(path, json.dumps({"categories": list(self.categories), **votes, "frames": frames}, indent=1))
 
     @classmethod
     def load(cls, path: str | Path) -> "Boxes":

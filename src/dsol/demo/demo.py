@@ -7,7 +7,6 @@ Each step is passed over when its result is there already, and goes on where it 
 """
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from dsol.data.store import Store
 from dsol.demo.report import write_report
 from dsol.demo.toyband import make_toyband
 from dsol.evaluation.evaluate import evaluate
+from dsol.files import copy, whole, write_json
 from dsol.localize import localize_videos
 from dsol.naming.naming import name_model
 from dsol.progress import say
@@ -77,9 +77,9 @@ def demo(out: Path, quick: bool = False) -> Path:
     model = out / "model.safetensors"
     _train(solo, out / "run", load_recipe("quick", **size.options))
     if not _newer(model, out / "run" / "model.safetensors"):
-        shutil.copyfile(out / "run" / "model.safetensors", f"{model}.partial")
-        name_model(Path(f"{model}.partial"), solo.path)
-        os.replace(f"{model}.partial", model)
+        with whole(model) as partial:
+            shutil.copyfile(out / "run" / "model.safetensors", partial)
+            name_model(partial, solo.path)
     say("3 of 5: score")
     tests = {"solo": solo, "synthetic": scenes, "duet": duet}
     evaluations = _made(out / "evaluation.json", model, lambda: _evaluate(model, tests, out / "figures"))
@@ -87,7 +87,7 @@ def demo(out: Path, quick: bool = False) -> Path:
     video = min((out / "toyband" / "duet" / "test").glob("*.mp4"))
     if not _newer(out / "localized.mp4", model):
         localize_videos([video], model, out / "localized")
-        shutil.copyfile(out / "localized" / video.stem / "localized.mp4", out / "localized.mp4")
+        copy(out / "localized" / video.stem / "localized.mp4", out / "localized.mp4")
     say("5 of 5: report")
     if not _newer(report, model):
         _report(report, out, video, evaluations, time.monotonic() - start)
@@ -102,9 +102,7 @@ def _newer(file: Path, than: Path) -> bool:
 def _made(file: Path, source: Path, make: Callable[[], dict]) -> dict:
     """The JSON in a file, made if it is missing or older than its source."""
     if not _newer(file, source):
-        text = json.dumps(make(), indent=1)
-        Path(f"{file}.partial").write_text(text, encoding="utf-8")
-        os.replace(f"{file}.partial", file)
+        write_json(file, make())
     return json.loads(file.read_text(encoding="utf-8"))
 
 

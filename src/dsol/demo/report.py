@@ -7,17 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dsol.errors import DsolError
+from dsol.evaluation.result import SPOKEN
 from dsol.page import write_page
 
-METRICS = {  # as `evaluate` names them -> as people read them
-    "iou@0.5": "IoU@0.5",
-    "ciou@0.3": "CIoU@0.3",
-    "auc": "AUC",
-    "nsa": "NSA",
-    "nmi": "NMI",
-    "class_iou": "Class IoU",
-    "silent_auroc": "Silent AUROC",
-}
 MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 CHART = (520, 220)  # width and height in the units of the drawing
 MARGIN = (46, 14, 14, 28)  # left, top, right, bottom
@@ -141,7 +133,7 @@ def _row(
     between = f"{_percent(low)} – {_percent(high)}" if high > low else "–"
     cells = "".join(_floor(floor.get(name), ahead.get(of, {}).get(name)) for of, floor in floors.items())
     return (
-        f"<tr><th>{html.escape(METRICS.get(name, name))}</th>"
+        f"<tr><th>{html.escape(SPOKEN.get(name, name))}</th>"
         f'<td class="number result">{_percent(value)}</td><td class="number">{between}</td>'
         f"{cells}<td>{_bar(value, low, high, best_floor)}</td></tr>"
     )

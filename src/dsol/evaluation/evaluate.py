@@ -36,7 +36,7 @@ from dsol.model.maps import Maps, MapsWriter, merge_clusters
 from dsol.model.onnx import ExportedSystem, can_be_shown, encoded_size
 from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, System, load_system
-from dsol.naming.naming import BATCH, assign_clips, labelled_training_clips, name_clusters, scored_videos
+from dsol.naming.naming import BATCH, assign_clips, clips_that_name, name_clusters
 from dsol.progress import say, track
 
 Place = tuple[int, int]  # row of the store, frame of its clip
@@ -93,7 +93,9 @@ def evaluate(
         if maps:
             answers = _write(answers, stack.enter_context(MapsWriter(maps)))
         nsa = not isinstance(system, Dmc)
-        result = score(answers, boxes, protocol, strict=strict, nmi=cluster_nmi(system, clips), nsa=nsa, **others)
+        result = score(answers, boxes, protocol, strict=strict, swapped=others.get("swapped"),
+                       silence=others.get("silence"), noise=others.get("noise"), nmi=cluster_nmi(system, clips),
+                       nsa=nsa)  # fmt: skip
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:
@@ -143,7 +145,7 @@ def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list
     Raises:
         DsolError: there are none.
     """
-    tested = clips.select(split="test").videos if "test" in clips.splits else clips.videos
+    tested = clips.testing().videos
     frames = [(frame, clips.find(frame.video, frame.time_s)) for frame in clips.boxes.of_videos(tested)]
     found = [(frame, place) for frame, place in frames if place is not None and (frame.boxes or empty_too)]
     missing = sum(place is None for _, place in frames)
@@ -239,7 +241,7 @@ def _plain(name: str) -> str:
 
 def cluster_nmi(system: System, clips: Store) -> float | None:
     """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
-    tested = clips.select(split="test") if "test" in clips.splits else clips
+    tested = clips.testing()
     labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
     if not len(labelled) or not isinstance(system, ClusteringSystem):
         return None
@@ -341,8 +343,8 @@ def name_system(system: System, clips: Store, match: Path | None) -> System:
             "does not say which cluster of the model is which category",
             "give a labelled store with --match, or name the model first: dsol name",
         )
-    names = name_clusters(system, labelled_training_clips(Store.open(match) if match else clips, scored_videos(clips)))
-    return system.named(names)
+    labelled = Store.open(match) if match else clips
+    return system.named(name_clusters(system, clips_that_name(labelled, clips)))
 
 
 def _save_beside(boxes: Boxes, maps: Path) -> None:

@@ -29,7 +29,7 @@ PANEL_INCHES, MARGIN_INCHES, LEGEND_INCHES, TITLE_INCHES = 2.4, 0.05, 1.45, 0.5
 
 def labelled_clips(store: Store, most: int = MOST_CLIPS) -> Store | None:
     """Clips of known category to draw: of the split "test" where there is one, evenly taken; None if too few."""
-    clips = store.select(split="test") if "test" in store.splits else store
+    clips = store.testing()
     labelled = clips.take([i for i, category in enumerate(clips.column("category")) if category is not None])
     if len(labelled) < FEWEST_CLIPS or len(labelled.categories) < 2:
         return None
@@ -41,7 +41,7 @@ def features_of(system: DsolSystem, clips: Store) -> tuple[np.ndarray, np.ndarra
     whole, objects = [], []
     for start in track(range(0, len(clips), BATCH), "Computing features", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
-        frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
+        frames = clips.middle_frames(rows)
         one, other = picture_features(system, frames, np.stack([clips.waveform(i) for i in rows]))
         whole.append(one)
         objects.append(other)

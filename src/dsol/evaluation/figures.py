@@ -5,7 +5,6 @@ side follows below
 light: that category's map; green box: it sounds; red box: it is silent, and its map should be dark
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from PIL import Image
 
 from dsol.data.boxes import Box, Frame
 from dsol.errors import DsolError
+from dsol.files import whole
 from dsol.letters import finalise
 from dsol.model.maps import Maps
-from dsol.text import partial_of
 
 SOUNDING, SILENT = "#1f9d55", "#d64545"
 HEAT = colormaps["inferno"]
@@ -166,10 +165,6 @@ def _draw_legend(axes, right: float) -> None:
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
     """Write an image or PDF, whole or not at all."""
     finalise(figure)
-    partial = partial_of(path)
     FigureCanvasAgg(figure)
-    try:
+    with whole(path) as partial:
         figure.savefig(partial, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -13,10 +13,10 @@ SPOKEN = {
     "mixed_sound_iou@0.5": "mixed-sound IoU@0.5", "mixed_sound_auc": "mixed-sound AUC",
     "multi_entity_iou@0.5": "multi-entity IoU@0.5", "multi_entity_auc": "multi-entity AUC",
     "off_screen_tn": "off-screen TN", "off_screen_fp": "off-screen FP", "predicted_own": "predicted, own sound",
-    "fpr_silence": "FPR, silence", "fpr_noise": "FPR, noise", "fpr_other_sound": "FPR, other sound", "fpr": "FPR",
-    "whole_image": "whole image", "best_centred_box": "centred box", "random": "random", "swapped_sound": "other sound",
-    "by_ear": "by ear alone", "by_eye": "by eye alone", "in_vocabulary": "in vocabulary",
-    "mismatch_auroc": "mismatch AUROC", "off_screen_auroc": "off-screen AUROC",
+    "fpr_silence": "FPR, silence", "fpr_noise": "FPR, noise", "fpr_other_sound": "FPR, mismatched sound", "fpr": "FPR",
+    "whole_image": "whole image", "best_centred_box": "centred box", "random": "random",
+    "swapped_sound": "mismatched sound", "by_ear": "by ear alone", "by_eye": "by eye alone",
+    "in_vocabulary": "in vocabulary", "mismatch_auroc": "mismatch AUROC", "off_screen_auroc": "off-screen AUROC",
 }  # fmt: skip
 SCENES_NOTE = "Scenes share videos: intervals draw the source videos of what sounds, and those are counted here."
 NSA_NOTE = "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."

@@ -95,15 +95,15 @@ def score(
         each.without_nsa()
     statistics = statistics_of(found, truth, plan)
     draws = draws_of_groups(draws_of(truth.videos, bootstrap, seed), truth.members)
-    tallies: dict[str, Tally | None] = {
+    blind = {
         "whole_image": floors.whole_image(truth, plan),
         "best_centred_box": floors.best_centred_box(truth, plan),
         "random": floors.random_maps(truth, plan, seed),
     }
-    for floor in tallies.values():
+    for floor in blind.values():
         add_wrong_sounds(floor, dict.fromkeys(wrong, floor), plan)  # whatever sounds, they answer alike
-    tallies["swapped_sound"] = wrong.get("other_sound")
-    beside = {name: floor and statistics_of(floor, truth, plan) for name, floor in tallies.items()}
+    tallies = blind | {"swapped_sound": wrong.get("other_sound")}
+    beside = {name: None if floor is None else statistics_of(floor, truth, plan) for name, floor in tallies.items()}
     names = _names(statistics)
     return Evaluation(
         protocol=plan.name,
@@ -150,11 +150,10 @@ def score_files(
 
     protocol_named(protocol)
     truth = read_boxes(boxes, format)
-    others = {"swapped": swapped, "silence": silence, "noise": noise}
-    read = {name: read_maps(file) for name, file in others.items() if file is not None}
+    others = [None if file is None else read_maps(file) for file in (swapped, silence, noise)]
     sources = Sources(str(maps), str(boxes), str(swapped), str(silence), str(noise))
-    return score(read_maps(maps), truth, protocol, strict=strict, **read, bootstrap=bootstrap, seed=seed,
-                 size=size, sources=sources)  # fmt: skip
+    return score(read_maps(maps), truth, protocol, strict=strict, swapped=others[0], silence=others[1],
+                 noise=others[2], bootstrap=bootstrap, seed=seed, size=size, sources=sources)  # fmt: skip
 
 
 def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -> Tally:

@@ -99,7 +99,7 @@ def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth:
     theirs = _pick(maps, box_row, truth.box_category[boxes], columns, frames, truth)
     result.inside[boxes] = mean_inside(theirs, truth.box_rect[boxes], truth.size)
     if not protocol.united:
-        names = truth.categories if columns is None else categories
+        names = truth.categories if categories is None else categories
         place = np.arange(len(names)) if columns is None else columns
         heard = np.zeros((len(frames), len(names)), dtype=bool)
         heard[row, place[truth.object_category[objects]]] = True

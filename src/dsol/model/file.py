@@ -1,7 +1,6 @@
 """A model file: one .safetensors file; its metadata holds configuration, names, provenance and metrics as JSON."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
+from dsol.files import whole
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.old_options import from_version_1
 
@@ -98,13 +98,11 @@ def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) ->
     """
     from safetensors.torch import save  # save_file lets nobody but its owner read the file
 
-    partial = Path(f"{path}.partial")
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        partial.write_bytes(save(kept, {"dsol": card_text(card)}))
-        os.replace(partial, path)
+        with whole(path) as partial:
+            partial.write_bytes(save(kept, {"dsol": card_text(card)}))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and the free space") from error
 
 

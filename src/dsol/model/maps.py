@@ -6,11 +6,11 @@ more than one batch.
 """
 
 import ast
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from mmap import ACCESS_READ, mmap
@@ -20,6 +20,8 @@ from types import TracebackType
 import numpy as np
 
 from dsol.errors import MALFORMED, DsolError
+from dsol.files import whole
+from dsol.text import composed
 
 CATEGORIES = "categories"  # the one array of a maps file that is no frame
 MOST_BYTES = 2**30  # of one array; a small archive may hold one that fills all memory
@@ -122,12 +124,13 @@ class MapsWriter:
 
     def __init__(self, path: str | Path, class_aware: bool = True):
         self.path, self.class_aware = Path(path), class_aware
-        self._partial = Path(f"{path}.partial")
+        self._stack = ExitStack()
         self._written: set[str] = set()
         self._categories: tuple[str, ...] | None = None
 
     def __enter__(self) -> "MapsWriter":
-        self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_STORED)
+        partial = self._stack.enter_context(whole(self.path))
+        self._zip = self._stack.enter_context(zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED))
         return self
 
     def add(self, maps: Maps) -> None:
@@ -146,11 +149,7 @@ class MapsWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
         if kind is None and self._categories:
             self._write(CATEGORIES, np.array(self._categories))
-        self._zip.close()
-        if kind is None:
-            os.replace(self._partial, self.path)
-        else:
-            self._partial.unlink()
+        self._stack.__exit__(kind, error, trace)
 
     def _write(self, key: str, array: np.ndarray) -> None:
         with self._zip.open(f"{key}.npy", "w") as member:
@@ -229,7 +228,7 @@ class _Members:
         self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
         self._info: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
-            key = info.filename.removesuffix(".npy")
+            key = composed(info.filename.removesuffix(".npy"))
             if key in self._info:
                 raise DsolError(f"{path}, frame {key}", "comes twice in the maps", "write every frame once")
             self._info[key] = info
@@ -259,7 +258,7 @@ class _Members:
     def _content(self, info: zipfile.ZipInfo) -> memoryview | bytes:
         if info.file_size > MOST_BYTES:
             where = f"{self.path}, frame {info.filename.removesuffix('.npy')}"
-            raise DsolError(where, f"is {info.file_size:,} bytes long", "write one map a category, as small as pictures are")
+            raise DsolError(where, f"is {info.file_size:,} bytes long", "write maps as small as pictures are")
         if info.compress_type != zipfile.ZIP_STORED:
             return self.archive.read(info)
         names, extra = struct.unpack_from("<HH", self._bytes, info.header_offset + 26)

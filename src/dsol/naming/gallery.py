@@ -135,7 +135,7 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
         '28 clips of 7 videos'
     """
     folder, system, found = Path(folder), system_to_name(model), Store.open(store)
-    clips = found.select(split="train") if found.splits else found
+    clips = found.training()
     if not len(clips):
         raise DsolError(store, "has no clips of the split train", "give the store that the model was trained on")
     if folder.exists() and not folder.is_dir():
@@ -212,7 +212,7 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
     found: dict[int, Example] = {}
     for start in range(0, len(some), BATCH):
         part = some[start : start + BATCH]
-        pictures = [clips.frame(i, clips.frame_count(i) // 2) for i in part]
+        pictures = clips.middle_frames(part)
         answer = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
         for i, picture, maps, score in zip(part, pictures, answer.maps, answer.score, strict=True):  # type: ignore
             found[i] = Example(i, picture, maps[k], float(score[k]))

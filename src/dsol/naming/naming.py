@@ -1,7 +1,7 @@
 """Which cluster is which category: told by a labelled store, never by the split that is tested on, or by a person."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
     """
     system = system_to_name(model)
     clips = Store.open(store)
-    labelled = labelled_training_clips(clips, frozenset() if clips.splits else scored_videos(clips))
+    labelled = clips_that_name(clips)
     file = own_model(model)
     names = name_clusters(system, labelled)
     system.named(names).save(file)
@@ -137,23 +137,26 @@ def read_names(file: Path) -> dict[str, str]:
 
 def scored_videos(store: Store) -> frozenset[str]:
     """The videos whose frames `dsol evaluate` would score, and those that composed scenes are made of."""
-    tested = store.select(split="test") if "test" in store.splits else store
+    tested = store.testing()
     scored = tested.select(videos={frame.video for frame in tested.boxes})
     sources = {clip.rpartition("@")[0] for clips in scored.column("sources") for clip in clips or ()}
     return frozenset(scored.videos) | sources
 
 
-def labelled_training_clips(store: Store, tested: Collection[str] = ()) -> Store:
-    """The clips that may name clusters: labelled, and of the split "train" where there are splits.
+def clips_that_name(store: Store, scored: Store | None = None) -> Store:
+    """The clips that may name clusters: labelled, of the split "train" where there are splits, and of no video that is
+    scored. Without splits every video with boxes counts as a test.
 
     Args:
         store: labelled.
-        tested: videos that are scored; they name nothing.
+        scored: what the names will be scored on; its videos, and those that its scenes are made of, name nothing.
 
     Raises:
         DsolError: there are none.
     """
-    clips = store.select(split="train") if store.splits else store
+    clips = store.training()
+    tested = frozenset() if store.splits else scored_videos(store)
+    tested |= frozenset() if scored is None else scored_videos(scored)
     facts = zip(clips.column("category"), clips.column("video"), strict=True)
     labelled = clips.take([i for i, (category, video) in enumerate(facts) if category and video not in tested])
     if not len(labelled):
@@ -208,7 +211,7 @@ def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
     starts = range(0, len(clips), BATCH)
     for start in track(starts, "Assigning clips to clusters", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
-        frames = [clips.frame(i, clips.frame_count(i) // 2) for i in rows]
+        frames = clips.middle_frames(rows)
         found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
     points = np.concatenate(found)
     if Config.from_dict(system.card.config).clustering.unit == "video":

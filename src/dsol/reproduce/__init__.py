@@ -8,17 +8,18 @@ writing.py      rows ─▶ text, Markdown, CSV, LaTeX
 drawing.py      figures 3 and 4 for the runs of a table
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from dsol.errors import DsolError
+from dsol.files import write_text
 from dsol.reproduce.experiment import Cell, Experiment, trainings
 from dsol.reproduce.filled import Filled, fill, guest_groups
 from dsol.reproduce.grid import Grid
 from dsol.reproduce.paper import DATA, TABLES, Table
 from dsol.reproduce.writing import WRITERS
-from dsol.text import partial_of
+
+MATCHING = {"stage_two.localization_weight", "stage_two.use_matching"}  # options of passes of distribution matching
 
 __all__ = ["TABLES", "Experiment", "Filled", "fill", "make_table", "write_table"]
 
@@ -43,7 +44,7 @@ def make_table(
         The table, and the errors of runs that could not be finished.
 
     Raises:
-        DsolError: no such table or row, or files that cannot be read.
+        DsolError: no such table or row, files that cannot be read, or a recipe to which the rows mean nothing.
 
     Example:
         >>> experiment = Experiment.open(Path("runs"), stores={"store": Path("music")})     # doctest: +SKIP
@@ -52,6 +53,7 @@ def make_table(
     if number not in TABLES:
         raise DsolError(f"table {number}", "is not in the paper", f"choose one of {', '.join(map(str, TABLES))}")
     table, grid = TABLES[number], Grid(experiment)
+    _check_meaning(table, experiment)
     if not show:
         grid.run(_cells(table, experiment, _chosen(table, rows)))
         if table.compares and rows is None:
@@ -75,12 +77,16 @@ def write_table(filled: Filled, file: Path, format: str) -> None:
     Raises:
         OSError: the file cannot be written; nothing is left beside it.
     """
-    partial = partial_of(file)
-    try:
-        partial.write_text(WRITERS[format](filled) + "\n", encoding="utf-8")
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(file, WRITERS[format](filled) + "\n")
+
+
+def _check_meaning(table: Table, experiment: Experiment) -> None:
+    """Refuse rows that could only be the same: λ, L1 and Lc belong to passes that a recipe may not have."""
+    changed = {name for row in table.rows for name in row.changes}
+    if changed & MATCHING and not experiment.recipe.stage_two.epochs:
+        what = f"changes {', '.join(sorted(changed))}, which mean nothing to recipe {experiment.recipe.recipe!r}"
+        raise DsolError(f"table {table.number}", f"{what}: its stage two has no such passes (stage_two.epochs 0)",
+                        "give another --runs folder and --recipe paper")  # fmt: skip
 
 
 def _chosen(table: Table, rows: Sequence[int] | None) -> list[int]:

@@ -12,7 +12,7 @@ from dsol.evaluation.features import features_figure, features_of, labelled_clip
 from dsol.evaluation.protocols import protocol_named
 from dsol.model.dsol_system import DsolSystem
 from dsol.progress import say
-from dsol.reproduce.experiment import WITHOUT_ALTERNATION, Experiment
+from dsol.reproduce.experiment import WITHOUT_ALTERNATION, Experiment, scored_model
 from dsol.reproduce.filled import sources
 from dsol.reproduce.grid import Grid
 from dsol.reproduce.paper import DATA, Table
@@ -49,8 +49,9 @@ def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path 
     if store is None or not trained:
         return None
     boxes, places = annotated_frames(store)
+    matches = {name: experiment.match(run, data.training) for name, run in trained.items()}
     systems = {
-        name: open_model(run, store, data.protocol, experiment.match(run, data.training), sources=data.sources)
+        name: open_model(scored_model(run, key), store, data.protocol, matches[name], sources=data.sources)
         for name, run in trained.items()
     }
     file.parent.mkdir(parents=True, exist_ok=True)

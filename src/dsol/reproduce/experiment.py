@@ -6,7 +6,6 @@ DIR/RUN/evaluation/duet.json the figures of a run on one data set, as `dsol eval
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,14 +15,16 @@ from typing import Any
 from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.files import write_json
 from dsol.model.file import load_card
-from dsol.reproduce.paper import DATA, OURS, TABLES, Row, Table
+from dsol.reproduce.paper import CLUSTERS, DATA, OURS, TABLES, Row, Table
 
 FILE = "table.json"
 VERSION = 1
 STORES = ("store", "solo", "train_scenes", "scenes", "duet", "audioset", "audioset_multi")
 TRAINED_ON = {"music": "store", "audioset": "audioset"}  # training -> its single-source clips
 MACHINE = ("recipe", "seed", *RUNTIME)  # options that make no other experiment
+DUET = "duet"  # folder in a run folder: the last pass over duets
 WITHOUT_ALTERNATION = {"stage_one.classify_from": 0}  # the left panel of figure 3
 
 
@@ -104,11 +105,9 @@ class Experiment:
             "stores": {name: str(path) for name, path in self.stores.items()},
             "recipe": self.recipe.to_dict(),
         }
-        partial = Path(f"{file}.partial")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, file)
+            write_json(file, said)
         except OSError as error:
             raise DsolError(file, f"cannot be written: {error.strerror}", "choose another --runs folder") from None
 
@@ -125,7 +124,7 @@ class Experiment:
         return self.store(TRAINED_ON[training]), scenes
 
     def labelled(self, training: str) -> Store | None:
-        """The store whose labels name clusters."""
+        """The store whose labels name clusters; which of its clips may, `dsol.naming.naming.clips_that_name` says."""
         names = ("audioset",) if training == "audioset" else ("store", "solo")
         found = (self.store(name) for name in names)
         return next((store for store in found if store is not None and store.categories), None)
@@ -136,11 +135,11 @@ class Experiment:
         return None if labelled is None or load_card(run / "model.safetensors").named else labelled.path
 
     def cells(self, changes: Mapping[str, Any], training: str, stage: str = "both") -> list[Cell]:
-        """The runs of a row, one a seed."""
+        """The runs of a row, one a seed. K is that of the training's data set, unless row or recipe have their own."""
         found = []
         different = {name: value for name, value in changes.items() if _option(self.recipe, name) != value}
         for seed in range(self.seeds):
-            config = self.recipe.replace(seed=self.recipe.seed + seed)
+            config = self._recipe_for(training).replace(seed=self.recipe.seed + seed)
             for name, value in different.items():
                 section, option = name.split(".")
                 config = config.replace(**{section: {option: value}})
@@ -148,6 +147,10 @@ class Experiment:
             parts += [training] * (training != "music") + [f"seed-{seed}"] * (seed > 0)
             found.append(Cell("_".join(parts), config, training, stage))
         return found
+
+    def _recipe_for(self, training: str) -> Config:
+        own = self.recipe.clustering.clusters != CLUSTERS["music"]
+        return self.recipe if own else self.recipe.replace(clustering={"clusters": CLUSTERS[training]})
 
     def row_cells(self, row: Row, training: str) -> list[Cell]:
         """The runs of a row; none where it is another system's."""
@@ -169,6 +172,25 @@ def trainings(table: Table) -> list[str]:
 def evaluation_file(run: Path, data: str) -> Path:
     """Where the figures of a run on a data set lie."""
     return run / "evaluation" / f"{data}.json"
+
+
+def scored_model(run: Path, data: str) -> Path:
+    """The model of a run that a data set scores, as released: of a single source the one after stage one, of duets the
+    one after a last pass over duets, where there are such."""
+    first, last = run / "stage_one.safetensors", run / DUET / "model.safetensors"
+    if DATA[data].protocol == "solo" and first.is_file():
+        return first
+    return last if data == "duet" and last.is_file() else run / "model.safetensors"
+
+
+def after_stage_two(data: str) -> str:
+    """What `evaluation_file` calls the figures of the last model on a data set that scores the first.
+
+    Example:
+        >>> after_stage_two("solo")
+        'solo_stage_two'
+    """
+    return f"{data}_stage_two"
 
 
 def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) -> list[str]:

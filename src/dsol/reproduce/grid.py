@@ -7,8 +7,6 @@ Cells of tables 3 and 5 differ in stage two only; they share stage one and the c
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +15,19 @@ from dsol.config import RUNTIME
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
-from dsol.evaluation.protocols import protocol_named
-from dsol.model.file import find_model, load_card
-from dsol.naming.naming import name_model
+from dsol.files import copy, write_json
+from dsol.model.file import load_card
 from dsol.progress import say
-from dsol.reproduce.experiment import Cell, Experiment, differences, evaluation_file
-from dsol.reproduce.paper import DATA
+from dsol.reproduce.experiment import (
+    DUET,
+    Cell,
+    Experiment,
+    after_stage_two,
+    differences,
+    evaluation_file,
+    scored_model,
+)
+from dsol.reproduce.paper import DATA, DataSet
 from dsol.training.run import Run
 from dsol.training.train import OF_STAGE_TWO, train, training_clips
 
@@ -46,7 +51,7 @@ class Grid:
             try:
                 self._train(cell, f"Run {number} of {len(cells)}, {cell.name}")
                 if cell.stage == "both":
-                    self._name(self.experiment.folder / cell.name, cell.training, sets)
+                    self._train_on_duets(cell)
                     self.score(self.experiment.folder / cell.name, cell.training, sets)
             except DsolError as error:
                 self._failed(cell.name, error)
@@ -60,26 +65,17 @@ class Grid:
                 self._failed(run.name, error)
 
     def score(self, run: Path, training: str, sets: list[str]) -> None:
-        """Write the figures of a trained run on each data set whose store is known."""
+        """Write the figures of a trained run on each data set whose store is known. Clusters are named for each anew:
+        what is scored must not name."""
         if not (run / "model.safetensors").is_file():
             return
-        match = self.experiment.match(run, training)
+        match, last = self.experiment.match(run, training), run / "model.safetensors"
         for data in sets:
-            wanted = DATA[data]
-            store = self.experiment.store(*wanted.stores)
-            if store is not None and not _fresh(evaluation_file(run, data), find_model(run), store):
-                say(f"{run.name}: scoring on {wanted.name}, {store.path}")
-                found = evaluate(run, store.path, wanted.protocol, match=match, sources=wanted.sources)
-                _write(evaluation_file(run, data), {**found.to_json(), "store": str(store.path),
-                                                    "fingerprint": store.fingerprint})  # fmt: skip
-
-    def _name(self, run: Path, training: str, sets: list[str]) -> None:
-        """Name the clusters of a run of ours once, for all that is scored by category."""
-        labelled = self.experiment.labelled(training)
-        by_category = any(not protocol_named(DATA[data].protocol).united for data in sets)
-        model = run / "model.safetensors"
-        if by_category and labelled is not None and model.is_file() and not load_card(model).named:
-            name_model(run, labelled.path)
+            store, model = self.experiment.store(*DATA[data].stores), scored_model(run, data)
+            if store is not None:
+                _score(evaluation_file(run, data), model, store, DATA[data], match)
+                if model.name != last.name:
+                    _score(evaluation_file(run, after_stage_two(data)), last, store, DATA[data], match)
 
     def _train(self, cell: Cell, label: str) -> None:
         """Train a cell, unless it is trained or there is nothing to train on."""
@@ -97,6 +93,18 @@ class Grid:
         given = None if scenes is None else scenes.path
         resume = (run / "config.yaml").is_file()
         train(store.path, run, cell.config, scenes=given or self._composed(cell), stage=cell.stage, resume=resume)
+
+    def _train_on_duets(self, cell: Cell) -> None:
+        """One more pass over real duets after stage two, as released: where some are for training, and where stage two
+        matches distributions (mixtures need scenes whose sources are known)."""
+        run, duets = self.experiment.folder / cell.name, self.experiment.store("duet")
+        store, _ = self.experiment.training_stores(cell.training)
+        matches = cell.config.stage_two.epochs > 0 and cell.config.stage_two.teacher == "mixture"
+        if cell.training != "music" or duets is None or "train" not in duets.splits or not matches or store is None:
+            return
+        if (run / "model.safetensors").is_file():
+            once = cell.config.replace(stage_two={"epochs": 1})
+            train(store.path, run / DUET, once, scenes=duets.path, stage="two", resume=True, start=run)
 
     def _composed(self, cell: Cell) -> Path | None:
         """Scenes that a run with the same stage one has composed from its pseudo-labels."""
@@ -145,8 +153,18 @@ def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:
     if not (run / "config.yaml").is_file():
         Run.start(run, cell.config)
     for name in ("resume/labels.json", "stage_one.safetensors"):
-        shutil.copyfile(donor / name, run / f"{name}.partial")
-        os.replace(run / f"{name}.partial", run / name)
+        copy(donor / name, run / name)
+
+
+def _score(file: Path, model: Path, store: Store, data: DataSet, match: Path | None) -> None:
+    """Write a model's figures on a data set, unless they are there."""
+    if _fresh(file, model, store):
+        return
+    run = file.parents[1]
+    say(f"{run.name}: scoring {model.relative_to(run)} on {data.name}, {store.path}")
+    found = evaluate(model, store.path, data.protocol, match=match, sources=data.sources)
+    made = {"store": str(store.path), "fingerprint": store.fingerprint, "model": str(model.relative_to(run))}
+    _write(file, {**found.to_json(), **made})
 
 
 def _fresh(file: Path, model: Path, store: Store) -> bool:
@@ -154,13 +172,13 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
     if not file.is_file() or file.stat().st_mtime < model.stat().st_mtime:
         return False
     try:
-        return json.loads(file.read_text(encoding="utf-8")).get("fingerprint", store.fingerprint) == store.fingerprint
+        said = json.loads(file.read_text(encoding="utf-8"))
+        same = said.get("fingerprint", store.fingerprint) == store.fingerprint
+        return same and said.get("model", "model.safetensors") == str(model.relative_to(file.parents[1]))
     except (ValueError, AttributeError):
         return False
 
 
 def _write(file: Path, said: dict) -> None:
     file.parent.mkdir(exist_ok=True)
-    partial = Path(f"{file}.partial")
-    partial.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, file)
+    write_json(file, said)

@@ -12,6 +12,9 @@ from typing import Any
 OURS = "dsol"  # as model cards call it
 
 
+CLUSTERS = {"music": 11, "audioset": 13}  # K of each training: AudioSet's boxes are of 13 of the 15 named categories
+
+
 @dataclass(frozen=True)
 class DataSet:
     """Something to score on.

@@ -1,6 +1,6 @@
 """The training loop, once: passes that are logged, saved and resumed; what processes know together.
 
-    for each pass that is still to do:   batches ─ losses ─▶ optimizer steps ─▶ metrics.jsonl, TensorBoard ─▶ checkpoint
+for each pass that is still to do:   batches ─ losses ─▶ optimizer steps ─▶ metrics.jsonl, TensorBoard ─▶ checkpoint
 """
 
 import time

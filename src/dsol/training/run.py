@@ -1,7 +1,6 @@
 """A run folder: config.yaml, metrics.jsonl, TensorBoard events, resume/, model.safetensors."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 
 from dsol.config import Config, saved_config
 from dsol.errors import DsolError
+from dsol.files import whole, write_text
 
 STATE_VERSION = 1
 
@@ -64,12 +64,12 @@ class Run:
     def save_config(self, config: Config) -> None:
         """Keep the options: `config.yaml`."""
         if self.writes:
-            self._write_text("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+            write_text(self.path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def save_data(self, data: dict[str, Any]) -> None:
         """Keep what the run is trained on: `resume/data.json`."""
         if self.writes:
-            self._write_text("resume/data.json", json.dumps(data))
+            write_text(self.path / "resume/data.json", json.dumps(data))
 
     def data(self) -> dict[str, Any]:
         """What `save_data` kept; empty where nothing was."""
@@ -114,12 +114,10 @@ class Run:
             return
         lines = len(self.metrics())
         file = self.path / "resume" / f"{stage}.pt"
-        partial = file.with_suffix(".partial")
         try:
-            torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
-            os.replace(partial, file)
+            with whole(file) as partial:
+                torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
         except (OSError, RuntimeError) as error:
-            partial.unlink(missing_ok=True)
             raise DsolError(file, f"cannot be written: {error}", "free some space, then go on with --resume") from error
 
     def load_state(self, stage: str) -> dict[str, Any] | None:
@@ -139,7 +137,7 @@ class Run:
             raise DsolError(file, f"is of version {state['version']}", "delete it to start the stage again")
         if self.writes:
             kept = self.metrics()[: state["lines"]]
-            self._write_text("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
+            write_text(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
         return state
 
     def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
@@ -158,7 +156,7 @@ class Run:
     def save_labels(self, labels: dict[str, int]) -> None:
         """Keep the pseudo-label of each clip: `resume/labels.json`."""
         if self.writes:
-            self._write_text("resume/labels.json", json.dumps(labels))
+            write_text(self.path / "resume/labels.json", json.dumps(labels))
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`."""
@@ -168,11 +166,6 @@ class Run:
         """Flush TensorBoard's file."""
         if self._events is not None:
             self._events.close()
-
-    def _write_text(self, name: str, text: str) -> None:
-        partial = self.path / f"{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, self.path / name)
 
 
 def _is_kept(path: Path) -> bool:

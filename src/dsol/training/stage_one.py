@@ -28,7 +28,7 @@ from dsol.training.loop import Pass, descend, run_passes, sum_over
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
 from dsol.training.run import Run
 
-WEIGHT_DECAY = 1e-4  # of Adam, backbones and projection heads, as in the paper
+WEIGHT_DECAY = 1e-4  # of Adam, class heads included, as released; the paper does not print it
 CLASSIFY_RATE = 1e-3  # of Adam, class heads, which are made fresh for each clustering, as in the released code
 POOL_SHARPNESS = 10.0  # factor on the cosine in the soft maximum: 0 would be the mean, infinity the best cell
 
@@ -223,7 +223,7 @@ class StageOne:
         return None if self.weights is None else self.weights.to(device)
 
     def _fresh_head_optimizer(self) -> torch.optim.Optimizer:
-        optimizer = torch.optim.Adam(self.heads, CLASSIFY_RATE)
+        optimizer = torch.optim.Adam(self.heads, CLASSIFY_RATE, weight_decay=WEIGHT_DECAY)
         return self.fabric.setup_optimizers(optimizer)  # type: ignore[return-value]
 
     def _parts(self) -> dict[str, Any]:

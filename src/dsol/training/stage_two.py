@@ -21,14 +21,15 @@ from torch import Tensor, nn
 from dsol.config import Config
 from dsol.data.store import Store
 from dsol.model.audio import sound_view
+from dsol.model.encoders import Encoders
 from dsol.model.network import Network
 from dsol.training.batches import Feed, Picks, open_feed
 from dsol.training.loop import Losses, Pass, descend, run_passes
-from dsol.training.losses import matching_loss, other_video, scene_localization_loss
+from dsol.training.losses import matching_loss, other_video, scene_localization_loss, sigmoid_matching_loss
 from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, hearing_loss, read_distractors
 from dsol.training.run import Run
 
-WEIGHT_DECAY = 1e-4  # of Adam, as in the paper
+WEIGHT_DECAY = 1e-4  # of Adam, as released; the paper does not print it
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
 
 
@@ -61,7 +62,9 @@ class StageTwoLoss(nn.Module):
             return hearing * 0, hearing * 0, hearing
         visual, audio, class_maps = self.network(pictures, log_mel)
         matching = localization = hearing = class_maps.sum() * 0
-        if config.stage_two.use_matching:
+        if config.stage_two.use_matching and config.stage_two.matching == "audioset":
+            matching = sigmoid_matching_loss(class_maps, teacher)
+        elif config.stage_two.use_matching:
             share = self.network.sounding_maps(visual, audio, class_maps).mean(dim=(2, 3))
             p_v = share.clamp(min=1e-6).log() if config.stage_two.similarity == "cosine" else share
             matching = matching_loss(p_v, teacher, config.stage_two.matching)
@@ -95,16 +98,26 @@ class StageTwo:
         clips: what scenes are composed of; read where their sound is mixed anew.
         labels: pseudo-label of each of these clips, by `Clip.key`.
         run: where metrics and checkpoints go.
+        teacher: audio encoder of stage one, frozen, that predicts p_a; where None that of the network as it is now.
     """
 
-    def __init__(self, fabric: Fabric, network: Network, scenes: Store, clips: Store, labels: dict[str, int], run: Run):
+    def __init__(
+        self,
+        fabric: Fabric,
+        network: Network,
+        scenes: Store,
+        clips: Store,
+        labels: dict[str, int],
+        run: Run,
+        teacher: Encoders | None = None,
+    ):
         self.fabric, self.network, self.scenes, self.run = fabric, network, scenes, run
         self.config, self.options = network.config, network.config.stage_two
         self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
         self.remix = self._remix(clips, labels)
         if self.remix is None:
             reading = (self.options.batch, fabric.device, self.config.workers)
-            self.teacher = heard_in_mixtures(network.encoders, scenes, *reading)
+            self.teacher = heard_in_mixtures(teacher or network.encoders, scenes, *reading)
         trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, self.options.learning_rate, weight_decay=WEIGHT_DECAY)
         self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)

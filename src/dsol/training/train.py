@@ -1,8 +1,9 @@
 """`dsol train`: the order of the stages.
 
-    store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels
+    store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels (of the split "synthesis", too)
               store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
 
+`--start` begins with the weights of another model (start.py).
 A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.safetensors
 """
 
@@ -18,20 +19,23 @@ from lightning.fabric import Fabric, seed_everything
 import dsol
 from dsol.baselines.base import BaselineNetwork
 from dsol.config import RUNTIME, Config, check, flat
+from dsol.data.corpora import SYNTHESIS
 from dsol.data.media import SOUND_SUFFIXES, find_sounds
 from dsol.data.scenes import check_numbers, compose
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.dsol_system import DsolSystem
-from dsol.model.file import ModelCard, load_card
+from dsol.model.file import ModelCard, fill, load_card
 from dsol.model.network import Network
 from dsol.model.system import system_type
+from dsol.naming.naming import assign_clips
 from dsol.progress import say
 from dsol.training.baseline import Fit
 from dsol.training.calibration import calibrate
 from dsol.training.run import Run
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo
+from dsol.training.start import begin, find_start, weights_of
 
 VIDEO_WEIGHT = 15  # how much oftener a video is taken for a scene than a photo, with `balance_photos`
 SCENE_OPTIONS = ("--scenes.count", "--scenes.objects", "--scenes.sounding")
@@ -39,7 +43,13 @@ OF_STAGE_TWO = ("recipe", "scenes", "stage_two", "mixtures", "inference")  # may
 
 
 def train(
-    store: Path, run: Path, config: Config, scenes: Path | None = None, stage: str = "both", resume: bool = False
+    store: Path,
+    run: Path,
+    config: Config,
+    scenes: Path | None = None,
+    stage: str = "both",
+    resume: bool = False,
+    start: str | Path | None = None,
 ) -> Path:
     """Train a model without labels.
 
@@ -48,9 +58,11 @@ def train(
         run: folder of the run.
         config: every option. A run that goes on must have begun with the same, but for where it runs (`RUNTIME`), and,
             with `stage` "two" on a finished stage one, but for the options of stage two (`OF_STAGE_TWO`).
-        scenes: store of scenes for stage two; composed from the clips and their pseudo-labels where None; with
-            `resume` those of before.
+        scenes: store of scenes for stage two; composed where None, from the clips and their pseudo-labels, or where the
+            store has a split "synthesis" from its clips; with `resume` those of before.
         stage: "one", "two" or "both".
+        start: model file or run folder whose weights a new run begins with (start.py); the options that shape its
+            network must be the same. A run that goes on has its own.
         resume: go on with what the folder holds, or begin where it holds nothing; where its model is there already,
             nothing is done.
 
@@ -74,21 +86,31 @@ def train(
     clips = training_clips(found, config, composes=stage != "one" and scenes is None)
     whole = None if scenes is None else Store.open(scenes)
     given = None if whole is None else training_scenes(whole)
-    if stage == "two" and not first.is_file():
-        raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, or --stage both")
+    starts = None if start is None or continues else find_start(start, config)
+    if stage == "two" and not first.is_file() and starts is None:
+        raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, --stage both, or give --start")
     fabric = _fabric(config)
-    network = None if first.is_file() else system_type(config.system).network_type(config)  # before there is a folder
+    done = first.is_file() or (starts is not None and stage == "two")
+    network = None if done else system_type(config.system).network_type(config)  # before there is a folder
     folder = _open_run(fabric, Path(run), config, continues)
-    folder.save_data({"store": found.fingerprint, **_told(whole)})
+    if starts is not None:
+        begin(folder, starts, stage)
+        fabric.barrier()
+    if network is not None and weights_of(folder, "one").is_file():
+        fill(network, weights_of(folder, "one"))
+    begins = folder.data().get("start") if starts is None else f"{starts.model.parent.name}/{starts.model.name}"
+    folder.save_data({"store": found.fingerprint, **_told(whole), **({"start": begins} if begins else {})})
     if config.system != "dsol":
         assert network is not None, "it has no stage one that could be done"
         return _train_baseline(fabric, network, clips, found, folder, config)
     if network is not None:
         _train_one(fabric, network, clips, found, folder, config, first)
+    sources = scene_sources(found, clips)
+    _label(fabric, sources, folder, first)
     if stage == "one":
         return first
-    scene_store = given or _compose(fabric, clips, folder, config)
-    return _train_two(fabric, clips, scene_store, folder, config, first)
+    scene_store = given or _compose(fabric, sources, folder, config)
+    return _train_two(fabric, sources, scene_store, folder, config, first)
 
 
 def refuse_changes(config: Config, saved: Config, run: str | Path, allowed: Sequence[str] = ()) -> None:
@@ -138,7 +160,7 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
         DsolError: too few of them for the clusters asked for, scenes that cannot be composed of the clusters, or clips
             all of one video.
     """
-    clips = store.select(split="train") if store.splits else store
+    clips = store.training()
     videos = set(clips.videos)
     clusters, objects = config.clustering.clusters, config.scenes.objects
     if config.system == "dsol":
@@ -157,13 +179,21 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
     return clips
 
 
+def scene_sources(store: Store, clips: Store) -> Store:
+    """What training scenes may be made of: the clips of stage one and, where the store has a split "synthesis", those
+    set aside for scenes. Scenes are then composed of these alone, as in the paper: stage one has not seen them."""
+    if SYNTHESIS not in store.splits:
+        return clips
+    return store.take([i for i, split in enumerate(store.column("split")) if split in ("train", SYNTHESIS)])
+
+
 def training_scenes(scenes: Store) -> Store:
     """The scenes to train on: the split "train" where the store has splits, else all.
 
     Raises:
         DsolError: there are none.
     """
-    chosen = scenes.select(split="train") if scenes.splits else scenes
+    chosen = scenes.training()
     if not len(chosen):
         raise DsolError(scenes.path, "has no scenes of the split train", "compose some from training clips")
     return chosen
@@ -254,8 +284,19 @@ def _card(run: Run, clips: Store, store: Store, config: Config, clusters: int, f
     """What a model file says of a model that is trained now; `figure` is the last one of its name in the metrics."""
     names = tuple(f"cluster {k}" for k in range(clusters))
     last = [{figure: line[figure]} for line in run.metrics() if figure in line][-1:]
-    made = provenance(store.path, clips, config)
+    made = {**provenance(store.path, clips, config), **_begun_with(run)}
     return ModelCard(config.system, config.to_dict(), names, provenance=made, metrics=last[0] if last else {})
+
+
+def _label(fabric: Fabric, sources: Store, run: Run, first: Path) -> None:
+    """Pseudo-labels for clips that stage one has not seen: the cluster that its model finds nearest."""
+    if fabric.is_global_zero:
+        labels = run.labels()
+        unknown = sources.take([i for i, clip in enumerate(sources.column("clip")) if clip not in labels])
+        if len(unknown):
+            found = assign_clips(DsolSystem.load(first), unknown).tolist()
+            run.save_labels({**labels, **dict(zip(unknown.column("clip"), found, strict=True))})
+    fabric.barrier()
 
 
 def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
@@ -271,6 +312,7 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
             sounding=o.sounding,
             seed=config.seed,
             labels=labels,
+            split=SYNTHESIS if SYNTHESIS in clips.splits else None,
             video_weight=VIDEO_WEIGHT if config.balance_photos else 1,
         )
     fabric.barrier()
@@ -282,12 +324,15 @@ def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, config: Co
         say(f"Stage two: {len(scenes)} scenes")
     system = DsolSystem.load(first)
     network = Network(config, load_weights=False)
-    network.load_state_dict(system.network.state_dict())
-    StageTwo(fabric, network, scenes, clips, run.labels(), run).train()
+    beginning = weights_of(run, "two")
+    fill(network, beginning if beginning.is_file() else first)
+    teacher = system.network.encoders if beginning.is_file() else None
+    StageTwo(fabric, network, scenes, clips, run.labels(), run, teacher).train()
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
         card = load_card(first)
-        trained = DsolSystem(network, replace(card, config=config.to_dict()))
+        made = with_note({**card.provenance, **_begun_with(run)}, scenes)
+        trained = DsolSystem(network, replace(card, config=config.to_dict(), provenance=made))
         threshold, accuracy = calibrate(trained, scenes, run.labels(), config.workers)
         metrics = {**card.metrics, **({} if accuracy is None else {"sounding_accuracy": accuracy})}
         trained.card = replace(trained.card, threshold=threshold, metrics=metrics)
@@ -296,6 +341,19 @@ def _train_two(fabric: Fabric, clips: Store, scenes: Store, run: Run, config: Co
         say(f"Wrote {target}")
     fabric.barrier()
     return target
+
+
+def _begun_with(run: Run) -> dict[str, str]:
+    """The model that a run began with, where there is one."""
+    start = run.data().get("start")
+    return {"start": start} if start else {}
+
+
+def with_note(made: dict[str, Any], scenes: Store) -> dict[str, Any]:
+    """Where a model comes from, with what must be known of its scenes."""
+    notes = [note for note in (made.get("note"), scenes.info.get("note")) if note]
+    told = notes[1:] if len(notes) == 2 and notes[0] in notes[1] else notes  # scenes keep the note of their clips
+    return made | ({"note": "; ".join(told)} if told else {})
 
 
 def provenance(path: Path, clips: Store, config: Config) -> dict[str, Any]:

@@ -8,8 +8,6 @@ So what was written is read again before it gets its name, and refused where a f
 
 import json
 import math
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from dsol.data.corpora.annotations import (
 )
 from dsol.data.corpora.lists import youtube_id
 from dsol.errors import DsolError
-from dsol.text import partial_of
+from dsol.files import whole
 
 Size = tuple[int, int] | Mapping[str, tuple[int, int]]
 SAME = 1e-6  # of the frame, and seconds: how near what is read back must be
@@ -53,17 +51,14 @@ def write_boxes(boxes: Boxes, path: str | Path, format: str = "native", size: Si
     """
     if format not in WRITERS:
         raise DsolError(path, f"{format!r} is no format to write", f"choose one of {', '.join(WRITERS)}")
-    partial = partial_of(path)
     try:
-        WRITERS[format](boxes, partial, size)
-        _check(boxes, _again(partial, format), path, format)
-        os.replace(partial, path)
+        with whole(path) as partial:
+            WRITERS[format](boxes, partial, size)
+            _check(boxes, _again(partial, format), path, format)
     except OSError as error:
         raise DsolError(path, f"cannot be written: {error.strerror}", "check the folder and the free space") from None
     except (KeyError, ValueError) as error:
         raise _unfit(path, format, str(error)) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True) if partial.is_dir() else partial.unlink(missing_ok=True)
 
 
 def _again(partial: Path, format: str) -> tuple[Frame, ...]:

@@ -113,7 +113,7 @@ def _check_opcodes(data: bytes) -> None:
     calls = 0
     for opcode, argument, _ in pickletools.genops(data):
         calls += opcode.name in CALLS
-        if calls > MOST_CALLS or (opcode.name in MEMO and argument > len(data)):
+        if calls > MOST_CALLS or (opcode.name in MEMO and (argument or 0) > len(data)):
             raise pickle.UnpicklingError(f"asks for too much with {opcode.name}")
 
 

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from dsol.data.media.opening import reason
 from dsol.data.media.track import Packets, copied_sound, encoded_sound, no_sound
 from dsol.errors import DsolError
-from dsol.text import partial_of
+from dsol.files import partial_of
 
 TICKS = 90_000  # to a second of picture
 H264 = {"preset": "veryfast", "crf": "20"}

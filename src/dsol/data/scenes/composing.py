@@ -22,6 +22,7 @@ from dsol.errors import DsolError
 from dsol.progress import say
 
 SCENES_A_PART = 250  # what a kill may cost, about two seconds of work
+BY_CATEGORY = "scenes were composed by the categories of their clips: whoever trains on them uses labels"
 MOST_OBJECTS, SMALLEST, LARGEST = 16, 32, 1024
 
 
@@ -94,6 +95,7 @@ def compose(
     if there is not None:
         return there
     make = SceneMaker(Sources(store, objects, labels, split, boxed, video_weight), sounding, layout, seed, tile)
+    make.by_category = labels is None and not boxed and split != "test"
     starts = range(0, scenes, SCENES_A_PART)
     parts = [Part(f"{s:07d}-{_digest(made)}", (s, min(s + SCENES_A_PART, scenes))) for s in starts]
     composed = build(out, made, parts, make, make.finish, "Composing", "parts", workers=1)
@@ -125,7 +127,13 @@ def _check_range(option: str, value: int, least: int, most: int) -> None:
 
 
 class SceneMaker:
-    """Makes the scenes numbered start to stop; each depends on the seed and its number alone."""
+    """Makes the scenes numbered start to stop; each depends on the seed and its number alone.
+
+    Attributes:
+        by_category: labels say what is mixed, in scenes that may be trained on; their note tells.
+    """
+
+    by_category = False
 
     def __init__(self, sources: Sources, sounding: int, layout: str, seed: int, tile: int):
         self.sources, self.store = sources, sources.store
@@ -182,8 +190,10 @@ class SceneMaker:
             for report in reports
             for video, boxes, sources in report["frames"]
         )
-        note = {name: text for name, text in self.store.info.items() if name == "note"}
-        return note, Boxes(self.store.boxes.categories, frames) if frames else None
+        notes = [self.store.info["note"]] if "note" in self.store.info else []
+        notes += [BY_CATEGORY] if self.by_category else []
+        told = {"note": "; ".join(notes)} if notes else {}
+        return told, Boxes(self.store.boxes.categories, frames) if frames else None
 
 
 def _digest(value: Any) -> str:

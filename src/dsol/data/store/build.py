@@ -25,8 +25,9 @@ from dsol.data.store.index import INDEX, IndexWriter
 from dsol.data.store.reader import BOXES, INFO, VERSION, Store, read_info
 from dsol.data.store.shards import END_OF_TAR, JPEG_QUALITY, TarBody, shard_name
 from dsol.errors import DsolError
+from dsol.files import partial_of
 from dsol.progress import say, track
-from dsol.text import partial_of, read_text
+from dsol.text import read_text
 
 SHARD_BYTES = 256 * 2**20  # a shard is closed once it has so many; no part is ever split
 DRAFT = ".tmp"

@@ -24,7 +24,8 @@ from dsol.data.store.shards import (
     shard_name,
 )
 from dsol.errors import MALFORMED, DsolError
-from dsol.text import partial_of, read_text
+from dsol.files import partial_of
+from dsol.text import read_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -226,6 +227,18 @@ class Store:
             return None
         times = self._places.times_s[self._places.first[i] : self._places.first[i + 1]]
         return i, int(np.abs(times - time_s).argmin())
+
+    def training(self) -> "Store":
+        """The clips to train on: the split "train" where there are splits, else all."""
+        return self.select(split="train") if self.splits else self
+
+    def testing(self) -> "Store":
+        """The clips to score on: the split "test" where there is one, else all."""
+        return self.select(split="test") if "test" in self.splits else self
+
+    def middle_frames(self, rows: Iterable[int]) -> list[np.ndarray]:
+        """The middle frame of each of some clips, (h, w, 3) uint8."""
+        return [self.frame(i, self.frame_count(i) // 2) for i in rows]
 
     def select(self, split: str | None = None, videos: Iterable[str] | None = None) -> "Store":
         """The clips of a split, of some videos, or both."""

@@ -9,7 +9,6 @@ bow and mallets, to the pixel.
 
 import json
 import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +19,7 @@ from dsol.data.boxes import Boxes, Frame
 from dsol.demo.toyband.sounds import CATEGORIES
 from dsol.demo.toyband.videos import Plan, make_video
 from dsol.errors import DsolError
+from dsol.files import whole, write_json
 from dsol.progress import say, track
 
 __all__ = ["CATEGORIES", "make_toyband"]
@@ -66,16 +66,11 @@ def make_toyband(
     if _is_made(out, made):
         say(f"{out}: is this toyband already, nothing to do")
         return out
-    partial = Path(f"{out}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole(out) as partial:
         _write(partial, {"solo": plan_solos(solos, seconds, seed), "duet": plan_duets(duets, seconds, seed)}, workers)
-        (partial / RECORD).write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        write_json(partial / RECORD, made)
         if out.exists():
             out.rmdir()  # empty, or `_is_made` had refused
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return out
 
 
