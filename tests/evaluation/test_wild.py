@@ -23,6 +23,9 @@ class Clips:
         Frame(f"{n}.mp4", 0.5, (Box(LABELS[n], (0.0, 0.0, 0.5, 1.0)),)) for n in range(3)
     ))  # fmt: skip
 
+    def testing(self):
+        return self
+
     def find(self, video: str, time_s: float):
         return (int(video.split(".")[0]), 0) if video in self.videos else None
 
