@@ -223,13 +223,20 @@ def predict_frames(
 
 
 def select_categories(answer: Maps, categories: tuple[str, ...]) -> Maps:
-    """One map a category of the annotations; maps of other categories are left out."""
+    """One map a category of the annotations; maps of other categories are left out. "acoustic_guitar" and "Acoustic
+    guitar" are one category."""
+    written = {_plain(name): name for name in categories}
+    answer = replace(answer, categories=tuple(written.get(_plain(name), name) for name in answer.categories))
     wide = (*categories, *sorted(set(answer.categories) - set(categories)))
     merged = merge_clusters(answer, np.array([wide.index(name) for name in answer.categories]), wide)
     assert merged.maps is not None, "a system with categories answers with maps"
     assert merged.score is not None, "and with scores"
     k = len(categories)
     return replace(merged, maps=merged.maps[:, :k], score=merged.score[:, :k], categories=categories)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def cluster_nmi(system: System, clips: Store) -> float | None:
