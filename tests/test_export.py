@@ -78,7 +78,7 @@ def test_it_localises_and_is_scored_like_a_model(models, exported, shapes):
 
 def test_where_stage_one_saw_other_sizes_it_says_that_figures_differ(exported, shapes, capsys):
     evaluate(exported["printed"], shapes.path, protocol="solo")
-    assert "looks at pictures of 72 pixels, stage one saw them at" in capsys.readouterr().err
+    assert "takes pictures of 72 pixels, stage one was trained at" in capsys.readouterr().err
 
 
 def test_it_is_described(exported):
@@ -91,7 +91,7 @@ def test_it_is_described(exported):
 
 def test_it_takes_smaller_pictures_only_if_the_model_enlarges_them(exported):
     assert load_system(exported["objects"], size=48).size == 48
-    with pytest.raises(DsolError, match="looks at pictures of 96 pixels, not of 128"):
+    with pytest.raises(DsolError, match="takes pictures of 96 pixels, not of 128"):
         load_system(exported["objects"], size=128)
     with pytest.raises(DsolError, match="of 72 pixels, not of 48"):
         load_system(exported["printed"], size=48)
@@ -161,7 +161,7 @@ def test_what_is_no_exported_model_is_refused(models, exported, tmp_path):
         with pytest.raises(DsolError, match=r"none of dsol|no dsol model.*dsol export"):
             read(foreign(tmp_path / "foreign.onnx"))
     disguised = foreign(tmp_path / "disguised.onnx", dsol=card_text(load_system(exported["objects"]).card))
-    with pytest.raises(DsolError, match="takes x and answers y"):
+    with pytest.raises(DsolError, match="has the inputs x and the outputs y"):
         load_system(disguised)
 
 

@@ -33,7 +33,7 @@ from dsol.model.audio import log_mel
 from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import find_model, load_card
 from dsol.model.maps import Maps, MapsWriter, merge_clusters
-from dsol.model.onnx import ExportedSystem, can_be_shown, encoded_size
+from dsol.model.onnx import ExportedSystem, encoded_size, takes_size
 from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, System, load_system
 from dsol.naming.naming import BATCH, assign_clips, clips_that_name, name_clusters
@@ -129,8 +129,8 @@ def _stage_one_size(model: Path) -> int | None:
     file = find_model(model)
     config = Config.from_dict(load_card(file).config)
     size = config.encoders.size
-    if is_onnx(file) and not can_be_shown(config, size):
-        say(f"{file} looks at pictures of {encoded_size(config)} pixels, stage one saw them at {size}: figures differ")
+    if is_onnx(file) and not takes_size(config, size):
+        say(f"{file} takes pictures of {encoded_size(config)} pixels, stage one was trained at {size}: figures differ")
         return None
     return size
 

@@ -1,8 +1,8 @@
 """What is trained and saved: the two encoders and the object dictionary (paper, section 3; equations 1 to 5).
 
-    picture ─▶ f (B, C, H, W) ─ dictionary ─▶ class maps m_k (B, K, H, W) ┐
-                                                                         ├ product ─▶ s_k (B, K, H, W)
-    picture, sound ─▶ localisation map l (B, H, W) ───────────────────────┘
+picture ─▶ f (B, C, H, W) ─ dictionary ─▶ class maps m_k (B, K, H, W) ┐
+                                                                     ├ product ─▶ s_k (B, K, H, W)
+picture, sound ─▶ localisation map l (B, H, W) ───────────────────────┘
 """
 
 import torch
@@ -42,7 +42,7 @@ class Network(nn.Module):
         return class_maps * self.encoders.localization_map(visual, audio)[:, None]
 
     def objects(self, visual: VisualFeatures, audio: AudioFeatures) -> tuple[Tensor, Tensor]:
-        """Masked object features o (B, C), equation 2, and the points (B, C + D') that K-means sees."""
+        """Masked object features o (B, C), equation 2, and the points (B, C + D') for K-means."""
         options = self.config.clustering
         localization_map = self.encoders.localization_map(visual, audio)
         mask = object_mask(localization_map, options.mask_threshold, options.mask_relative)
