@@ -100,7 +100,7 @@ def test_it_takes_smaller_pictures_only_if_the_model_enlarges_them(exported):
 def test_its_names_are_those_of_its_making(trained, exported, shapes, tmp_path):
     path = exported["objects"]
     for name in (lambda: name_model(path, shapes.path), lambda: rename_model(path, {"cluster 0": "disc"})):
-        with pytest.raises(DsolError, match="keeps its names"):
+        with pytest.raises(DsolError, match="names are fixed"):
             name()
     with pytest.raises(DsolError, match="--match"):
         evaluate(path, shapes.path, protocol="synthetic", match=shapes.path)

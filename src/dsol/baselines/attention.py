@@ -5,7 +5,7 @@
                            v, attention ─ weighted mean ─▶ z (B, D) ◀───────────────────┘
     z near its own sound, a margin or more from mismatched ones: contrastive loss (Hadsell et al. 2006)
 
-The paper writes the loss as a ratio of both distances; here it is the margin form, by which the compared results were made.
+The paper writes the loss as a ratio of both distances; here it is the margin form of the compared results.
 """
 
 import torch

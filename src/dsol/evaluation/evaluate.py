@@ -327,7 +327,7 @@ def name_system(system: System, clips: Store, match: Path | None) -> System:
     if isinstance(system, ExportedSystem) and not system.card.named:
         raise DsolError("the exported model", "has clusters without names", "name the model, and export it again")
     if isinstance(system, ExportedSystem) and match is not None:
-        raise DsolError("--match", "an exported model keeps its names", "leave it out, or give the model itself")
+        raise DsolError("--match", "of an exported model the names are fixed", "leave it out, or give the model itself")
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system
     if match is None and not clips.categories:
