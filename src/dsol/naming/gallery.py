@@ -213,8 +213,8 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
     for start in range(0, len(some), BATCH):
         part = some[start : start + BATCH]
         pictures = clips.middle_frames(part)
-        predicted = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
-        for i, picture, maps, score in zip(part, pictures, predicted.maps, predicted.score, strict=True):  # type: ignore
+        batch = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
+        for i, picture, maps, score in zip(part, pictures, batch.maps, batch.score, strict=True):  # type: ignore
             found[i] = Example(i, picture, maps[k], float(score[k]))
     best = sorted(found, key=lambda i: -found[i].score)
     sure = [i for i in best if found[i].score >= SURE * found[best[0]].score]
