@@ -122,7 +122,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(difference, models, tmp_path,
     monkeypatch.setattr(dsol.export.ExportedSystem, "load", lambda path: None)
     monkeypatch.setattr(dsol.export, "largest_difference", lambda *systems: difference)
     (tmp_path / "model.onnx").write_bytes(b"before")
-    with pytest.raises(DsolError, match="answers otherwise when exported"):
+    with pytest.raises(DsolError, match="predicts differently when exported"):
         export(models["objects"], tmp_path / "model.onnx")
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"model.onnx": b"before"}
 
