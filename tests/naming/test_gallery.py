@@ -147,8 +147,8 @@ def test_the_surest_clips_come_first_by_video_and_strays_last(flat):
     assert shown[0].score == 1
 
 
-def test_of_a_large_cluster_some_clips_are_looked_at(flat, monkeypatch):
-    monkeypatch.setattr("dsol.naming.gallery.LOOKED_AT", 10)
+def test_of_a_large_cluster_some_clips_are_candidates(flat, monkeypatch):
+    monkeypatch.setattr("dsol.naming.gallery.CANDIDATES", 10)
     system = Unsure()
     typical(system, flat, range(len(flat)), 0)
     assert system.asked == 10

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 import av
 import numpy as np
@@ -38,12 +38,18 @@ LISTENED_S = 0.25  # seconds of sound that are looked at together for whether an
 
 
 @overload
-def stream_of(path: str | Path, container: InputContainer, kind: None = None) -> VideoStream | None: ...
+def stream_of(path: str | Path, container: InputContainer, kind: Literal["video"] = "video") -> VideoStream | None: ...
+@overload
+def stream_of(
+    path: str | Path, container: InputContainer, kind: Literal["audio"], audio_track: int | None = None
+) -> AudioStream | None: ...
 @overload
 def stream_of(
     path: str | Path, container: InputContainer, kind: Kind, audio_track: int | None = None
 ) -> VideoStream | AudioStream | None: ...
-def stream_of(path, container, kind="video", audio_track=None):
+def stream_of(
+    path: str | Path, container: InputContainer, kind: Kind = "video", audio_track: int | None = None
+) -> VideoStream | AudioStream | None:
     """The track to read; None if there is none.
 
     Args:
@@ -127,12 +133,14 @@ def floats(frame: av.AudioFrame) -> np.ndarray:
 
 
 @overload
-def decoded(path: str | Path, kind: None = None) -> Iterator[tuple[float, av.VideoFrame]]: ...
+def decoded(path: str | Path, kind: Literal["video"] = "video") -> Iterator[tuple[float, av.VideoFrame]]: ...
 @overload
 def decoded(
-    path: str | Path, kind: Kind, audio_track: int | None = None
-) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]: ...
-def decoded(path, kind="video", audio_track=None):
+    path: str | Path, kind: Literal["audio"], audio_track: int | None = None
+) -> Iterator[tuple[float, av.AudioFrame]]: ...
+def decoded(
+    path: str | Path, kind: Kind = "video", audio_track: int | None = None
+) -> Iterator[tuple[float, av.VideoFrame]] | Iterator[tuple[float, av.AudioFrame]]:
     """Decode one track: (time in s on the file's own clock, frame), in the order of time.
 
     A packet that does not decode is passed over, as players do; `HOLE_S` without any is a break. Wild time stamps

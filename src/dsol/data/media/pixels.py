@@ -60,8 +60,8 @@ def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
         return frame
     field = av.VideoFrame(frame.width, (frame.height + 1) // 2, frame.format.name)
     for source, target in zip(frame.planes, field.planes, strict=True):
-        lines = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)[::2]
-        room = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)
+        lines = np.frombuffer(memoryview(source), np.uint8).reshape(-1, source.line_size)[::2]
+        room = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
         high, wide = min(len(lines), len(room)), min(lines.shape[1], room.shape[1])
         room[:high, :wide] = lines[:high, :wide]
     field.colorspace, field.color_range = frame.colorspace, frame.color_range

@@ -151,8 +151,8 @@ def _stamps(path: str) -> tuple[dict[int, np.ndarray], dict[int, float]]:
         for packet in container.demux():
             if packet.stream_index in found and packet.size:
                 stamp = packet.dts if packet.pts is None else packet.pts
-                known = stamp is not None and packet.time_base
-                found[packet.stream_index].append(float(stamp * packet.time_base) if known else nan)
+                due_s = float(stamp * packet.time_base) if stamp is not None and packet.time_base else nan
+                found[packet.stream_index].append(due_s)
                 lengths[packet.stream_index] = float((packet.duration or 0) * (packet.time_base or 0))
     return {index: np.array(stamps) for index, stamps in found.items()}, lengths
 
