@@ -1,4 +1,4 @@
-"""A lock that one process holds and that goes with it, however it ends; on every system."""
+"""A lock that one process holds and that is released when it ends, however it ends; on every system."""
 
 import os
 import sys
