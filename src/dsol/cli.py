@@ -164,7 +164,7 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
     parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed where not given")
-    told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
+    told = "best, paper, paper_audioset, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
     told = "begin with the weights of this model file or run folder, and with its options where no recipe is given"

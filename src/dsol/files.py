@@ -1,7 +1,7 @@
 """Writing a file or a folder whole or not at all: beside its place first, then in one step.
 
-    with whole("report.html") as partial:       # report.html.partial
-        partial.write_text(…)                   # an error here leaves what was there before, and nothing beside it
+with whole("report.html") as partial:       # report.html.partial
+    partial.write_text(…)                   # an error here leaves what was there before, and nothing beside it
 """
 
 import errno

@@ -5,8 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from dsol.data.media import VideoWriter, probe, read_frames, read_seconds, read_sound, unread_videos
+from dsol.data.media import VideoWriter, probe, read_frames, read_photo, read_seconds, read_sound, unread_videos
 from dsol.data.media.info import find_videos
 from dsol.errors import DsolError
 from tests.videos import corners, silence, time_of, tone, with_tracks, write_text, write_video
@@ -225,13 +226,14 @@ def test_what_is_transparent_is_black(tmp_path):
     np.testing.assert_allclose(columns(path, 2), [[0] * 3, [200] * 3], atol=1)
 
 
-def test_a_picture_that_takes_gigabytes_is_refused(tmp_path):
+@pytest.mark.parametrize("size", [(16_384, 4_100), (16_386, 2)])
+def test_pictures_that_are_too_large_to_be_true_are_refused(tmp_path, size):
     def wide(time_s: float, width: int, height: int) -> np.ndarray:
         return np.zeros((height, width, 3), np.uint8)
 
-    path = write_video(tmp_path / "a.mov", times_s=[0.0], size=(16_384, 4_100), picture=wide,
-                       codecs=("png", "pcm_s16le"), pix_fmt="rgb24")  # fmt: skip
-    with pytest.raises(DsolError, match=r"cannot be (decoded|opened)"):
+    path = write_video(tmp_path / "a.mov", times_s=[0.0], size=size, picture=wide, codecs=("png", "pcm_s16le"),
+                       pix_fmt="rgb24")  # fmt: skip
+    with pytest.raises(DsolError, match=r"has pictures of 1638|cannot be decoded"):
         probe(path)
 
 
@@ -266,3 +268,33 @@ def test_what_looks_like_a_video_and_is_not_read_is_named(tmp_path):
     found = {path.name: why for path, why in unread_videos(tmp_path).items()}
     assert sorted(found) == ["a.rmvb", "b.mxf", "gone.mp4"]
     assert "is a link to nothing" in found["gone.mp4"]
+
+
+# Photos.
+
+
+def photo(path, picture: Image.Image, **options) -> np.ndarray:
+    picture.save(path, **options)
+    return read_photo(path)
+
+
+def test_what_is_transparent_in_a_photo_is_white(tmp_path):
+    pixels = np.full((8, 8, 4), 90, np.uint8)
+    pixels[:, :4, 3], pixels[:, 4:, 3] = 0, 255
+    shown = photo(tmp_path / "a.png", Image.fromarray(pixels))
+    assert (shown[:, :4] == 255).all()
+    assert (shown[:, 4:] == 90).all()
+
+
+def test_a_photo_is_turned_as_its_camera_says(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right
+    picture = Image.fromarray(corners(0, 64, 32))
+    shown = photo(tmp_path / "a.png", picture, exif=exif)
+    assert shown.shape == (64, 32, 3)
+    assert shown[4, -4].tolist() == [255, 0, 0], "what was top left is top right"
+
+
+def test_a_photo_of_sixteen_bits_is_scaled_not_cut(tmp_path):
+    grey = np.full((8, 8), 32_768, np.uint16)
+    assert (photo(tmp_path / "a.png", Image.fromarray(grey)) == 128).all()

@@ -26,7 +26,9 @@ EVALUATION = {
         "mismatched sound": None,
     },
     "ahead": {
-        "centred box": {"ciou@0.3": [-0.02, 0.6]}, "whole image": {"ciou@0.3": [0.2, 0.7]}, "mismatched sound": None,
+        "centred box": {"ciou@0.3": [-0.02, 0.6]},
+        "whole image": {"ciou@0.3": [0.2, 0.7]},
+        "mismatched sound": None,
     },
 }
 VOID = {"meta", "img", "br"}

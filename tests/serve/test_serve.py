@@ -461,6 +461,12 @@ def test_names_are_made_harmless(given, kept):
     assert plain_name(given) == kept
 
 
+def test_a_name_of_letters_of_several_bytes_fits_on_a_disk():
+    kept = plain_name("あ" * 300 + ".mp4")
+    assert kept.endswith("あ.mp4")
+    assert len(kept.encode()) <= 200
+
+
 # The verb.
 
 

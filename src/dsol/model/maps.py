@@ -21,6 +21,7 @@ import numpy as np
 
 from dsol.errors import MALFORMED, DsolError
 from dsol.files import whole
+from dsol.text import composed
 
 CATEGORIES = "categories"  # the one array of a maps file that is no frame
 MOST_BYTES = 2**30  # of one array; a small archive may hold one that fills all memory
@@ -221,7 +222,7 @@ class _Members:
         self._bytes = mmap(file.fileno(), 0, access=ACCESS_READ)
         self._info: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
-            key = info.filename.removesuffix(".npy")
+            key = composed(info.filename.removesuffix(".npy"))
             if key in self._info:
                 raise DsolError(f"{path}, frame {key}", "comes twice in the maps", "write every frame once")
             self._info[key] = info

@@ -13,7 +13,11 @@ Row = list[str]
 Cells = tuple[Row, *tuple[list[Row], ...]]
 NONE = "–"
 SUFFIXES = {".txt": "text", ".md": "markdown", ".csv": "csv", ".tex": "latex"}
-TEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "–": "--", "±": r"$\pm$", "λ": r"$\lambda$"}
+TEX = {
+    "\\": r"\textbackslash{}", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "–": "--", "±": r"$\pm$",
+    "λ": r"$\lambda$",
+}  # fmt: skip
 COLUMNS = ("table", "data", "protocol", "kind", "row", "metric", "ours", "low", "high", "spread", "seeds", "paper")
 
 
@@ -38,8 +42,12 @@ def as_markdown(filled: Filled) -> str:
     for block in filled.blocks:
         head, *groups = _cells(filled, block)
         rule = [":--"] * heads + ["--:"] * (len(head) - heads)
-        parts += ["", f"*{_title(block)}*", "", *(f"| {' | '.join(row)} |" for row in (head, rule, *chain(*groups)))]
+        parts += ["", f"*{_title(block)}*", "", *(_markdown_row(row) for row in (head, rule, *chain(*groups)))]
     return "\n".join([*parts, "", *(f"{note}  " for note in filled.notes)])
+
+
+def _markdown_row(row: Row) -> str:
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
 
 
 def as_csv(filled: Filled) -> str:

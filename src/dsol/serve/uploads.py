@@ -8,7 +8,7 @@ from pathlib import Path
 from dsol.data.media import read_seconds
 from dsol.errors import DsolError
 
-LONGEST_NAME = 120  # letters
+LONGEST_NAME, LONGEST_BYTES = 120, 200  # letters; bytes, where a letter has several
 UNNAMED = "video"
 # Control letters, halves of letters, ends of lines, turns of direction; quotes and what shells and Windows act on.
 UNFIT = "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069\"'`$<>|:*?]"
@@ -32,7 +32,8 @@ def plain_name(name: str) -> str:
         'my party_.mp4'
     """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    return re.sub(UNFIT, "_", last)[-LONGEST_NAME:].strip(" .") or UNNAMED
+    short = re.sub(UNFIT, "_", last)[-LONGEST_NAME:].encode()[-LONGEST_BYTES:].decode(errors="ignore")
+    return short.strip(" .") or UNNAMED
 
 
 async def receive(chunks: AsyncIterator[bytes], path: Path, name: str, limit_mb: int) -> None:

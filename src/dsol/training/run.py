@@ -168,7 +168,6 @@ class Run:
             self._events.close()
 
 
-
 def _is_kept(path: Path) -> bool:
     """Whether a file or folder is more than what a run leaves that is stopped before it has begun."""
     return path.suffix != ".partial" and not (path.name == "resume" and path.is_dir() and not any(path.iterdir()))

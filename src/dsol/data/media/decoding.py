@@ -23,6 +23,7 @@ from dsol.data.media.opening import (
     no_track,
     opened,
     picture_stream,
+    refuse_vast,
     sound_streams,
     state_of,
 )
@@ -151,6 +152,7 @@ def decoded(path, kind="video", audio_track=None):
         stream = stream_of(path, container, kind, audio_track)
         if stream is None:
             raise no_track(path, kind)
+        refuse_vast(path, stream)
         seen = failed = False
         start_s = last_s = end_s = 0.0
         for frames in _frames(container, stream, clock):

@@ -22,6 +22,7 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg"
 NAMED = "mp4, m4v, mov, 3gp, webm, mkv, avi, ts, mts, mpg, wmv, flv or ogv"
 FLATTEST, NARROWEST = 8.0, 1 / 8  # width of a pixel over its height beyond which a file does not tell the truth
 MOST_PIXELS = 2**26  # of a picture: 8192×8192; a larger one takes gigabytes to decode
+MOST_SIDE = 16_384  # pixels, of a picture's longer side; what encoders write ends there, the rest is damage
 REPAIR = "copy it again from its source, or repair it: ffmpeg -i IN -c copy OUT.mp4"
 NAMES = {"video": "picture", "audio": "sound track"}
 
@@ -74,6 +75,15 @@ def picture_stream(container: InputContainer) -> VideoStream | None:
     """
     stream = container.streams.best("video")
     return _usable(stream) if isinstance(stream, VideoStream) else None
+
+
+def refuse_vast(path: str | Path, stream: Stream) -> None:
+    """Raises DsolError where a track says that its pictures are larger than any camera's."""
+    if isinstance(stream, VideoStream):
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if max(width, height) > MOST_SIDE or width * height > MOST_PIXELS:
+            remedy = f"make it smaller first: ffmpeg -i IN -vf scale=1920:-2 OUT.mp4; or {REPAIR}"
+            raise DsolError(path, f"has pictures of {width}×{height} pixels", remedy)
 
 
 def sound_streams(container: InputContainer) -> list[AudioStream]:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dsol.errors import DsolError
 
 
 def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """A JPEG or PNG as (height, width, 3) uint8 RGB.
+    """A JPEG or PNG as (height, width, 3) uint8 RGB: turned as it asks; what is transparent is white.
 
     Args:
         path: the file.
@@ -20,9 +20,21 @@ def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> np.ndar
     """
     try:
         with Image.open(path) as picture:
-            colours = picture.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+            colours = _as_meant(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DsolError(path, f"is no picture: {error}", "leave it out, or fetch it again") from None
     if size is not None and colours.size != size:
         colours = colours.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(colours)
+
+
+def _as_meant(picture: Image.Image) -> Image.Image:
+    """RGB as a viewer shows it."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16 bit; Pillow would cut, not scale
+        return Image.fromarray((np.asarray(picture).clip(0, 65_535) / 257 + 0.5).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(ground, picture).convert("RGB")
+    return picture.convert("RGB")
