@@ -328,8 +328,8 @@ class GeneralSystem(SavedSystem):
         return behind
 
     def shapes(self, view: View, row: int, shown: Sequence[int]) -> Tensor:
-        """The shape (S, H, W) in [0, 1] of each of S entries in the picture of a row; what no class tells of is all that
-        stands out there."""
+        """The shape (S, H, W) in [0, 1] of each of S entries in one picture; what no class tells of is all that stands
+        out there."""
         cells, classes, people = view.cells[row], view.classes[row], view.people[row]
         anything = classes.amax(0)
         query = torch.stack([classes[mine].amax(0) if (mine := self.places.classes[k]) else anything for k in shown])
