@@ -52,6 +52,7 @@ VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which it is as lik
 TOGETHER, COUNTS = 2.0, 0.6  # steepness over standard deviations of l, and the power with which it enters the score
 NEVER_SEEN = 0.15  # how visible a category is that no picture tells of
 SHOWN = 4  # categories whose shapes make up the area
+DRAWN = 8  # categories that get a map: the likeliest, for a picture may show several
 SURE = 0.5  # steepness with which the surer of them weigh more
 SHAPE_EDGE, AREA_EDGE, SHARPNESS = 0.5, 0.62, 20.0  # see `object_shapes`
 
@@ -305,14 +306,14 @@ class GeneralSystem(SavedSystem):
         heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
         seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
         score = (heard * seen * (-behind).exp())[:, answers]  # one sound has one name: equation 6 in each family
-        surest = borne_out.topk(SHOWN, 1)
+        surest = borne_out.topk(DRAWN, 1)
         side = views[0].cells.shape[2:]
         area, maps = torch.zeros(len(rows), *side), torch.zeros(len(rows), len(answers), *side)
         for b, row in enumerate(rows.tolist()):
             shown = surest.indices[b].tolist()
             shapes = torch.stack([self.shapes(view, row, [answers[k] for k in shown]) for view in views]).mean(0)
-            weight = (SURE * surest.values[b]).softmax(0)
-            area[b] = (weight[:, None, None] * shapes).sum(0)
+            weight = (SURE * surest.values[b, :SHOWN]).softmax(0)
+            area[b] = (weight[:, None, None] * shapes[:SHOWN]).sum(0)
             outlined = object_shapes(shapes[:, None], SHAPE_EDGE, SHARPNESS)[:, 0]
             maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
         loudest = heard[:, answers].amax(1)[:, None, None]
