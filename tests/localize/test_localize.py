@@ -299,7 +299,8 @@ class Hears:
         maps = np.zeros((count, 3, 2, 2))
         maps[:, 0, 0] = 1
         score, heard = np.tile([0.9, 0.0, 0.0], (count, 1)), np.tile([0.9, 0.8, 0.3], (count, 1))
-        return Maps(tuple(keys), maps.max(1), maps, score, self.categories, heard, heard)
+        seen = np.tile([0.9, 0.1, 0.1], (count, 1))
+        return Maps(tuple(keys), maps.max(1), maps, score, self.categories, heard, seen)
 
 
 def test_what_is_heard_and_not_seen_is_told_apart(tmp_path):

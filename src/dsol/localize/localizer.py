@@ -22,6 +22,7 @@ from dsol.model.vocabulary import vocabulary
 from dsol.text import name_of
 
 HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
+ABSENT = 0.5  # how surely it may be in the picture at most
 MOST_OFF_SCREEN = 2  # at a time: the surest
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
@@ -141,12 +142,12 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
 def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
     among the surest that are heard, and nothing of its family is seen; -1 for nothing. None for any other system."""
-    if answer.heard is None or answer.score is None:
+    if answer.heard is None or answer.seen is None or answer.score is None:
         return None
     seen = answer.score >= threshold
     rank = np.argsort(np.argsort(-answer.heard, axis=1, kind="stable"), axis=1, kind="stable")
     explained = seen @ vocabulary().families(answer.categories)
-    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
+    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & (answer.seen < ABSENT) & ~explained
     return np.select([seen, hidden], [SEEN, OFF_SCREEN], -1)
 
 
