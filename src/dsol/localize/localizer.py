@@ -14,7 +14,7 @@ import numpy as np
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
-from dsol.data.states import OFF_SCREEN, SEEN
+from dsol.data.states import OFF_SCREEN, SEEN, UNKNOWN
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
@@ -141,14 +141,16 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
 
 def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
-    among the surest that are heard, and nothing of its family is seen; -1 for nothing. None for any other system."""
+    among the surest that are heard, and nothing of its family is seen: off screen, or unknown where no picture can tell
+    of it. -1 for nothing. None for any other system."""
     if answer.heard is None or answer.seen is None or answer.score is None:
         return None
     seen = answer.score >= threshold
     rank = np.argsort(np.argsort(-answer.heard, axis=1, kind="stable"), axis=1, kind="stable")
     explained = seen @ vocabulary().families(answer.categories)
-    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & (answer.seen < ABSENT) & ~explained
-    return np.select([seen, hidden], [SEEN, OFF_SCREEN], -1)
+    heard = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
+    hidden, untold = heard & (answer.seen < ABSENT), heard & np.isnan(answer.seen)
+    return np.select([seen, untold, hidden], [SEEN, UNKNOWN, OFF_SCREEN], -1)
 
 
 def _small(frames: np.ndarray) -> np.ndarray:

@@ -204,6 +204,7 @@ class Categories:
         roots = {names[place] for place in self.root}
         self.people = {k: WHOLE if words.root(name) == ACTIONS else HEAD_AND_CHEST
                        for k, name in enumerate(names) if words.root(name) in (VOICES, ACTIONS)}  # fmt: skip
+        self.untold = [k for k in self.answers if not self.classes[k] and k not in self.people]  # by any picture
         self.broad = [BROAD * max(_levels_below(name, words) - 1, 0) for name in names]
         self.families = [[k for k in self.answers if names[self.root[k]] == root] for root in sorted(roots)]
 
@@ -304,7 +305,7 @@ class GeneralSystem(SavedSystem):
         behind = self._behind_rivals(logits)
         borne_out = (logits - RIVAL * behind)[:, answers]
         heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
-        seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
+        seen[:, self.places.untold] = NEVER_SEEN
         score = (heard * seen * (-behind).exp())[:, answers]  # one sound has one name: equation 6 in each family
         surest = borne_out.topk(DRAWN, 1)
         side = views[0].cells.shape[2:]
@@ -318,6 +319,7 @@ class GeneralSystem(SavedSystem):
             maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
         loudest = heard[:, answers].amax(1)[:, None, None]
         area = object_shapes(area[:, None], AREA_EDGE, SHARPNESS)[:, 0] * loudest
+        seen[:, self.places.untold] = torch.nan
         return area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers]
 
     def _behind_rivals(self, logits: Tensor) -> Tensor:

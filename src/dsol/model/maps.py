@@ -42,7 +42,8 @@ class Maps:
         categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
         heard: (N, K) float32, how surely each category is heard, as far as the picture bears it out. None where a
             localiser cannot tell what is heard from what is heard and seen.
-        seen: (N, K) float32, how surely each is in the picture, whether it sounds or not. None likewise.
+        seen: (N, K) float32, how surely each is in the picture, whether it sounds or not; NaN for what no picture can
+            tell of. None likewise.
     """
 
     keys: tuple[str, ...]
