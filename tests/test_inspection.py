@@ -103,7 +103,7 @@ def test_a_shard_that_was_cut_or_lost_is_found(copy):
 def test_an_index_of_another_store_is_found(copy):
     info = json.loads((copy / "store.json").read_text())
     (copy / "store.json").write_text(json.dumps({**info, "clips": 7}))
-    with pytest.raises(DsolError, match="tells of 7 clips, the index of 6"):
+    with pytest.raises(DsolError, match="has 7 clips, the index 6"):
         inspect(copy)
 
 
