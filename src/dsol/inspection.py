@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from dsol.config import SHIPPED
+from dsol.config import SHIPPED, Config
 from dsol.data.boxes import Boxes
 from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import rms
@@ -258,15 +258,17 @@ def _sound_track(number: int, codec: str, sample_rate: int, channels: int, title
 
 def _by_section(card: dict[str, Any]) -> list[str]:
     """The options of a model by their present names: those of the whole run, then a line for each section."""
-    config = from_version_1(card["config"], "model") if card.get("version") == 1 else card["config"]
+    config = card["config"]
+    if card.get("version") == 1:
+        config = Config.from_dict(from_version_1(config, "model")).to_dict()
     whole = {name: value for name, value in config.items() if not isinstance(value, dict)}
     sections = {"config": whole, **{name: value for name, value in config.items() if isinstance(value, dict)}}
     return [f"{name}: {_lines(options)[0]}" for name, options in sections.items()]
 
 
 def _lines(value: Any) -> list[str]:
-    if isinstance(value, dict) and "config" in value.get("dsol", ()):
-        card = value["dsol"]
+    card = value.get("dsol") if isinstance(value, dict) else None
+    if isinstance(card, dict) and isinstance(card.get("config"), dict):
         return [*_by_section(card), *_lines({key: part for key, part in card.items() if key != "config"})]
     if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
         return [f"{key}: {', '.join(_lines(v))}" for key, v in value.items()]
