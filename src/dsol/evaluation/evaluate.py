@@ -223,13 +223,20 @@ def predict_frames(
 
 
 def select_categories(maps: Maps, categories: tuple[str, ...]) -> Maps:
-    """One map a category of the annotations; maps of other categories are left out."""
+    """One map a category of the annotations; maps of other categories are left out. "acoustic_guitar" and "Acoustic
+    guitar" are one category."""
+    written = {_plain(name): name for name in categories}
+    maps = replace(maps, categories=tuple(written.get(_plain(name), name) for name in maps.categories))
     wide = (*categories, *sorted(set(maps.categories) - set(categories)))
     merged = merge_clusters(maps, np.array([wide.index(name) for name in maps.categories]), wide)
     assert merged.maps is not None, "a system with categories predicts maps"
     assert merged.score is not None, "and with scores"
     k = len(categories)
     return replace(merged, maps=merged.maps[:, :k], score=merged.score[:, :k], categories=categories)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def cluster_nmi(system: System, clips: Store) -> float | None:

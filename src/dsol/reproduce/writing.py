@@ -13,10 +13,9 @@ Row = list[str]
 Cells = tuple[Row, *tuple[list[Row], ...]]
 NONE = "–"
 SUFFIXES = {".txt": "text", ".md": "markdown", ".csv": "csv", ".tex": "latex"}
-TEX = {
-    "\\": r"\textbackslash{}", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "–": "--", "±": r"$\pm$",
-    "λ": r"$\lambda$",
+TEX = {  # but \, { and }, which cells have of their own
+    "$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#",
+    "–": "--", "±": r"$\pm$", "λ": r"$\lambda$",
 }  # fmt: skip
 COLUMNS = ("table", "data", "protocol", "kind", "row", "metric", "ours", "low", "high", "spread", "seeds", "paper")
 

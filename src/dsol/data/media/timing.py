@@ -27,6 +27,7 @@ from dsol.data.media.opening import is_cover, opened, state_of
 from dsol.progress import say
 
 GAP_S = 10.0  # seconds without anything from which a gap is an error of the clock
+LONGEST_STEP_S = 600.0  # seconds from which it is one even in a file whose packets are usually far apart
 CUT_S = 1.0  # seconds that are left of such a gap
 LEAP_S = 1.0  # seconds between two packets of one track that make a new run, or
 LEAP_STEPS = 20  # times the usual step: decoding order is not the order of time
@@ -242,8 +243,8 @@ def _gaps(times: dict[int, np.ndarray]) -> list[tuple[float, float]]:
     """Where no track has anything: (up to when, how much of it to cut)."""
     parts = [due[np.isfinite(due)] for due in times.values()]
     merged = np.sort(np.concatenate([*parts, np.zeros(0)]))
-    if len(merged) < 3:
+    if len(merged) < 2:
         return []
     steps = np.diff(merged)
-    least = max(GAP_S, LEAP_STEPS * float(np.median(steps)))
+    least = min(max(GAP_S, LEAP_STEPS * float(np.median(steps))), LONGEST_STEP_S)
     return [(float(merged[n]) + 1e-3, float(steps[n]) - CUT_S) for n in np.flatnonzero(steps > least)]
