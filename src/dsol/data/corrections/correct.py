@@ -127,14 +127,14 @@ def _frames(name: str, group: list[Read], rate: float, per_second: int) -> list[
     for time_s in _times(file, base, group, per_second):
         found = base.objects_at(time_s)
         if tells:
-            found = [(_heard(label, time_s, sounds), xywh) for label, xywh in found]
+            found = [(_with_sound(label, time_s, sounds), xywh) for label, xywh in found]
         frames.append(Frame(name, time_s, _boxes(found, f"{file}, {name} at {time_s:.3f} s")))
     _tell_of_unplaced(name, frames, [sound for sound, _ in sounds])
     return frames
 
 
 def _placed(name: str, group: list[Read]) -> Read:
-    """The file that says where things are: one in which a person did, else the model's answer."""
+    """The file that says where things are: one in which a person did, else the model's prediction."""
     drafts = [each for each in group if each[1].draft]
     placed = [each for each in group if each[1].placed and not each[1].draft]
     for several in (placed, drafts):
@@ -159,8 +159,8 @@ def _times(file: Path, base: Corrected, group: list[Read], per_second: int) -> l
     return [round(float(t), 3) for t in np.arange(0, duration_s - 1e-3, 1 / per_second)]
 
 
-def _heard(label: Label, time_s: float, sounds: list[tuple[Sound, bool]]) -> Label:
-    """What an object is and does, by those who listened.
+def _with_sound(label: Label, time_s: float, sounds: list[tuple[Sound, bool]]) -> Label:
+    """The label of an object by the annotated sounds.
 
     A tier of its own name decides; else whether anything of its category sounds. Where box and sound come from one
     file, both must say that it sounds.
