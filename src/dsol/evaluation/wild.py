@@ -186,7 +186,7 @@ def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Pre
 
 
 def _parts(count: int) -> Iterator[range]:
-    for start in track(range(0, count, BATCH), "Naming, wild", unit=f"batches of {BATCH} clips"):
+    for start in track(range(0, count, BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips"):
         yield range(start, min(start + BATCH, count))
 
 

@@ -307,7 +307,7 @@ class GeneralSystem(SavedSystem):
 
     def shapes(self, cells: Tensor, classes: Tensor, people: Tensor, shown: Sequence[int]) -> Tensor:
         """The shape (S, H, W) in [0, 1] of each of S entries in one picture: cells (128, H, W), classes (1000, H, W),
-        people (2, H, W). What no class tells of is whatever is there."""
+        people (2, H, W). Entries without visual classes get the map of the best class of all."""
         anything = classes.amax(0)
         query = torch.stack([classes[mine].amax(0) if (mine := self.places.classes[k]) else anything for k in shown])
         many = cells.expand(len(shown), -1, -1, -1)
