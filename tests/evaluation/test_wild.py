@@ -5,6 +5,7 @@ import pytest
 
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.errors import DsolError
+from dsol.evaluation import wild
 from dsol.evaluation.evaluate import select_categories
 from dsol.evaluation.wild import evaluate_system, read_labels
 from dsol.model.maps import Maps
@@ -102,3 +103,15 @@ def test_a_category_is_the_same_however_it_is_written():
     found = select_categories(answer, ("acoustic_guitar", "cello"))
     assert found.score.tolist() == [[1.0, 0.0]]
     assert found.categories == ("acoustic_guitar", "cello")
+
+
+def test_a_model_without_categories_is_refused():
+    class Agnostic:
+        categories = ()
+
+        def predict(self, frames, waveforms, keys):
+            return Maps(tuple(keys), np.zeros((len(frames), 2, 2)))
+
+    maps = wild._maps(Agnostic(), [wild.GREY], [np.zeros(16_000, np.float32)])
+    with pytest.raises(DsolError, match="this model has no categories"):
+        wild._named(maps)

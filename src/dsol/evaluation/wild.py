@@ -198,18 +198,24 @@ def _predict_part(system: System, clips: Store, labelled: Labelled, part: range,
     strange = [j for i in part if labelled.visible[i] for j in next(rows)]
     mismatched = np.zeros(0)
     if shown:
-        mismatched = _maps(system, shown, [clips.waveform(labelled.places[j][0]) for j in strange]).score.max(1)
+        mismatched = _scores(_maps(system, shown, [clips.waveform(labelled.places[j][0]) for j in strange])).max(1)
     by_ear = _maps(system, [GREY] * len(frames), sounds)
     by_eye = None if own.seen is None else _best(own.seen)
-    return _named(own), _named(by_ear), by_eye, own.score.max(1), mismatched.reshape(-1, MISMATCHED)
+    return _named(own), _named(by_ear), by_eye, _scores(own).max(1), mismatched.reshape(-1, MISMATCHED)
 
 
 def _maps(system: System, frames: Sequence[np.ndarray], sounds: Sequence[np.ndarray]) -> Maps:
     return join_names(system.predict(frames, np.stack(sounds), [str(n) for n in range(len(frames))]))
 
 
+def _scores(maps: Maps) -> np.ndarray:
+    if maps.score is None:
+        raise DsolError("--protocol wild", "names what sounds, and this model has no categories", "give another model")
+    return maps.score
+
+
 def _named(maps: Maps) -> np.ndarray:
-    return _best(maps.score if maps.heard is None else maps.heard)
+    return _best(_scores(maps) if maps.heard is None else maps.heard)
 
 
 def _best(likely: np.ndarray) -> np.ndarray:

@@ -64,6 +64,10 @@ class AudioTagger(nn.Module):
         )
         self.head = nn.Linear(WIDTHS[-1], tags)
 
+    def separable(self) -> list[Layer]:
+        """The layers after the first, in order."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
     def forward(self, waveforms: Tensor) -> Tensor:
         """Logits of tags (B, T) of waveforms (B, 16000)."""
         return self.head(self.embed(waveforms))
@@ -112,7 +116,7 @@ def compressed(whole: AudioTagger, waveforms: Tensor, tags: list[int]) -> AudioT
     tagger.mel.copy_(whole.mel)
     tagger.first.load_state_dict(whole.first.state_dict())
     x = tagger.patches(waveforms)
-    for layer, narrow in zip(whole.layers, tagger.layers, strict=True):
+    for layer, narrow in zip(whole.separable(), tagger.separable(), strict=True):
         narrow.depthwise.load_state_dict(layer.depthwise.state_dict())
         if narrow.narrow is None:
             narrow.pointwise.load_state_dict(layer.pointwise.state_dict())
@@ -126,11 +130,15 @@ def compressed(whole: AudioTagger, waveforms: Tensor, tags: list[int]) -> AudioT
 
 def _split(layer: Layer, narrow: Layer, inputs: Tensor) -> None:
     """Give a narrow layer the principal part of a whole one; inputs (N, C, P) of its rectifier."""
+    bias, own = layer.pointwise.bias, narrow.pointwise.bias
+    assert narrow.narrow is not None, "only a layer with a rank is split"
+    assert bias is not None, "as made"
+    assert own is not None, "as made"
     cells = inputs.transpose(1, 2).flatten(0, 1)
     mean = cells.mean(0)
     centred = cells - mean
     directions = torch.linalg.eigh(centred.T @ centred)[1][:, -narrow.pointwise.in_channels :]
     weight = layer.pointwise.weight[:, :, 0, 0]
-    narrow.narrow.weight.copy_((directions.T @ weight)[:, :, None, None])  # type: ignore[union-attr]
+    narrow.narrow.weight.copy_((directions.T @ weight)[:, :, None, None])
     narrow.pointwise.weight.copy_(directions[:, :, None, None])
-    narrow.pointwise.bias.copy_(directions @ (directions.T @ (layer.pointwise.bias - mean)) + mean)
+    own.copy_(directions @ (directions.T @ (bias - mean)) + mean)
