@@ -91,7 +91,10 @@ def test_pairs_become_clips_with_masks_and_boxes_and_say_what_they_are(stills, t
 def test_what_is_made_of_them_says_so_too(stills, tmp_path):
     store = prepare(stills, tmp_path / "store", layout="stills", size=64, workers=1)
     scenes = compose(store, tmp_path / "scenes", scenes=2, objects=2, sounding=1, split="train", tile=64)
-    assert scenes.info["note"] == NOTE
+    assert scenes.info["note"].startswith(NOTE)
+    labels = {row.clip: row.category for row in store.rows}
+    mixed = compose(store, tmp_path / "mixed", scenes=2, objects=2, sounding=1, split="train", tile=64, labels=labels)
+    assert mixed.info["note"] == NOTE
 
 
 def test_the_loudest_second_is_taken(tmp_path):
