@@ -327,17 +327,21 @@ def build(data: Path, cache: Path, python: str | None, without: int | None = Non
     buffers, cells = torch.load(kept, weights_only=True)
     for name, value in buffers.items():
         getattr(network, name).copy_(value)
-    people = people_in(frames, cache, python)
-    names = list(FOLDERS)
-    used = torch.tensor([name != "wild" or fold_of(video) != without for name in names for video in frames[name][0]])
-    target = torch.cat([people[name] for name in names])
-    seen = torch.cat([cells[name] for name in names])[used]
-    network.people = people_net(seen, target[used])
-    embeddings = embeddings_of(network, data, cache)
-    videos = [f"{name}/{video}" for name in names for video in frames[name][0]]
-    kept_videos = [video for video, use in zip(videos, used.tolist(), strict=True) if use]
-    heard_by = torch.cat([embeddings[name] for name in names])[used]
-    network.correspondence = correspondence_net(seen, heard_by, kept_videos)
+    learned = cache / f"learned-{without}.pt"
+    if not learned.is_file():
+        targets, embeddings = people_in(frames, cache, python), embeddings_of(network, data, cache)
+        videos = [(name, video) for name in FOLDERS for video in frames[name][0]]
+        used = torch.tensor([name != "wild" or fold_of(video) != without for name, video in videos])
+        seen, target, sound = (
+            torch.cat([part[name] for name in FOLDERS])[used] for part in (cells, targets, embeddings)
+        )
+        of = ["/".join(video) for video, use in zip(videos, used.tolist(), strict=True) if use]
+        nets = people_net(seen, target), correspondence_net(seen, sound, of)
+        torch.save([net.state_dict() for net in nets], learned)
+    for net, state in zip(
+        (network.people, network.correspondence), torch.load(learned, weights_only=True), strict=True
+    ):
+        net.load_state_dict(state)
     extent = cache / "extent.pt"
     if not extent.is_file():
         torch.save(extent_net(scenes_of(network, data, frames, cache)).state_dict(), extent)

@@ -6,6 +6,8 @@ import zipfile
 
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -16,6 +18,7 @@ from dsol.data.corpora.annotation_writers import write_boxes
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.media import probe, read_seconds
 from dsol.data.prepare import prepare
+from dsol.data.store.index import schema
 from dsol.errors import DsolError
 from dsol.inspection import inspect
 from dsol.localize.painter import Painter, light
@@ -234,3 +237,15 @@ def test_a_box_of_two_corners_is_refused(tmp_path):
     (tmp_path / "a.xml").write_text(text, "utf-8")
     with pytest.raises(DsolError, match="has not four corners"):
         read_boxes(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("name", ["video", "times_s", "frame_offset", "checksum"])
+def test_an_index_with_a_hole_is_refused(tmp_path, name):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4")
+    prepare(tmp_path / "videos", tmp_path / "store", workers=1)
+    rows = pq.read_table(tmp_path / "store" / "index.parquet").to_pylist()
+    rows[1][name] = None
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema()), tmp_path / "store" / "index.parquet")
+    with pytest.raises(DsolError, match=f"1 rows lack {name}"):
+        inspect(tmp_path / "store")

@@ -97,3 +97,13 @@ def test_what_is_only_unusual_is_left_as_it_is(tmp_path, capsys, options):
     first_s, last_s = clock_of(path).first_s, clock_of(path).last_s
     assert last_s - first_s == pytest.approx(options["seconds"], abs=1.0) or options["sound"] is None
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("packets", [2, 3, 4])
+def test_a_few_packets_at_the_ends_of_time_are_no_month_of_video(tmp_path, packets):
+    good = write_video(
+        tmp_path / "good.mkv", times_s=np.arange(packets) / 4, codecs=("mpeg4", "pcm_s16le"), sound_seconds=0.02
+    )
+    path = restamped(good, tmp_path / "a.mkv", lambda track, n, s: s + 1_000_000 * n)
+    assert probe(path).duration_s < 60
+    assert len(list(read_seconds(path, whole_only=False))) < 60

@@ -5,6 +5,7 @@ import pytest
 
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.errors import DsolError
+from dsol.evaluation.evaluate import select_categories
 from dsol.evaluation.wild import evaluate_system, read_labels
 from dsol.model.maps import Maps
 
@@ -94,3 +95,10 @@ def test_labels_that_say_nothing_are_one_clear_error(tmp_path, text, says):
     file.write_text(text)
     with pytest.raises(DsolError, match=says):
         read_labels(file, Clips())
+
+
+def test_a_category_is_the_same_however_it_is_written():
+    answer = Maps(("a",), np.ones((1, 2, 2)), np.ones((1, 1, 2, 2)), np.ones((1, 1)), ("Acoustic guitar",))
+    found = select_categories(answer, ("acoustic_guitar", "cello"))
+    assert found.score.tolist() == [[1.0, 0.0]]
+    assert found.categories == ("acoustic_guitar", "cello")

@@ -277,11 +277,13 @@ class GeneralSystem(SavedSystem):
     ) -> tuple[Tensor, ...]:
         """Area, maps, scores, heard and seen of B pictures with their sounds."""
         answers = self.places.answers
-        behind = self._behind_rivals(audible + BORNE_OUT * visible)
-        borne_out = (audible + BORNE_OUT * visible - behind)[:, answers]
-        heard, seen = _likely(audible - behind, *AUDIBLE), _likely(visible, *VISIBLE)
+        logits = audible + BORNE_OUT * visible
+        behind = self._behind_rivals(logits)
+        borne_out = (logits - RIVAL * behind)[:, answers]
+        heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
         seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
-        score, surest = (heard * seen)[:, answers], borne_out.topk(SHOWN, 1)
+        score = (heard * seen * (-behind).exp())[:, answers]  # one sound has one name: equation 6 in each family
+        surest = borne_out.topk(SHOWN, 1)
         area = torch.zeros(len(cells), *cells.shape[2:])
         maps = torch.zeros(len(cells), len(answers), *cells.shape[2:])
         for b in range(len(cells)):
@@ -296,12 +298,12 @@ class GeneralSystem(SavedSystem):
         return area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers]
 
     def _behind_rivals(self, logits: Tensor) -> Tensor:
-        """What each category loses (B, E) to the surest of its family by these logits: one sound has one name."""
-        lost = torch.zeros_like(logits)
+        """How far each category (B, E) is behind the surest of its family."""
+        behind = torch.zeros_like(logits)
         for family in self.places.families:
             mine = logits[:, family]
-            lost[:, family] = RIVAL * (mine.amax(1, keepdim=True) - mine)
-        return lost
+            behind[:, family] = mine.amax(1, keepdim=True) - mine
+        return behind
 
     def shapes(self, cells: Tensor, classes: Tensor, people: Tensor, shown: Sequence[int]) -> Tensor:
         """The shape (S, H, W) in [0, 1] of each of S entries in one picture: cells (128, H, W), classes (1000, H, W),

@@ -1,4 +1,4 @@
-"""What any localiser answers, in memory and as a maps file.
+"""What any localiser predicts, in memory and as a maps file.
 
 A maps file is an .npz: one float array a frame, named by the frame's key, shaped (H, W) or (K, H, W), and
 `categories`, K names, where maps are class-aware. Both ways are streams: neither reading nor writing ever holds
@@ -35,9 +35,10 @@ class Maps:
     Attributes:
         keys: N names, `Frame.key` each.
         maps: (N, K, H, W) float32, one map a category, gated by sound: for scenes of several objects.
-            None where a localiser knows no categories.
-        area: (N, H, W) float32, the class-agnostic sounding area: for single-source frames.
-        score: (N, K) float32, how surely each category is heard *and* seen. None without categories.
+            None where a localiser is class-agnostic.
+        area: (N, H, W) float32, the class-agnostic localisation map: for single-source frames.
+        score: (N, K) float32, confidence that each category is both audible and visible. None without
+            categories.
         categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
         heard: (N, K) float32, how surely each category is heard, as far as the picture bears it out. None where a
             localiser cannot tell what is heard from what is heard and seen.
@@ -112,7 +113,7 @@ class MapsWriter:
 
     Args:
         path: the .npz.
-        class_aware: write the class maps where there are any; the sounding area otherwise.
+        class_aware: write the class maps where there are any; the localisation map otherwise.
 
     Raises:
         DsolError: a frame comes twice, or batches differ in their categories.

@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # importing it takes longer than a worker process needs to st
     import pyarrow as pa
 
 INDEX = "index.parquet"
+ALWAYS = ("clip", "video", "second", "times_s", "rms", "member", "shard", "frame_offset", "frame_size", "sound_offset",
+          "sound_size", "checksum")  # fmt: skip  # what every row has
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Row:
         frame_offset, frame_size: bytes, one a frame.
         sound_offset, sound_size: bytes.
         checksum: CRC-32 of the frames', the sound's and the extras' bytes.
-        extras: names of what else is kept of it, see `shards.EXTRAS`; None where there is nothing.
+        extras: names of its extras, `shards.MASK` or `shards.LOG_MEL`; None where there are none.
         extra_offset, extra_size: bytes, one an extra.
     """
 
@@ -107,7 +109,11 @@ def read_index(path: Path) -> "pa.Table":
     import pyarrow.parquet as pq
 
     with open(path, "rb") as file:
-        return pq.read_table(file, schema=schema(), memory_map=False)
+        table = pq.read_table(file, schema=schema(), memory_map=False)
+    for name in ALWAYS:
+        if table[name].null_count:
+            raise ValueError(f"{table[name].null_count} rows lack {name}")
+    return table
 
 
 class Places:
