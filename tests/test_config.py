@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from dsol.config import LEAST, RECIPES, SECTIONS, Config, descriptions, flat, load_recipe, recipe_values
+from dsol.config import LEAST, RECIPES, SECTIONS, Config, check, descriptions, flat, load_recipe, recipe_values
 from dsol.errors import DsolError
 
 
@@ -31,6 +31,16 @@ def test_the_recipe_paper_states_all_that_makes_it_the_papers():
     assert {"clustering.clusters", "stage_two.localization_weight", "stage_two.matching", "inference.decoder"} <= named
     plain = load_recipe("paper").replace(encoders={"vision": "efficientnet_lite0", "vision_weights": "imagenet"})
     assert plain == Config()
+
+
+def test_the_recipe_paper_audioset_is_what_was_released_and_otherwise_the_paper_s():
+    changed = {
+        "encoders.correspondence": "dot", "stage_one.batch": 256, "clustering.clusters": 13, "stage_two.batch": 256,
+        "stage_two.localization_weight": 0.0, "stage_two.product": False, "stage_two.matching": "audioset",
+        "inference.decoder": "sigmoid", "recipe": "paper_audioset",
+    }  # fmt: skip
+    paper, released = (flat(load_recipe(name).to_dict()) for name in ("paper", "paper_audioset"))
+    assert {name: value for name, value in released.items() if paper[name] != value} == changed
 
 
 def test_a_file_overrides_and_the_caller_overrides_the_file(tmp_path):
@@ -64,7 +74,7 @@ def test_a_wrong_recipe_is_named(tmp_path, text, complaint):
 
 
 def test_an_unknown_recipe_lists_the_known_ones():
-    with pytest.raises(DsolError, match=r"is no recipe .give one of .*paper, quick, .*tiny"):
+    with pytest.raises(DsolError, match=r"is no recipe .give one of .*paper, paper_audioset, quick, .*tiny"):
         load_recipe("papr")
 
 
@@ -84,3 +94,19 @@ def test_every_option_is_documented_in_a_sentence(kind):
 
 def test_there_are_few_options():
     assert len(flat(Config().to_dict())) < 80
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"encoders": {"correspondence": "dot"}, "stage_one": {"negatives": "all"}},
+            "dot has no cosines for negatives all",
+        ),
+        ({"stage_two": {"matching": "audioset"}}, r"audioset takes class maps alone .add --stage_two.product false"),
+    ],
+)
+def test_options_of_the_released_audioset_variant_go_together(changes, says):
+    with pytest.raises(DsolError, match=says):
+        check(Config().replace(**changes))
+    check(load_recipe("paper_audioset"))

@@ -72,6 +72,8 @@ def prepare(parser, words: Words) -> Work:
     layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
     parser.add_argument("--layout", default="folders", help=layouts)
     parser.add_argument("--boxes", type=path, default=None, help="annotations of any format, if not the corpus's own")
+    told = "keep them to score by; keep their videos out of training, too; or label seconds by them, for dsol name"
+    parser.add_argument("--boxes-for", choices=("scoring", "holding-out", "naming"), default="scoring", help=told)
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
@@ -88,6 +90,7 @@ def prepare(parser, words: Words) -> Work:
             engine=args.engine,
             workers=args.workers,
             size=args.size,
+            boxes_for=args.boxes_for,
             audio_track=args.audio_track,
         )
 
@@ -161,7 +164,7 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
     parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed where not given")
-    told = "best, paper, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
+    told = "best, paper, paper_audioset, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
     told = "begin with the weights of this model file or run folder, and with its options where no recipe is given"
@@ -436,10 +439,11 @@ def _show(result: Any, json_file: Path | None) -> None:
 
 
 def localize(parser, words: Words) -> Work:
-    """Find the sounding objects of videos: annotated mp4, timeline, JSON and COCO boxes."""
+    """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats."""
     parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
+    _add_result_options(parser)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
     _add_inference_options(parser)
@@ -447,8 +451,61 @@ def localize(parser, words: Words) -> Work:
     def run(args):
         from dsol.localize import Localizer, localize_videos
 
+        wanted = _wanted(args)
         how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args, words)}
-        localize_videos(args.videos, Localizer.load(args.model, **how), args.out)
+        localize_videos(args.videos, Localizer.load(args.model, **how), args.out, wanted)
+
+    return run
+
+
+def _add_result_options(parser) -> None:
+    told = "formats to write as well, with commas, or all: docs/formats.md"
+    parser.add_argument("--format", default="json,coco", help=told)
+    told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
+    parser.add_argument("--frames", type=path, default=None, help=told)
+    told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas"
+    parser.add_argument("--show", default="heat,boxes", help=told)
+    parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
+    parser.add_argument("--preview", action="store_true", help="write preview.jpg: one sheet of the surest moments")
+    told = "write localized.gif of so many seconds, those in which most sounds"
+    parser.add_argument("--gif", type=float, default=0.0, metavar="SECONDS", help=told)
+    parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
+
+
+def _wanted(args):
+    from dsol.localize import Wanted
+    from dsol.localize.show import Show
+
+    if not 0 <= args.gif <= 60:
+        raise DsolError("--gif", f"{args.gif:g} seconds", "choose up to 60")
+    return Wanted(
+        args.format,
+        film=not args.no_video,
+        frames=args.frames,
+        show=Show.read(args.show),
+        subtitles=args.subtitles,
+        preview=args.preview,
+        gif_s=args.gif,
+    )
+
+
+def correct(parser, words: Words) -> Work:
+    """Read back what was corrected in Label Studio, CVAT, ELAN or a COCO tool, as boxes.json."""
+    told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
+    parser.add_argument("files", type=path, nargs="+", metavar="file", help=told)
+    parser.add_argument("--out", type=path, default=Path("boxes.json"), help="boxes.json to write")
+    told = "folder of the videos, as for dsol prepare: they are called by their path below it"
+    parser.add_argument("--videos", type=path, default=None, help=told)
+    told = "frames a second of the video, for CVAT, where neither --videos nor result.json tells"
+    parser.add_argument("--fps", type=float, default=None, help=told)
+
+    def run(args):
+        from dsol.data.corrections import correct
+
+        _make_room_for(args.out)
+        if args.fps is not None and args.fps <= 0:
+            raise DsolError("--fps", f"{args.fps} frames a second", "give more than 0")
+        correct(args.files, args.out, args.videos, args.fps)
 
     return run
 
@@ -483,8 +540,10 @@ def export(parser, words: Words) -> Work:
 
 VERBS = {
     verb.__name__: verb
-    for verb in (demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, serve, export)
-}
+    for verb in (
+        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, correct, serve, export
+    )
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -60,6 +60,9 @@ class EncoderOptions:
     """Side of the square picture in stage one, pixels."""
     embedding: int = 128
     """D, the size of the joint audio-visual embedding."""
+    correspondence: Literal["cosine", "dot"] = "cosine"
+    """How alike a cell and a sound are: their cosine times a learned scale, as printed; or their inner product with a
+    learned scale and bias, as in the released AudioSet variant."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,10 @@ class StageTwoOptions:
     similarity: Literal["inner", "cosine"] = "inner"
     """Class maps as inner products (equation 4), or as the positive part of centred cosines; p_v is then the share of
     each category in the maps."""
-    matching: Literal["printed", "released"] = "printed"
-    """KL(p_v‖p_a) averaged over the batch, as printed; or KL(p_a‖p_v) averaged over batch and categories, as released:
-    λ then weighs K times more."""
+    matching: Literal["printed", "released", "audioset"] = "printed"
+    """KL(p_v‖p_a) averaged over the batch, as printed; KL(p_a‖p_v) averaged over batch and categories, as released: λ
+    then weighs K times more; or, as released for "audioset", binary cross-entropy of sigmoid class maps, averaged over
+    cells, with p_a at temperature 0.7."""
     teacher: Literal["mixture", "sources"] = "mixture"
     """p_a: stage one's prediction for the mixed sound (equation 7); or the pseudo-labels of the "sources" that are
     mixed, and then each scene is mixed anew in every pass."""
@@ -169,9 +173,10 @@ class MixtureOptions:
 class InferenceOptions:
     """From features to maps and scores; may be changed on a trained model: `dsol localize … --inference.flip false`."""
 
-    decoder: Literal["softmax", "objects"] = "softmax"
-    """Maps as a softmax over categories of the class maps times the localisation map (as printed); or the separate
-    objects of the class maps, each as bright as its category is audible."""
+    decoder: Literal["softmax", "objects", "sigmoid"] = "softmax"
+    """Maps as a softmax over categories of the class maps times the localisation map (as printed); the separate objects
+    of the class maps, each as bright as its category is audible; or, with `stage_two.matching` audioset, a sigmoid of
+    each class map."""
     sharpness: float = 3.0
     """Factor before the softmax over categories; steepness of an object's edge in the decoder "objects"."""
     object_threshold: float = 0.45
@@ -442,6 +447,8 @@ def check(config: Config) -> None:
     rules = [  # wrong if, option, what, remedy
         (config.encoders.pca and not config.encoders.freeze_vision, "encoders.pca", *NEEDS_FROZEN),
         (config.mixtures.passes and not sources, "mixtures.passes", *NEEDS_SOURCES),
+        (config.encoders.correspondence == "dot" and config.stage_one.negatives == "all", *NO_COSINE),
+        (config.stage_two.matching == "audioset" and config.stage_two.product, *SIGMOIDS_ALONE),
         (config.mixtures.distractors and not sources, "mixtures.distractors", *NEEDS_SOURCES),
     ]
     for wrong, option, what, remedy in rules:
@@ -450,6 +457,8 @@ def check(config: Config) -> None:
 
 
 NEEDS_FROZEN = "needs a backbone that is not trained", "add --encoders.freeze_vision true"
+NO_COSINE = "encoders.correspondence", "dot has no cosines for negatives all", "add --stage_one.negatives in_batch"
+SIGMOIDS_ALONE = "stage_two.matching", "audioset takes class maps alone", "add --stage_two.product false"
 NEEDS_SOURCES = "needs scenes whose sources are known", "add --stage_two.teacher sources"
 
 

@@ -266,7 +266,7 @@ def test_what_a_killed_run_left_is_thrown_away(tmp_path):
 
 
 def test_a_result_that_cannot_be_written_is_named_by_its_place(tmp_path, monkeypatch):
-    def full(timeline, maps, video, out, track):
+    def full(timeline, maps, video, out, *others, **options):
         raise DsolError(out, "cannot be written", "free some space")
 
     monkeypatch.setattr("dsol.localize.files.film", full)

@@ -97,22 +97,25 @@ def test_what_begins_to_sound_fades_in():
 
 
 def steady_boxes(left: np.ndarray) -> np.ndarray:
-    """(T,) left edges as drawn, of boxes a fifth of the picture wide that were found at `left` (T,)."""
+    """(T, objects) left edges as drawn, of boxes a fifth of the picture wide that were found at `left` (T,)."""
     timeline = found_with([[0.9]] * len(left)).timeline()
     xywh = np.tile([0.0, 0.4, 0.2, 0.2], (len(left), 1, 1))
     xywh[:, 0, 0] = left
-    return Painter(replace(timeline, xywh=xywh)).xywh[:, 0, 0]
+    return Painter(replace(timeline, xywh=xywh, parts=None)).marks.xywh[:, :, 0]
 
 
 def test_a_trembling_box_is_drawn_steadily():
     trembling = 0.5 + 0.03 * np.random.default_rng(0).standard_normal(200)
-    assert steady_boxes(trembling).std() < 0.6 * trembling.std()
-    assert steady_boxes(trembling).mean() == pytest.approx(0.5, abs=0.01)
+    (drawn,) = steady_boxes(trembling).T
+    assert drawn.std() < 0.6 * trembling.std()
+    assert drawn.mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_box_that_jumps_never_rests_between_the_two_places():
     jumping = np.random.default_rng(0).choice([0.1, 0.7], 200)
-    assert set(np.round(steady_boxes(jumping), 6)) == {0.1, 0.7}
+    drawn = steady_boxes(jumping)
+    assert set(np.round(drawn.ravel(), 6)) == {0.1, 0.7}
+    assert drawn.shape[1] == 2, "two places are two objects"
 
 
 @pytest.mark.parametrize("size", [(64, 48), (101, 77), (320, 240), (240, 426), (1280, 720)])

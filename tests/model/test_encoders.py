@@ -38,3 +38,23 @@ def test_without_class_heads_the_mixture_encoder_is_not_run(net):
     whole, embedded = net.encode_sounds(log_mel), net.encode_sounds(log_mel, classes=False)
     assert torch.equal(embedded.embedding, whole.embedding)
     assert embedded.logits.shape == (2, 0)
+
+
+def test_the_released_audioset_variant_takes_inner_products_with_a_bias():
+    torch.manual_seed(1)
+    small = {"vision": "small", "vision_weights": None, "sound": "small", "size": 64, "embedding": 8}
+    net = Encoders(EncoderOptions(**small, correspondence="dot"), clusters=3).eval()
+    with torch.no_grad():
+        net.bias.fill_(-0.4)
+        net.scale.fill_(0.7)
+    pictures, log_mel = torch.rand(2, 3, 64, 64), torch.randn(2, 201, 64)
+    with torch.inference_mode():
+        visual, audio = net(pictures, log_mel)
+        cells, sounds = net.vision_head(visual.features), net.sound_head(net.sound_maps(log_mel).amax((2, 3)))
+        found = net.logits(visual, audio)
+    for b in range(2):
+        for y in range(4):
+            for x in range(4):
+                logit = 0.7 * sum(float(cells[b, d, y, x] * sounds[b, d]) for d in range(8)) - 0.4
+                assert float(found[b, y, x]) == pytest.approx(logit, abs=1e-4)
+    assert Encoders(EncoderOptions(**small), clusters=3).bias is None

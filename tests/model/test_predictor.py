@@ -178,3 +178,17 @@ def test_a_predictor_is_a_module_from_tensors_to_tensors(system, question):
     assert found.localization_map.numpy() == pytest.approx(expected.area, abs=1e-6)
     assert found.maps.numpy() == pytest.approx(expected.maps, abs=1e-6)
     assert found.score.numpy() == pytest.approx(expected.score, abs=1e-6)
+
+
+def test_sigmoid_maps_are_each_class_map_by_itself(system, question):
+    shown = predicting(system, decoder="sigmoid")
+    frames, waveforms, keys = question
+    maps = shown.predict(frames, waveforms, keys).maps
+    other = shown.predict(frames, waveforms[::-1].copy(), keys).maps
+    assert np.array_equal(maps, other)  # the sound is in the score alone
+    with torch.inference_mode():
+        (visual,) = shown.predictor.encode_pictures(stack(frames, shown.predictor.size))
+        expected = shown.network.dictionary.class_maps(visual.features).sigmoid()
+    assert np.allclose(maps, expected.numpy(), atol=1e-5)
+    joined = shown.named(("one", "one", "two", "three"))
+    assert np.allclose(joined.predict(frames, waveforms, keys).maps[:, 0], maps[:, :2].max(1))

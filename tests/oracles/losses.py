@@ -103,6 +103,18 @@ def matching(seen, heard, direction, mean) -> float:
     return total / len(seen) / (len(seen[0]) if mean == "batch_and_categories" else 1)
 
 
+def sigmoid_matching(class_maps, heard) -> float:
+    """Binary cross-entropy of each category's mean sigmoid with the softmax of heard / 0.7."""
+    losses = []
+    for maps, logits in zip(class_maps, heard, strict=True):
+        targets = softmax([v / 0.7 for v in logits])
+        for cells, target in zip(maps, targets, strict=True):
+            shares = [sigmoid(v) for v in cells.ravel()]
+            p = sum(shares) / len(shares)
+            losses.append(-target * math.log(p) - (1 - target) * math.log(1 - p))
+    return sum(losses) / len(losses)
+
+
 def grown_mask(area, threshold, grow):
     """The mask as the released code grows it: inner cells light their four neighbours."""
     h, w = area.shape

@@ -355,6 +355,30 @@ def test_single_sources_are_scored_with_the_model_after_stage_one_and_the_other_
     assert f"AUC {100 * figures['solo_stage_two']['metrics']['auc']:.1f}" in note
 
 
+def test_duets_are_scored_after_one_more_pass_over_duets(runs, shapes, scenes):
+    experiment = Experiment.open(runs, stores={"duet": shapes.path})
+    filled, failed = make_table(5, experiment, rows=[4])
+    assert not failed
+    files = {name: evaluation_file(runs / "ours", name) for name in ("synthetic", "duet")}
+    said = {name: json.loads(file.read_text())["model"] for name, file in files.items()}
+    assert said == {"synthetic": "model.safetensors", "duet": "duet/model.safetensors"}
+    card = load_card(runs / "ours" / "duet" / "model.safetensors")
+    assert (card.provenance["start"], card.config["stage_two"]["epochs"]) == ("ours/model.safetensors", 1)
+    assert any("after one more pass over its training videos" in note for note in filled.notes)
+    assert {path.name for path in runs.iterdir()} == {"table.json", "ours"}
+    before = (runs / "ours" / "duet" / "model.safetensors").stat().st_mtime_ns
+    make_table(5, experiment, rows=[4])
+    assert (runs / "ours" / "duet" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_without_duets_to_train_on_one_model_is_scored_on_all_scenes(runs, scenes):
+    filled, failed = make_table(5, Experiment.open(runs, stores={"duet": scenes}), rows=[4])
+    assert not failed
+    assert json.loads(evaluation_file(runs / "ours", "duet").read_text())["model"] == "model.safetensors"
+    assert not (runs / "ours" / "duet").exists()
+    assert not any("one more pass" in note for note in filled.notes)
+
+
 def test_figures_of_the_last_model_from_before_are_scored_anew(runs, monkeypatch):
     make_table(1, Experiment.open(runs))
     file = evaluation_file(runs / "ours", "solo")

@@ -59,6 +59,15 @@ def test_matching_equals_its_twin(rng, form, direction, mean):
     assert losses.matching_loss(visual, audio, form).item() == pytest.approx(expected, abs=1e-9)
 
 
+def test_sigmoid_matching_equals_its_twin_and_teaches_the_visual_side_only(rng):
+    seen, heard = maps(rng, 3, 4, 2, 5).requires_grad_(), maps(rng, 3, 4).requires_grad_()
+    loss = losses.sigmoid_matching_loss(seen, heard)
+    assert loss.item() == pytest.approx(slow.sigmoid_matching(seen.detach().numpy(), heard.detach().numpy()), abs=1e-9)
+    loss.backward()
+    assert heard.grad is None
+    assert seen.grad.abs().min() > 0
+
+
 def test_matching_teaches_the_visual_side_only(rng):
     seen, heard = maps(rng, 3, 5).requires_grad_(), maps(rng, 3, 5).requires_grad_()
     losses.matching_loss(seen, heard).backward()

@@ -123,6 +123,11 @@ def test_stage_two_can_follow_stage_one_later(shapes, tmp_path):
             "stage_two": {"matching": "released", "localization_weight": 0.0},
         },
         {
+            "encoders": {"correspondence": "dot"},
+            "stage_two": {"matching": "audioset", "product": False},
+            "inference": {"decoder": "sigmoid"},
+        },
+        {
             "encoders": {
                 "vision": "efficientnet_lite0",
                 "vision_weights": "imagenet",

@@ -9,8 +9,8 @@ so are silent seconds, since nothing can be learned from them, and an incomplete
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from dsol.data.corpora import Corpus, VideoEntry, read_corpus
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.corpora.lists import attach, known_names
 from dsol.data.levels import is_silent
+from dsol.data.purposes import Labels, used_for
 from dsol.data.store import Store
 from dsol.data.store.build import Part, build, finished
 from dsol.data.store.reader import ROUNDING_S, VERSION
@@ -44,6 +45,7 @@ def prepare(
     workers: int = 0,
     size: int = 256,
     audio_track: int | None = None,
+    boxes_for: str = "scoring",
 ) -> Store:
     """Make a store of a data set. Stopped at any moment, it goes on where it was when called again.
 
@@ -57,6 +59,7 @@ def prepare(
         size: pixels; frames are kept as squares of this side, as the networks see them.
         audio_track: which sound track of the videos, counted from 1; by default the one that a player takes, or,
             where nothing is heard in that, the first in which something is.
+        boxes_for: what the annotations are there for, see `dsol.data.purposes.used_for`.
 
     Returns:
         The store. What was left out is in its `info`, with reasons.
@@ -74,13 +77,13 @@ def prepare(
     found = read_corpus(corpus, layout)
     if audio_track is not None and found.read is not None:
         raise DsolError("--audio-track", f"the layout {layout} has no sound tracks to choose from", "leave it out")
-    annotations = _annotations(found, boxes)
-    made = _how(Path(corpus), layout, size, found, annotations)
+    found, annotations, labels = used_for(boxes_for, found, _annotations(found, boxes))
+    made = _how(Path(corpus), layout, size, found, annotations, labels)
     made |= {} if audio_track is None else {"audio_track": audio_track}
     store = finished(out, made)
     if store is not None:
         return store
-    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, audio_track)]
+    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, audio_track, labels)]
     finish = _Finish(Path(corpus), found, annotations)
     store = build(
         out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
@@ -97,6 +100,7 @@ class Job:
         annotated: seconds that are kept even when they are silent or, at the end, incomplete.
         read: see `Corpus.read`.
         audio_track: see `prepare`.
+        labels: second -> its category, where the video has none.
     """
 
     video: VideoEntry
@@ -104,6 +108,7 @@ class Job:
     annotated: frozenset[int]
     read: Callable[..., Iterable[Any]] | None
     audio_track: int | None = None
+    labels: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def part_name(self) -> str:
@@ -111,7 +116,8 @@ class Job:
         files = [file.stat() for file in self.video.files if file.exists()]
         identity = [VERSION, self.video.category, self.video.split, self.size, sorted(self.annotated),
                     [[file.st_size, file.st_mtime_ns] for file in files],
-                    *([] if self.audio_track is None else [self.audio_track])]  # fmt: skip
+                    *([] if self.audio_track is None else [self.audio_track]),
+                    *([sorted(self.labels.items())] if self.labels else [])]  # fmt: skip
         return f"{slug(self.video.name)}-{_digest(identity)}"
 
 
@@ -139,7 +145,8 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
             continue
         if second.length_s < 1:
             short, second = short + 1, _filled(second)
-        facts = {"video": video.name, "second": second.index, "category": video.category, "split": video.split,
+        category = video.category or job.labels.get(second.index)
+        facts = {"video": video.name, "second": second.index, "category": category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
         rows.append(body.add_clip(facts, list(second.frames), second.waveform, second.extras))
     problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
@@ -246,14 +253,19 @@ def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
     return boxes.of_videos(names)
 
 
-def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, audio_track: int | None) -> list[Job]:
+def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, audio_track: int | None, labels: Labels) -> list[Job]:
     annotated = defaultdict(set)
     for frame in boxes or ():
         annotated[frame.video].add(int(frame.time_s + ROUNDING_S))
-    return [Job(video, size, frozenset(annotated[video.name]), corpus.read, audio_track) for video in corpus.videos]
+    return [
+        Job(video, size, frozenset(annotated[video.name]), corpus.read, audio_track, labels.get(video.name, {}))
+        for video in corpus.videos
+    ]
 
 
-def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None) -> dict:
+def _how(
+    folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None, labels: Labels
+) -> dict:
     """What the store depends on: names and sizes stand for the content of the files."""
     videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
                *([] if v.sound is None else [name_of(v.sound.name)])] for v in corpus.videos]  # fmt: skip
@@ -264,6 +276,7 @@ def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | No
         "size": size,
         "videos": _digest(videos),
         "boxes": _digest(None if boxes is None else [repr(frame) for frame in boxes]),
+        **({"labels": _digest(sorted(labels.items()))} if labels else {}),
     }
 
 

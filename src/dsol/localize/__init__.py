@@ -5,7 +5,7 @@ Localizer ─▶ Localization ─▶ Timeline ─▶ result.json, boxes.coco.jso
 """
 
 from dsol.localize.figure import draw_timeline
-from dsol.localize.files import localize_video, localize_videos
+from dsol.localize.files import Wanted, localize_video, localize_videos
 from dsol.localize.film import render
 from dsol.localize.localization import Localization, Segment, Timeline
 from dsol.localize.localizer import Localizer
@@ -15,6 +15,7 @@ __all__ = [
     "Localizer",
     "Segment",
     "Timeline",
+    "Wanted",
     "draw_timeline",
     "localize_video",
     "localize_videos",

@@ -1,40 +1,82 @@
-"""What `dsol localize` and `dsol serve` write: videos in, four files a video out, in the memory of a few seconds.
+"""What `dsol localize` and `dsol serve` write: videos in, some files a video out, in the memory of a few seconds.
 
     video ─Localizer.stream─▶ maps ─▶ temporary file ┐
                      └─▶ Timeline ───────────────────┴─film─▶ localized.mp4
-                            └─▶ timeline.png, result.json, boxes.coco.json
+                            └─▶ timeline.png, result.json, boxes.coco.json, and the formats asked for
 
 Two passes: what is drawn at one moment (colours, lanes, fades) depends on the whole video.
 """
 
-import json
 import math
 import os
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from dsol.data.media import probe
+from dsol.data.media.subtitles import add_subtitles
 from dsol.errors import DsolError
 from dsol.files import partial_of
 from dsol.localize.figure import draw_timeline
 from dsol.localize.film import film, refuse_to_replace
+from dsol.localize.formats import chosen, files_of, write_formats
+from dsol.localize.formats.captions import captions_of
+from dsol.localize.formats.frames import frame_names, write_frames
 from dsol.localize.localization import Timeline, joined
 from dsol.localize.localizer import Localizer
+from dsol.localize.moments import write_gif, write_preview
+from dsol.localize.painter import USUAL
+from dsol.localize.show import Show
 from dsol.progress import Track, say, track
 from dsol.text import name_of
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
+FILM, PREVIEW, GIF = FILES[0], "preview.jpg", "localized.gif"
 
 
-def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer, out: str | Path) -> list[Path]:
-    """Write OUT/<name of the video>/ with `FILES` for each video.
+@dataclass(frozen=True)
+class Wanted:
+    """What is written of a video.
+
+    Attributes:
+        formats: beyond timeline.png, result.json and boxes.coco.json: as `formats.chosen` takes them.
+        film: localized.mp4, which takes most of the time.
+        frames: folder for the pictures that boxes.coco.json speaks of, one an answer; None for none.
+        show: what is painted in the film, the sheet and the GIF.
+        subtitles: put what sounds, in words, into the film as a track to switch on.
+        preview: preview.jpg, one sheet of the surest moments.
+        gif_s: localized.gif of so many seconds, those in which most sounds; 0 for none.
+    """
+
+    formats: str | Sequence[str] = ()
+    film: bool = True
+    frames: Path | None = None
+    show: Show = USUAL
+    subtitles: bool = False
+    preview: bool = False
+    gif_s: float = 0.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "formats", tuple(dict.fromkeys(("json", "coco", *chosen(self.formats)))))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Their names."""
+        own = FILES if self.film else FILES[1:]
+        more = [name for name, wanted in ((PREVIEW, self.preview), (GIF, self.gif_s > 0)) if wanted]
+        return tuple(dict.fromkeys((*own, *more, *files_of(self.formats))))
+
+
+def localize_videos(
+    videos: Sequence[str | Path], model: str | Path | Localizer, out: str | Path, wanted: Wanted | None = None
+) -> list[Path]:
+    """Write OUT/<name of the video>/ with what is wanted of each video, `FILES` if nothing is said.
 
     A video that fails is reported in one line and leaves what was there before; the others are done.
 
@@ -42,6 +84,7 @@ def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer,
         videos: the files; two of one name get folders `name` and `name-2`.
         model: a localizer, or what `Localizer.load` takes.
         out: the folder for the results; made if missing.
+        wanted: what to write.
 
     Returns:
         The folders written.
@@ -56,7 +99,7 @@ def localize_videos(videos: Sequence[str | Path], model: str | Path | Localizer,
     failed: list[DsolError] = []
     for video, folder in zip(videos, folders, strict=True):
         try:
-            localize_video(video, localizer, folder)
+            localize_video(video, localizer, folder, wanted=wanted)
             say(f"{video}: localized, see {folder}")
         except DsolError as error:
             failed.append(error)
@@ -93,9 +136,14 @@ def _folders(videos: Sequence[str | Path], out: Path) -> list[Path]:
 
 
 def localize_video(
-    video: str | Path, localizer: Localizer, folder: Path, name: str | None = None, track: Track = track
+    video: str | Path,
+    localizer: Localizer,
+    folder: Path,
+    name: str | None = None,
+    track: Track = track,
+    wanted: Wanted | None = None,
 ) -> Timeline:
-    """Write `FILES` of one video into a folder, made aside and put in place together once they are whole.
+    """Write what is wanted of one video into a folder, made aside and put in place together once it is whole.
 
     Args:
         video: the file.
@@ -103,6 +151,7 @@ def localize_video(
         folder: for the results; made if missing.
         name: what the results call the video; its path if None.
         track: who is told how far it is, as `dsol.progress.track` is; what it raises ends the work.
+        wanted: what to write; `FILES` if None.
 
     Returns:
         Who sounds when.
@@ -110,17 +159,19 @@ def localize_video(
     Raises:
         DsolError: the video cannot be read, or a file cannot be written. What was there before is kept.
     """
-    video = Path(video)
+    video, wanted = Path(video), wanted or Wanted()
     if not video.is_file():
         raise DsolError(video, "is not a file", "give the path of a video")
-    for file in FILES:
+    for file in wanted.files:
         refuse_to_replace(video, folder / file)
     aside = partial_of(folder.with_name(f".{folder.name}"))
     try:
         with _kept_if_used(folder.parent), _made_anew(aside):
-            timeline = _write_files(video, localizer, aside, name or name_of(video), track)
+            timeline = _write_files(video, localizer, aside, folder.name, name or name_of(video), track, wanted)
+            if wanted.frames:
+                write_frames(video, timeline, wanted.frames, localizer.audio_track)
             folder.mkdir(exist_ok=True)
-            for file in FILES:
+            for file in wanted.files:
                 os.replace(aside / file, folder / file)
     except DsolError as error:
         if Path(error.where).is_relative_to(aside):
@@ -157,14 +208,34 @@ def _made_anew(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_files(video: Path, localizer: Localizer, folder: Path, name: str, track: Track) -> Timeline:
+def _write_files(
+    video: Path, localizer: Localizer, folder: Path, final: str, name: str, track: Track, wanted: Wanted
+) -> Timeline:
+    """All but the frames into `folder`, which will be called `final`."""
     timeline = replace(_spool(localizer, video, folder / "maps", Path(name).name, track), video=name)
-    kept = {} if localizer.audio_track is None else {"audio_track": localizer.audio_track}
-    film(timeline, _spooled(folder / "maps", len(timeline.times_s)), video, folder / "localized.mp4", track, **kept)
+    if wanted.frames:
+        timeline = replace(timeline, frame_names=frame_names(timeline, final))
+    _write_pictures(timeline, video, folder, track, wanted, localizer.audio_track)
     draw_timeline(timeline, folder / "timeline.png")
-    _write_json(timeline.to_json(), folder / "result.json")
-    _write_json(timeline.to_coco(), folder / "boxes.coco.json")
+    write_formats(timeline, folder, wanted.formats)
     return timeline
+
+
+def _write_pictures(
+    timeline: Timeline, video: Path, folder: Path, track: Track, wanted: Wanted, audio_track: int | None
+) -> None:
+    def maps() -> Iterator[np.ndarray]:
+        return _spooled(folder / "maps", len(timeline.times_s))
+
+    how: dict = {"show": wanted.show, "audio_track": audio_track}
+    if wanted.film:
+        film(timeline, maps(), video, folder / FILM, track, **how)
+    if wanted.film and wanted.subtitles:
+        add_subtitles(folder / FILM, [(c.start_s, c.end_s, c.words) for c in captions_of(timeline)])
+    if wanted.preview:
+        write_preview(timeline, maps(), video, folder / PREVIEW, **how)
+    if wanted.gif_s > 0:
+        write_gif(timeline, maps(), video, folder / GIF, wanted.gif_s, **how)
 
 
 def _spool(localizer: Localizer, video: Path, maps: Path, name: str, track: Track) -> Timeline:
@@ -183,9 +254,3 @@ def _spooled(maps: Path, times: int) -> Iterator[np.ndarray]:
     with maps.open("rb") as file:
         for _ in range(times):
             yield np.load(file).astype(np.float32)
-
-
-def _write_json(content: dict, path: Path) -> None:
-    """A line a key: a person finds the segments, and a long video's numbers do not take a line each."""
-    lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in content.items())
-    path.write_text("{" + ",\n ".join(lines) + "}\n", encoding="utf-8")

@@ -7,15 +7,21 @@ import numpy as np
 
 from dsol.data.media import VideoWriter, probe, read_frames
 from dsol.errors import DsolError
-from dsol.localize.localization import Localization, Timeline
-from dsol.localize.painter import Painter
+from dsol.localize.localization import USUAL_FPS, Localization, Timeline
+from dsol.localize.painter import USUAL, Painter
+from dsol.localize.show import Show
 from dsol.progress import Track, track
 
 STANDS_S = 0.5  # seconds that one painted frame stands at most
-USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
 
 
-def render(found: Localization, video: str | Path, out: str | Path, audio_track: int | None = None) -> Path:
+def render(
+    found: Localization,
+    video: str | Path,
+    out: str | Path,
+    audio_track: int | None = None,
+    show: Show = USUAL,
+) -> Path:
     """Write the annotated video.
 
     Args:
@@ -23,6 +29,7 @@ def render(found: Localization, video: str | Path, out: str | Path, audio_track:
         video: the original.
         out: the .mp4 to write; whole or not at all, and never over the original.
         audio_track: the sound track that is kept, as for `Localizer`.
+        show: what is painted.
 
     Returns:
         `out`.
@@ -35,7 +42,7 @@ def render(found: Localization, video: str | Path, out: str | Path, audio_track:
         PosixPath('party_found.mp4')
     """
     timeline = found.timeline()
-    return film(timeline, (maps for maps in found.maps), video, out, audio_track=audio_track)
+    return film(timeline, (maps for maps in found.maps), video, out, audio_track=audio_track, show=show)
 
 
 def film(
@@ -45,17 +52,18 @@ def film(
     out: str | Path,
     track: Track = track,
     audio_track: int | None = None,
+    show: Show = USUAL,
 ) -> Path:
     """`render` with the maps one after the other, for a video of any length.
 
     Args:
         timeline: of the whole video.
         maps: T arrays (K, H, W), one for each of `timeline.times_s`.
-        video, out, audio_track: as in `render`.
+        video, out, audio_track, show: as in `render`.
         track: as in `localize_video`.
     """
     refuse_to_replace(video, out)
-    painter = Painter(timeline)
+    painter = Painter(timeline, show)
     width, height = painter.size
     info = probe(video)
     fps = info.fps or USUAL_FPS

@@ -9,17 +9,18 @@ of any length (files, drawing) is therefore written for `Timeline`.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
+from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES, UNKNOWN
+from dsol.localize.stretches import Stretch, stretches_of
+from dsol.localize.tracks import BOX_LEVEL, Parts, Track, link, look_of, parts_of
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold
-BOX_LEVEL = 0.5  # a box encloses the cells above this share of the map's maximum
-FINE = 4  # maps are enlarged this many times before a box is read off, so that it may end inside a cell
+USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Timeline:
         strength: (T,) the maximum of the sounding area: how surely anything in the picture sounds.
         loudness: (T,) root mean square of the sound from each time to the next, full scale is 1.
         xywh: (T, K, 4) boxes as fractions of the frame; of use only where `sounding`.
+        parts: all places where a category may stand; those of `xywh` where None.
+        state: (T, K) places in `STATES`, -1 for nothing; where None, what sounds is seen.
+        fps: frames a second of the video.
+        frame_names: T names of files with the pictures that were looked at, where these are kept.
     """
 
     video: str
@@ -65,13 +70,20 @@ class Timeline:
     strength: np.ndarray
     loudness: np.ndarray
     xywh: np.ndarray
+    parts: Parts | None = None
+    state: np.ndarray | None = None
+    fps: float = USUAL_FPS
+    frame_names: tuple[str, ...] | None = None
 
     @cached_property
     def sounding(self) -> np.ndarray:
         """(T, K) bool: from the moment a score reaches the threshold to where it clearly leaves it.
 
-        Two levels, not one: a score that hovers at the threshold does not switch the category on and off.
+        Two levels, not one: a score that hovers at the threshold does not switch the category on and off. Where the
+        states are known, they say it.
         """
+        if self.state is not None:
+            return np.isin(self.state, (SEEN, OFF_SCREEN, UNKNOWN))
         stays = self.score >= STAY * self.threshold
         runs = _connected(stays, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
@@ -80,6 +92,31 @@ class Timeline:
     def heard(self) -> list[int]:
         """The categories that ever sound, as places in `categories`."""
         return np.flatnonzero(self.sounding.any(axis=0)).tolist()
+
+    @cached_property
+    def states(self) -> np.ndarray:
+        """(T, K) int: what each category does, as a place in `STATES`; -1 where it is not there."""
+        return np.where(self.sounding, SEEN, -1) if self.state is None else self.state
+
+    @cached_property
+    def tracks(self) -> list[Track]:
+        """The objects, in the order in which they first sound; two of one category are two."""
+        parts = self.parts
+        if parts is None:
+            at = np.argwhere(self.states >= 0)
+            parts = Parts(at, self.xywh[at[:, 0], at[:, 1]], np.zeros((len(at), 0), np.float32))
+        shown = self.states[parts.at[:, 0], parts.at[:, 1]] >= 0
+        parts = Parts(parts.at[shown], parts.xywh[shown], parts.look[shown] if parts.look.shape[1] else parts.look)
+        return link(parts, self.times_s, self.categories)
+
+    def stretches(self) -> list[Stretch]:
+        """What each object does from when to when, by start: `segments` told object by object.
+
+        Example:
+            >>> found.timeline().stretches()[0].name                            # doctest: +SKIP
+            'violin #1'
+        """
+        return stretches_of(self)
 
     @cached_property
     def edges_s(self) -> np.ndarray:
@@ -113,9 +150,8 @@ class Timeline:
         return Boxes(self.categories, tuple(self._frame(t) for t in range(len(self.times_s))))
 
     def _frame(self, t: int) -> Frame:
-        boxes = tuple(
-            Box(self.categories[k], tuple(_rounded(self.xywh[t, k]))) for k in np.flatnonzero(self.sounding[t])
-        )
+        shown = self.sounding[t] & (self.states[t] != OFF_SCREEN)
+        boxes = tuple(Box(self.categories[k], tuple(_rounded(self.xywh[t, k]))) for k in np.flatnonzero(shown))
         return Frame(self.video, round(float(self.times_s[t]), 3), boxes)
 
     def to_json(self) -> dict:
@@ -125,7 +161,8 @@ class Timeline:
             Of the video: "video", "width", "height" (pixels), "duration_s". Of the answer: "threshold", K
             "categories", "segments" ({"category", "start_s", "end_s", "score"} each). Columns of T entries:
             "times_s", "score" (K numbers), "strength", "loudness", "boxes" (a list of {"category", "xywh",
-            "score"}, xywh in fractions of the frame, top left corner first).
+            "score"}, xywh in fractions of the frame, top left corner first), "objects" (the same object by object:
+            {"track", "category", "xywh", "score", "state"}). Of the objects: "tracks" and "stretches".
         """
         place = {name: k for k, name in enumerate(self.categories)}
         boxes = [
@@ -152,24 +189,41 @@ class Timeline:
             "strength": _rounded(self.strength),
             "loudness": _rounded(self.loudness),
             "boxes": boxes,
+            "fps": _rounded(self.fps),
+            "tracks": [{"id": each.id, "name": each.name, "category": each.category, "number": each.number}
+                       for each in self.tracks],
+            "stretches": [each.to_json() for each in self.stretches()],
+            "objects": [self._objects(t) for t in range(len(self.times_s))],
         }  # fmt: skip
+
+    def _objects(self, t: int) -> list[dict]:
+        return [
+            {"track": each.id, "category": each.category, "xywh": _rounded(each.xywh[t]),
+             "score": _rounded(self.score[t, each.place]), "state": STATES[self.states[t, each.place]]}
+            for each in self.tracks if each.present[t]
+        ]  # fmt: skip
 
     def to_coco(self) -> dict:
         """The content of boxes.coco.json: one image a time, boxes in pixels, ids from 1.
 
-        `file_name` is the frame's key, `video@time_s`; detectors add `score` to an annotation, so do we.
+        `file_name` is the frame's key, `video@time_s`, or its place in `frame_names`; detectors add `score` to an
+        annotation, so do we. Beyond COCO an image has "video" and "time_s", an annotation "track_id", "state" and
+        "sounding".
         """
         width, height = self.size
+        tracks = sorted(self.tracks, key=lambda track: (track.place, track.number))
         images, annotations = [], []
         for t, frame in enumerate(self.boxes()):
-            images.append({"id": t + 1, "file_name": frame.key, "width": width, "height": height,
-                           "video": frame.video, "time_s": frame.time_s})  # fmt: skip
-            for box in frame.boxes:
-                k = self.categories.index(box.category)
-                x, y, w, h = (round(v * side, 2) for v, side in zip(box.xywh, (width, height) * 2, strict=True))
-                annotations.append({"id": len(annotations) + 1, "image_id": t + 1, "category_id": k + 1,
-                                    "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": 0,
-                                    "score": _rounded(self.score[t, k])})  # fmt: skip
+            images.append({"id": t + 1, "file_name": self.frame_names[t] if self.frame_names else frame.key,
+                           "width": width, "height": height, "video": frame.video, "time_s": frame.time_s})  # fmt: skip
+            for track in (track for track in tracks if track.present[t]):
+                sides = zip(_rounded(track.xywh[t]), (width, height) * 2, strict=True)
+                x, y, w, h = (round(v * side, 2) for v, side in sides)
+                state = int(self.states[t, track.place])
+                annotations.append({"id": len(annotations) + 1, "image_id": t + 1, "category_id": track.place + 1,
+                                    "bbox": [x, y, w, h], "area": round(w * h, 2), "iscrowd": 0, "segmentation": [],
+                                    "score": _rounded(self.score[t, track.place]), "track_id": track.id,
+                                    "state": STATES[state], "sounding": state != SILENT})  # fmt: skip
         return {
             "info": {"description": f"Sounding objects of {self.video}", "version": "1"},
             "licenses": [],
@@ -184,9 +238,10 @@ class Localization:
     """Where what sounds in a video, or in a part of it.
 
     Attributes:
-        video, size, duration_s, threshold, categories, times_s, score, loudness: as in `Timeline`.
+        video, size, duration_s, threshold, categories, times_s, score, loudness, state, fps: as in `Timeline`.
         maps: (T, K, H, W) float32, one map a category, gated by sound.
         area: (T, H, W) float32, where anything sounds.
+        pictures: (T, height, width, 3) uint8 RGB, what is seen, small: enough to tell two objects apart. Or None.
 
     Example:
         >>> found = localizer("party.mp4")                                      # doctest: +SKIP
@@ -204,12 +259,16 @@ class Localization:
     area: np.ndarray
     score: np.ndarray
     loudness: np.ndarray
+    pictures: np.ndarray | None = None
+    state: np.ndarray | None = None
+    fps: float = USUAL_FPS
 
     def timeline(self) -> Timeline:
         """Who sounds when, and in which box."""
-        strength = self.area.max(axis=(1, 2))
+        strength, parts = self.area.max(axis=(1, 2)), self._parts()
         return Timeline(self.video, self.size, self.duration_s, self.threshold, self.categories, self.times_s,
-                        self.score, strength, self.loudness, self._xywh())  # fmt: skip
+                        self.score, strength, self.loudness, self._xywh(parts),
+                        parts, self.state, self.fps)  # fmt: skip
 
     def boxes(self) -> Boxes:
         """A box round every sounding object at every time."""
@@ -219,11 +278,22 @@ class Localization:
         """The content of result.json: everything but the maps."""
         return self.timeline().to_json()
 
-    def _xywh(self) -> np.ndarray:
+    def _xywh(self, parts: Parts) -> np.ndarray:
+        """(T, K, 4) the largest part of each, zeros where there is none."""
         xywh = np.zeros((*self.score.shape, 4), np.float32)
-        for t, k in np.argwhere(self.score >= STAY * self.threshold):
-            xywh[t, k] = box_of(self.maps[t, k])
+        for (t, k), box in zip(parts.at[::-1], parts.xywh[::-1], strict=True):  # the largest comes first, so it stays
+            xywh[t, k] = box
         return xywh
+
+    def _parts(self) -> Parts:
+        there = self.score >= STAY * self.threshold
+        if self.state is not None:
+            there |= self.state >= 0
+        found = [(t, k, box) for t, k in np.argwhere(there) for box in parts_of(self.maps[t, k])]
+        at = np.array([(t, k) for t, k, _ in found], int).reshape(-1, 2)
+        looks = [look_of(self.pictures[t], box) for t, _, box in found] if self.pictures is not None else []
+        look = np.array(looks, np.float32) if looks else np.zeros((len(found), 0), np.float32)
+        return Parts(at, np.array([box for *_, box in found], np.float32).reshape(-1, 4), look)
 
 
 Part = TypeVar("Part", Localization, Timeline)
@@ -231,9 +301,14 @@ Part = TypeVar("Part", Localization, Timeline)
 
 def joined(parts: Sequence[Part]) -> Part:
     """One localization (or timeline) of the parts of one video, in their order."""
-    columns = ("times_s", "score", "loudness")
-    columns += ("maps", "area") if isinstance(parts[0], Localization) else ("strength", "xywh")
-    return replace(parts[0], **{name: np.concatenate([getattr(p, name) for p in parts]) for name in columns})
+    columns = ["times_s", "score", "loudness"]
+    columns += ["maps", "area", "pictures"] if isinstance(parts[0], Localization) else ["strength", "xywh"]
+    columns = [name for name in (*columns, "state") if getattr(parts[0], name) is not None]
+    whole: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in columns}
+    places = [p.parts for p in parts if isinstance(p, Timeline) and p.parts is not None]
+    if places:
+        whole["parts"] = Parts.joined(places, [len(p.times_s) for p in parts])
+    return replace(parts[0], **whole)
 
 
 def box_of(map_: np.ndarray, level: float = BOX_LEVEL) -> tuple[float, float, float, float]:
@@ -252,16 +327,7 @@ def box_of(map_: np.ndarray, level: float = BOX_LEVEL) -> tuple[float, float, fl
         >>> [round(v, 1) for v in box_of(spot)]
         [0.5, 0.5, 0.5, 0.5]
     """
-    height, width = (FINE * side for side in map_.shape)
-    fine = Image.fromarray(np.asarray(map_, np.float32)).resize((width, height), Image.Resampling.BILINEAR)
-    values = np.asarray(fine)
-    most = values.max()
-    parts = _connected(values >= (level * most if most > 0 else most))
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
-    rows, columns = ndimage.find_objects(parts)[sizes.argmax() - 1]
-    return (columns.start / width, rows.start / height,
-            (columns.stop - columns.start) / width, (rows.stop - rows.start) / height)  # fmt: skip
+    return parts_of(map_, level)[0]
 
 
 def _connected(mask: np.ndarray, structure=None) -> np.ndarray:

@@ -14,12 +14,13 @@ import numpy as np
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
-from dsol.localize.localization import Localization, joined
+from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
 from dsol.text import name_of
 
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
+SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
 ANY_SOUND = "sound"  # the one category of a system that knows no categories
 
 
@@ -111,6 +112,8 @@ class Localizer:
             area=answer.area,
             score=score,
             loudness=self._loudness(second),
+            pictures=_small(second.frames),
+            fps=info.fps or USUAL_FPS,
         )
 
     def _loudness(self, second: Second) -> np.ndarray:
@@ -128,6 +131,12 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
     for part in zeroed.values():
         part[silent] = 0
     return replace(answer, **zeroed)
+
+
+def _small(frames: np.ndarray) -> np.ndarray:
+    """(T, …, 3) frames with at most `SMALL` rows and columns, every so many of the original ones."""
+    step = max(1, -(-max(frames.shape[1:3]) // SMALL))
+    return np.ascontiguousarray(frames[:, step // 2 :: step, step // 2 :: step])
 
 
 def _with_categories(answer: Maps) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

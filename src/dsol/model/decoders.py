@@ -1,8 +1,9 @@
-"""From features to maps: the two ways of reading the object dictionary.
+"""From features to maps: the ways of reading the object dictionary.
 
 SoftmaxDecoder   as the paper prints it: maps = softmax over categories of sharpness · m_k ∘ l      (equation 5)
 ObjectDecoder    each class map's own object, as bright as its category is audible; the localisation map beside it
                  by correspondence and objectness, so that a picture may hold several objects that sound, or none
+SigmoidDecoder   a sigmoid of each class map, as in the released AudioSet variant
 
 Clusters of one name are one category: `Categories` joins them, before objects are cut out, or after the softmax.
 """
@@ -135,8 +136,22 @@ class ObjectDecoder(nn.Module):
         return stretched(_mean([stretched(m) for m in walked]))
 
 
+class SigmoidDecoder(SoftmaxDecoder):
+    """Each class map by itself, as in the released AudioSet variant: what is seen decides, sound is in the score."""
+
+    def forward(self, views: list[VisualFeatures], audio: AudioFeatures, audible: Tensor) -> Prediction:
+        """See `SoftmaxDecoder.forward`."""
+        plain = super().forward(views, audio, audible)
+        return plain._replace(maps=self.object_maps(views))
+
+    def object_maps(self, views: list[VisualFeatures]) -> Tensor:
+        """See `SoftmaxDecoder.object_maps`; the strongest cluster of a category counts, so that maps stay below 1."""
+        found = _mean([self.network.dictionary.class_maps(visual.features).sigmoid() for visual in views])
+        return self.categories.strongest(found)
+
+
 def _mean(parts: list[Tensor]) -> Tensor:
     return torch.stack(parts).mean(0)
 
 
-DECODERS = {"softmax": SoftmaxDecoder, "objects": ObjectDecoder}
+DECODERS = {"softmax": SoftmaxDecoder, "objects": ObjectDecoder, "sigmoid": SigmoidDecoder}

@@ -70,7 +70,7 @@ class DsolSystem(SavedSystem):
         config = Config.from_dict(self.card.config).replace(inference=dict(changes))
         unused = sorted(set(changes) & OF_OBJECTS)
         if unused and config.inference.decoder != "objects":
-            what = "acts in the decoder 'objects' only, this model's is 'softmax'"
+            what = f"acts in the decoder 'objects' only, this model's is {config.inference.decoder!r}"
             raise DsolError(f"--inference.{unused[0]}", what, "leave it out, or add --inference.decoder objects")
         return DsolSystem(self.network, replace(self.card, config=config.to_dict()), self.predictor.size)
 

@@ -31,7 +31,7 @@ class VisualFeatures(NamedTuple):
     """The visual encoder's output for B pictures."""
 
     features: Tensor  # f (B, C, H, W)
-    embedding: Tensor  # (B, D, H, W), each cell of length 1
+    embedding: Tensor  # (B, D, H, W), each cell of length 1 (but for `encoders.correspondence` dot)
     logits: Tensor  # (B, K) class head
 
     def take(self, which: Tensor | slice) -> "VisualFeatures":
@@ -155,7 +155,9 @@ class Encoders(JointEmbedding):
 
     def __init__(self, options: EncoderOptions, clusters: int, load_weights: bool = True):
         super().__init__(options, load_weights)
-        self.scale = nn.Parameter(torch.tensor(SCALE))
+        self.dot = options.correspondence == "dot"
+        self.scale = nn.Parameter(torch.tensor(options.embedding**-0.5 if self.dot else SCALE))  # logits start near 0
+        self.bias = nn.Parameter(torch.tensor(0.0)) if self.dot else None
         self.vision_classes = nn.Linear(self.channels, clusters)
         self.sound_classes = nn.Linear(self.sound.channels, clusters)
         self.mixture_encoder = _audio_backbone(options, load_weights) if options.mixture_encoder else None
@@ -173,7 +175,7 @@ class Encoders(JointEmbedding):
     def encode_pictures(self, pictures: Tensor) -> VisualFeatures:
         """The visual encoder: pictures (B, 3, S, S), or backbone features, to `VisualFeatures`."""
         features = self.features(pictures)
-        embedding = F.normalize(self.vision_head(features), dim=1)
+        embedding = self._placed(self.vision_head(features))
         return VisualFeatures(features, embedding, self.vision_classes(features.mean(dim=(2, 3))))
 
     def encode_sounds(self, log_mel: Tensor, classes: bool = True) -> AudioFeatures:
@@ -182,7 +184,10 @@ class Encoders(JointEmbedding):
         logits = pooled[:, :0]
         if classes:
             logits = self.sound_classes(pooled) if self.mixture_encoder is None else self.sound_logits(log_mel)
-        return AudioFeatures(F.normalize(self.sound_head(pooled), dim=1), logits)
+        return AudioFeatures(self._placed(self.sound_head(pooled)), logits)
+
+    def _placed(self, embedding: Tensor) -> Tensor:
+        return embedding if self.dot else F.normalize(embedding, dim=1)
 
     def sound_logits(self, log_mel: Tensor) -> Tensor:
         """The sound's class head alone: log-mel (B, 201, 64) to (B, K)."""
@@ -196,8 +201,10 @@ class Encoders(JointEmbedding):
         return fast
 
     def logits(self, visual: VisualFeatures, audio: AudioFeatures) -> Tensor:
-        """Scaled cosine of each cell with the sound, (B, H, W): the localisation map before its sigmoid."""
-        return self.scale * torch.einsum("bdhw,bd->bhw", visual.embedding, audio.embedding)
+        """Scaled cosine of each cell with the sound, or their inner product with scale and bias, (B, H, W): the
+        localisation map before its sigmoid."""
+        logits = self.scale * torch.einsum("bdhw,bd->bhw", visual.embedding, audio.embedding)
+        return logits if self.bias is None else logits + self.bias
 
     def pair_cosines(self, visual: VisualFeatures, audio: AudioFeatures) -> Tensor:
         """Cosine of each cell of every picture with every sound: (B sounds, B' pictures, H, W)."""

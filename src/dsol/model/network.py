@@ -29,6 +29,8 @@ class Network(nn.Module):
         sound = config.encoders.embedding if weight else 0
         similarity = config.stage_two.similarity
         self.dictionary = ObjectDictionary(clusters, self.encoders.channels, similarity, sound, weight)
+        if config.stage_two.matching == "audioset":  # sums over C channels would saturate the sigmoids from the start
+            self.dictionary.slope.data.fill_(1 / self.encoders.channels)
 
     def forward(self, pictures: Tensor, log_mel: Tensor) -> tuple[VisualFeatures, AudioFeatures, Tensor]:
         """Pictures (B, 3, S, S) and log-mel (B, T, 64) to both encoders' features and class maps m (B, K, H, W)."""

@@ -24,6 +24,7 @@ VERSION = 1
 STORES = ("store", "solo", "train_scenes", "scenes", "duet", "audioset", "audioset_multi")
 TRAINED_ON = {"music": "store", "audioset": "audioset"}  # training -> its single-source clips
 MACHINE = ("recipe", "seed", *RUNTIME)  # options that make no other experiment
+DUET = "duet"  # folder in a run folder: the last pass over duets
 WITHOUT_ALTERNATION = {"stage_one.classify_from": 0}  # the left panel of figure 3
 
 
@@ -174,9 +175,12 @@ def evaluation_file(run: Path, data: str) -> Path:
 
 
 def scored_model(run: Path, data: str) -> Path:
-    """The model of a run that a data set scores: of a single source the model after stage one, as released."""
-    first = run / "stage_one.safetensors"
-    return first if DATA[data].protocol == "solo" and first.is_file() else run / "model.safetensors"
+    """The model of a run that a data set scores, as released: of a single source the one after stage one, of duets the
+    one after a last pass over duets, where there are such."""
+    first, last = run / "stage_one.safetensors", run / DUET / "model.safetensors"
+    if DATA[data].protocol == "solo" and first.is_file():
+        return first
+    return last if data == "duet" and last.is_file() else run / "model.safetensors"
 
 
 def after_stage_two(data: str) -> str:

@@ -17,11 +17,13 @@ from dsol.errors import DsolError
 from dsol.evaluation.result import FLOORS, NSA_NOTE, SPOKEN
 from dsol.model.file import load_card
 from dsol.reproduce.experiment import (
+    DUET,
     TRAINED_ON,
     Experiment,
     after_stage_two,
     differences,
     evaluation_file,
+    scored_model,
     trainings,
 )
 from dsol.reproduce.paper import DATA, OURS, SYSTEMS, DataSet, Table
@@ -281,8 +283,11 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
 
 
 def _notes_on_stages(blocks: Sequence[Block], rows: Sequence[Source]) -> Iterable[str]:
-    """Which model ours is where one source sounds, and what the other one gives."""
+    """Which model ours is where one source sounds, and what the other one gives; and which on duets."""
     for block in blocks:
+        models = [scored_model(run, block.key) for row in rows for run in row.runs.get(block.data.training, ())]
+        if any(model.parent.name == DUET and model.is_file() for model in models):
+            yield f"{block.data.name}: the model after one more pass over its training videos, as released."
         files = {" / ".join(row.head): [evaluation_file(run, after_stage_two(block.key)) for run in
                                         row.runs.get(block.data.training, ())] for row in rows}  # fmt: skip
         said = {head: [one for one in (_read(file, block.data) for file in of) if one] for head, of in files.items()}

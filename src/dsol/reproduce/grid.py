@@ -19,6 +19,7 @@ from dsol.files import copy, write_json
 from dsol.model.file import load_card
 from dsol.progress import say
 from dsol.reproduce.experiment import (
+    DUET,
     Cell,
     Experiment,
     after_stage_two,
@@ -50,6 +51,7 @@ class Grid:
             try:
                 self._train(cell, f"Run {number} of {len(cells)}, {cell.name}")
                 if cell.stage == "both":
+                    self._train_on_duets(cell)
                     self.score(self.experiment.folder / cell.name, cell.training, sets)
             except DsolError as error:
                 self._failed(cell.name, error)
@@ -72,7 +74,7 @@ class Grid:
             store, model = self.experiment.store(*DATA[data].stores), scored_model(run, data)
             if store is not None:
                 _score(evaluation_file(run, data), model, store, DATA[data], match)
-                if model != last:
+                if model.name != last.name:
                     _score(evaluation_file(run, after_stage_two(data)), last, store, DATA[data], match)
 
     def _train(self, cell: Cell, label: str) -> None:
@@ -91,6 +93,18 @@ class Grid:
         given = None if scenes is None else scenes.path
         resume = (run / "config.yaml").is_file()
         train(store.path, run, cell.config, scenes=given or self._composed(cell), stage=cell.stage, resume=resume)
+
+    def _train_on_duets(self, cell: Cell) -> None:
+        """One more pass over real duets after stage two, as released: where some are for training, and where stage two
+        matches distributions (mixtures need scenes whose sources are known)."""
+        run, duets = self.experiment.folder / cell.name, self.experiment.store("duet")
+        store, _ = self.experiment.training_stores(cell.training)
+        matches = cell.config.stage_two.epochs > 0 and cell.config.stage_two.teacher == "mixture"
+        if cell.training != "music" or duets is None or "train" not in duets.splits or not matches or store is None:
+            return
+        if (run / "model.safetensors").is_file():
+            once = cell.config.replace(stage_two={"epochs": 1})
+            train(store.path, run / DUET, once, scenes=duets.path, stage="two", resume=True, start=run)
 
     def _composed(self, cell: Cell) -> Path | None:
         """Scenes that a run with the same stage one has composed from its pseudo-labels."""
@@ -146,9 +160,10 @@ def _score(file: Path, model: Path, store: Store, data: DataSet, match: Path | N
     """Write a model's figures on a data set, unless they are there."""
     if _fresh(file, model, store):
         return
-    say(f"{model.parent.name}: scoring {model.stem} on {data.name}, {store.path}")
+    run = file.parents[1]
+    say(f"{run.name}: scoring {model.relative_to(run)} on {data.name}, {store.path}")
     found = evaluate(model, store.path, data.protocol, match=match, sources=data.sources)
-    made = {"store": str(store.path), "fingerprint": store.fingerprint, "model": model.name}
+    made = {"store": str(store.path), "fingerprint": store.fingerprint, "model": str(model.relative_to(run))}
     _write(file, {**found.to_json(), **made})
 
 
@@ -159,7 +174,7 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
         same = said.get("fingerprint", store.fingerprint) == store.fingerprint
-        return same and said.get("model", "model.safetensors") == model.name
+        return same and said.get("model", "model.safetensors") == str(model.relative_to(file.parents[1]))
     except (ValueError, AttributeError):
         return False
 

@@ -81,6 +81,24 @@ def matching_loss(visual: Tensor, audio: Tensor, form: str = "printed") -> Tenso
     return (log_a.exp() * (log_a - log_v)).mean()
 
 
+def sigmoid_matching_loss(class_maps: Tensor, audio: Tensor, temperature: float = 0.7) -> Tensor:
+    """Lc of the released AudioSet variant: how much of the picture each category takes, against p_a.
+
+    Args:
+        class_maps: m (B, K, H, W), before their sigmoid.
+        audio: (B, K) logits of p_a; no gradient.
+        temperature: of p_a's softmax.
+
+    Returns:
+        Binary cross-entropy, averaged over batch and categories.
+
+    Example:
+        >>> round(sigmoid_matching_loss(torch.zeros(1, 2, 3, 3), torch.zeros(1, 2)).item(), 4)
+        0.6931
+    """
+    return F.binary_cross_entropy(class_maps.sigmoid().mean((2, 3)), (audio.detach() / temperature).softmax(1))
+
+
 def other_video(videos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """For each clip of a batch, a clip of the same batch from another video: in-batch negatives.
 

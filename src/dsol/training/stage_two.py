@@ -25,7 +25,7 @@ from dsol.model.encoders import Encoders
 from dsol.model.network import Network
 from dsol.training.batches import Feed, Picks, open_feed
 from dsol.training.loop import Losses, Pass, descend, run_passes
-from dsol.training.losses import matching_loss, other_video, scene_localization_loss
+from dsol.training.losses import matching_loss, other_video, scene_localization_loss, sigmoid_matching_loss
 from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, hearing_loss, read_distractors
 from dsol.training.run import Run
 
@@ -62,7 +62,9 @@ class StageTwoLoss(nn.Module):
             return hearing * 0, hearing * 0, hearing
         visual, audio, class_maps = self.network(pictures, log_mel)
         matching = localization = hearing = class_maps.sum() * 0
-        if config.stage_two.use_matching:
+        if config.stage_two.use_matching and config.stage_two.matching == "audioset":
+            matching = sigmoid_matching_loss(class_maps, teacher)
+        elif config.stage_two.use_matching:
             share = self.network.sounding_maps(visual, audio, class_maps).mean(dim=(2, 3))
             p_v = share.clamp(min=1e-6).log() if config.stage_two.similarity == "cosine" else share
             matching = matching_loss(p_v, teacher, config.stage_two.matching)

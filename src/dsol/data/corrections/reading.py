@@ -1,0 +1,90 @@
+"""One file of any tool, told by what is in it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dsol.data.boxes import Boxes
+from dsol.data.corrections.corrected import Corrected, Label
+from dsol.data.corrections.cvat import read_cvat
+from dsol.data.corrections.labelstudio import is_labelstudio, read_labelstudio
+from dsol.data.corrections.result import is_result, read_result
+from dsol.data.corrections.stills import is_coco, read_coco
+from dsol.data.corrections.tiers import read_audacity, read_eaf, read_textgrid
+from dsol.data.states import SEEN, SILENT, STATES
+from dsol.errors import MALFORMED, DsolError
+from dsol.text import read_text
+
+BY_SUFFIX: dict[str, Callable[[Path], list[Corrected]]] = {
+    ".eaf": read_eaf, ".textgrid": read_textgrid, ".txt": read_audacity, ".xml": read_cvat, ".zip": read_cvat,
+}  # fmt: skip
+KNOWN = "give a file of Label Studio, CVAT, COCO (.json, .xml, .zip), ELAN, Praat or Audacity (.eaf, .TextGrid, .txt)"
+
+
+def read_correction(path: str | Path) -> list[Corrected]:
+    """What one file says, video by video.
+
+    Args:
+        path: Label Studio's JSON, CVAT's XML or ZIP, COCO JSON, boxes.json or result.json; or ELAN's .eaf, Praat's
+            .TextGrid or Audacity's labels, .txt.
+
+    Raises:
+        DsolError: it cannot be read, or is none of these.
+
+    Example:
+        >>> read_correction("sounds.eaf")[0].sounds[0].label                    # doctest: +SKIP
+        Label(category='violin', number=1, state='seen')
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DsolError(path, "is not a file", KNOWN)
+    try:
+        return _by_video(_read(path))
+    except MALFORMED as error:
+        raise DsolError(path, f"has something in it that was not expected: {error!r}", "export it again") from None
+
+
+def _read(path: Path) -> list[Corrected]:
+    suffix = path.suffix.lower()
+    if suffix in BY_SUFFIX:
+        return BY_SUFFIX[suffix](path)
+    try:
+        data = json.loads(read_text(path))
+    except (OSError, *MALFORMED) as error:
+        raise DsolError(path, f"is not JSON: {error}", KNOWN) from None
+    return _reader(data, path)(data, path)
+
+
+def _reader(data: Any, path: Path) -> Callable[[Any, Path], list[Corrected]]:
+    if is_result(data):
+        return read_result
+    if is_coco(data):
+        return read_coco
+    if is_labelstudio(data):
+        return read_labelstudio
+    if isinstance(data, dict) and "frames" in data and "categories" in data:
+        return lambda _, path: _read_native(path)
+    raise DsolError(path, "is JSON of no known kind", KNOWN)
+
+
+def _read_native(path: Path) -> list[Corrected]:
+    videos: dict[str, dict[float, list]] = defaultdict(dict)
+    for frame in Boxes.load(path):
+        videos[frame.video][frame.time_s] = [
+            (Label(box.category, None, STATES[SEEN if box.sounding else SILENT]), box.xywh) for box in frame.boxes
+        ]
+    return [Corrected(video, stills=stills) for video, stills in videos.items()]
+
+
+def _by_video(found: list[Corrected]) -> list[Corrected]:
+    """Pictures of one video that are tasks of their own become one entry."""
+    moving = [each for each in found if each.stills is None]
+    stills: dict[str, Corrected] = {}
+    for each in found:
+        if each.stills is not None:
+            before = stills.get(each.video)
+            stills[each.video] = replace(each, stills={**(before.stills or {}), **each.stills}) if before else each
+    return moving + list(stills.values())
