@@ -334,8 +334,8 @@ def test_a_store_that_is_none_of_ours_is_refused(call, shapes, trained, tmp_path
 def test_a_store_made_otherwise_is_kept(call, shapes):
     before = content(shapes.path)
     corpus = shapes.path.parent / "corpus"
-    assert "made otherwise" in call.bad("prepare", corpus, shapes.path, "--size", 32)
-    assert "made otherwise" in call.bad("compose", shapes.path, shapes.path)
+    assert "exists, made with" in call.bad("prepare", corpus, shapes.path, "--size", 32)
+    assert "exists, made with" in call.bad("compose", shapes.path, shapes.path)
     assert content(shapes.path) == before
 
 
@@ -431,7 +431,7 @@ def test_a_used_run_folder_is_kept(call, shapes, trained):
 def test_what_the_data_does_not_allow_is_said(call, shapes, test_only, unlabelled, trained, tmp_path):
     for words, says in [
         (["compose", shapes.path, tmp_path / "out", "--objects", 9], "4 categories"),
-        (["compose", unlabelled, tmp_path / "out"], "says of no clip"),
+        (["compose", unlabelled, tmp_path / "out"], "has no category for any clip"),
         (["compose", shapes.path, tmp_path / "out", "--labels", tmp_path], "no pseudo-labels"),
         (["evaluate", trained, unlabelled], "no annotated frames"),
         (["name", trained, test_only], "no labelled training clips"),

@@ -78,7 +78,7 @@ def test_it_localises_and_is_scored_like_a_model(models, exported, shapes):
 
 def test_where_stage_one_saw_other_sizes_it_says_that_figures_differ(exported, shapes, capsys):
     evaluate(exported["printed"], shapes.path, protocol="solo")
-    assert "looks at pictures of 72 pixels, stage one saw them at" in capsys.readouterr().err
+    assert "takes pictures of 72 pixels, stage one was trained at" in capsys.readouterr().err
 
 
 def test_it_is_described(exported):
@@ -91,7 +91,7 @@ def test_it_is_described(exported):
 
 def test_it_takes_smaller_pictures_only_if_the_model_enlarges_them(exported):
     assert load_system(exported["objects"], size=48).size == 48
-    with pytest.raises(DsolError, match="looks at pictures of 96 pixels, not of 128"):
+    with pytest.raises(DsolError, match="takes pictures of 96 pixels, not of 128"):
         load_system(exported["objects"], size=128)
     with pytest.raises(DsolError, match="of 72 pixels, not of 48"):
         load_system(exported["printed"], size=48)
@@ -100,7 +100,7 @@ def test_it_takes_smaller_pictures_only_if_the_model_enlarges_them(exported):
 def test_its_names_are_those_of_its_making(trained, exported, shapes, tmp_path):
     path = exported["objects"]
     for name in (lambda: name_model(path, shapes.path), lambda: rename_model(path, {"cluster 0": "disc"})):
-        with pytest.raises(DsolError, match="keeps its names"):
+        with pytest.raises(DsolError, match="names are fixed"):
             name()
     with pytest.raises(DsolError, match="--match"):
         evaluate(path, shapes.path, protocol="synthetic", match=shapes.path)
@@ -122,7 +122,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(difference, models, tmp_path,
     monkeypatch.setattr(dsol.export.ExportedSystem, "load", lambda path: None)
     monkeypatch.setattr(dsol.export, "largest_difference", lambda *systems: difference)
     (tmp_path / "model.onnx").write_bytes(b"before")
-    with pytest.raises(DsolError, match="answers otherwise when exported"):
+    with pytest.raises(DsolError, match="predicts differently when exported"):
         export(models["objects"], tmp_path / "model.onnx")
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"model.onnx": b"before"}
 
@@ -161,7 +161,7 @@ def test_what_is_no_exported_model_is_refused(models, exported, tmp_path):
         with pytest.raises(DsolError, match=r"none of dsol|no dsol model.*dsol export"):
             read(foreign(tmp_path / "foreign.onnx"))
     disguised = foreign(tmp_path / "disguised.onnx", dsol=card_text(load_system(exported["objects"]).card))
-    with pytest.raises(DsolError, match="takes x and answers y"):
+    with pytest.raises(DsolError, match="has the inputs x and the outputs y"):
         load_system(disguised)
 
 

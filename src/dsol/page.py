@@ -1,4 +1,4 @@
-"""The HTML shell that reports and galleries share: one file that needs no network."""
+"""The HTML page that reports and galleries share: one file that needs no network."""
 
 import html
 from pathlib import Path

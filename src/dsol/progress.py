@@ -8,17 +8,17 @@ from typing import TypeVar
 from dsol.text import name_of
 
 T = TypeVar("T")
-Track = Callable[[Iterable[T], str, int | None, str], Iterator[T]]  # `track`, or what stands in its place
+Track = Callable[[Iterable[T], str, int | None, str], Iterator[T]]  # `track`, or a replacement
 PLAIN_EVERY_S = 10.0  # seconds between plain lines
 
 
 def say(message: str) -> None:
-    """One line for the person who waits."""
+    """One line for the user."""
     print(name_of(message), file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
-    """Yield `items` and show how far they are.
+    """Yield `items` and show the progress.
 
     Args:
         items: anything iterable.

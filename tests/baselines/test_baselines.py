@@ -99,7 +99,7 @@ def test_dmc_must_be_told_how_many_objects_sound(runs, shapes, capsys):
         with pytest.raises(SystemExit) as end:
             main([str(word) for word in words])
         assert end.value.code == 2
-        assert "cannot tell how many objects sound (give their number: --sources N)" in capsys.readouterr().err
+        assert "cannot infer how many objects sound (give their number: --sources N)" in capsys.readouterr().err
     with pytest.raises(DsolError, match="choose 1 to 16"):
         load_system(runs["dmc"], sources=0)
 

@@ -153,8 +153,8 @@ def test_what_a_stopped_run_has_done_is_not_done_again(corpus, tmp_path, monkeyp
 def test_made_the_same_way_it_is_there_already(corpus, store, capfd):
     before = bytes_of(store.path)
     assert len(prepare(corpus, store.path)) == len(store)
-    assert "is there already" in capfd.readouterr().err
-    with pytest.raises(DsolError, match="made otherwise: size 256, not 128"):
+    assert "exists already" in capfd.readouterr().err
+    with pytest.raises(DsolError, match="made with size 256, not 128"):
         prepare(corpus, store.path, size=128)
     assert bytes_of(store.path) == before
 

@@ -6,7 +6,7 @@ from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.prepare import prepare
 from dsol.data.purposes import labels_of
 from dsol.errors import DsolError
-from dsol.naming.naming import labelled_training_clips, scored_videos
+from dsol.naming.naming import clips_that_name, scored_videos
 from tests.videos import write_folder
 
 CELLO, FLUTE = Box("cello", (0.1, 0.1, 0.5, 0.5)), Box("flute", (0.5, 0.5, 0.4, 0.4))
@@ -38,7 +38,7 @@ def test_boxes_for_naming_label_seconds_and_leave_nothing_to_score(corpus, file,
     labels = set(zip(store.column("video"), store.column("category"), strict=True))
     assert labels == {("a.mp4", "cello"), ("b.mp4", None), ("c.mp4", None)}
     assert scored_videos(store) == set()
-    assert set(labelled_training_clips(store).column("category")) == {"cello"}
+    assert set(clips_that_name(store).column("category")) == {"cello"}
 
 
 def test_boxes_for_scoring_are_the_default(corpus, file, tmp_path):

@@ -215,7 +215,7 @@ def test_composed_the_same_way_it_is_there_already(solo, tmp_path, capfd):
     made = compose(solo, tmp_path / "store", scenes=3, tile=32)
     before = bytes_of(made.path)
     compose(solo, tmp_path / "store", scenes=3, tile=32)
-    assert "is there already" in capfd.readouterr().err
+    assert "exists already" in capfd.readouterr().err
     with pytest.raises(DsolError, match="seed 0, not 5"):
         compose(solo, tmp_path / "store", scenes=3, tile=32, seed=5)
     with pytest.raises(DsolError, match="store "):

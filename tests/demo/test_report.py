@@ -88,7 +88,7 @@ def test_nothing_is_fetched_from_elsewhere(full):
 def test_results_stand_beside_their_intervals_and_floors(full):
     words = Reader(full).words
     start = words.index("CIoU@0.3")
-    row = [word for word in words[start : start + 12] if word and word != "best floor"]
+    row = [word for word in words[start : start + 12] if word and word != "best baseline"]
     assert row[:5] == ["CIoU@0.3", "51.3", "44.1 – 58.7", "21.4", "8.1"]
     assert "1,234 frames of 40 videos" in full
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dsol.evaluation.counting import Painted, Patches, enlarged
+from dsol.evaluation.counting import Painted, Patches, upscaled
 from dsol.evaluation.resize import axis, mean_inside, resize
 from tests.oracles.evaluation import enlarge
 
@@ -84,13 +84,13 @@ def test_negative_maps_and_levels_are_counted_too():
     rng = np.random.default_rng(3)
     maps = rng.normal(size=(6, 5, 5))
     levels, none = np.linspace(-1, 1, 6), np.zeros((0, 4), dtype=int)
-    total, _ = enlarged(maps, 60).count_above(levels, none, np.zeros(0, dtype=int))
+    total, _ = upscaled(maps, 60).count_above(levels, none, np.zeros(0, dtype=int))
     assert total.tolist() == (resize(maps, 60) > levels[:, None, None]).sum(axis=(1, 2)).tolist()
 
 
 @pytest.mark.parametrize(("level", "pixels"), [(0.25, 0), (0.2, 16 * 16)])
 def test_a_flat_map_is_above_a_level_everywhere_or_nowhere(level, pixels):
-    total, inside = enlarged(np.full((1, 3, 3), 0.25), 16).count_above(
+    total, inside = upscaled(np.full((1, 3, 3), 0.25), 16).count_above(
         np.array([level]), np.array([[0, 16, 0, 16]]), np.array([0])
     )
     assert total.tolist() == inside.tolist() == [pixels]
@@ -104,7 +104,7 @@ def test_a_map_with_edges_between_equal_cells_is_counted_as_painted():
     assert total[0] == (resize(cells, 32) > 0.5).sum()
 
 
-def test_the_mean_inside_a_box_is_that_of_the_enlarged_map():
+def test_the_mean_inside_a_box_is_that_of_the_upscaled_map():
     rng = np.random.default_rng(4)
     maps, rects = rng.random((20, 6, 11)), rectangles(rng, 20, 48)
     rects[:, 1::2] = np.maximum(rects[:, 1::2], rects[:, ::2] + 1)

@@ -255,7 +255,7 @@ def test_robust_is_avsbench_and_what_is_predicted_with_sounds_that_nothing_in_th
 
 def test_robust_says_which_sounds_it_was_not_given_and_others_take_none():
     found = score([MAPS], BOXES, "robust", size=SIZE, silence=[MAPS])
-    assert "Left out, for want of maps with those sounds: FPR, noise, FPR, mismatched sound." in found.table()
+    assert "Left out, for lack of maps with those sounds: FPR, noise, FPR, mismatched sound." in found.table()
     assert found.metrics["fpr"] == found.metrics["fpr_silence"] == found.metrics["predicted_own"]
     assert "fpr_noise" not in found.metrics
     with pytest.raises(DsolError, match="is not scored with silence or noise"):

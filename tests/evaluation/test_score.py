@@ -121,8 +121,8 @@ def test_frames_without_a_box_are_not_scored():
     [
         (Maps((), np.zeros((0, 1, 1))), "lack 1 of 1 annotated frames: a.mp4@0.000"),
         (Maps(("a.mp4@0.000",), np.array([[[np.nan]]])), "a.mp4@0.000: has NaN"),
-        (Maps(("a.mp4@0.000",), np.zeros((1, 0, 3))), "a.mp4@0.000: sounding area has shape"),
-        (Maps(("a.mp4@0.000",), np.zeros((1, 3))), "a.mp4@0.000: sounding area has shape"),
+        (Maps(("a.mp4@0.000",), np.zeros((1, 0, 3))), "a.mp4@0.000: localisation map has shape"),
+        (Maps(("a.mp4@0.000",), np.zeros((1, 3))), "a.mp4@0.000: localisation map has shape"),
         (Maps(("a.mp4@0.000",) * 2, np.zeros((2, 3, 3))), "a.mp4@0.000: comes twice"),
         (Maps(("a.mp4@0.000",), LEFT, np.zeros((1, 2, 3, 3)), None, ("tuba", "flute")), "'cello'"),
         (Maps(("a.mp4@0.000",), LEFT, np.zeros((1, 2, 3, 3)), None, ("cello",)), "2 maps for 1 categories"),

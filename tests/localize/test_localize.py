@@ -287,3 +287,23 @@ def test_a_result_never_replaces_the_video_it_is_made_of(tmp_path):
 def test_no_video_at_all_is_an_error(tmp_path):
     with pytest.raises(DsolError, match="no video"):
         localize_videos([], Localizer(TwoTones()), tmp_path)
+
+
+class Hears:
+    """Sees a dog sound in the upper half; hears a voice, too, which it does not see."""
+
+    categories, threshold = ("Dog", "Speech", "Wind"), 0.5
+
+    def predict(self, frames, waveforms, keys) -> Maps:
+        count = len(frames)
+        maps = np.zeros((count, 3, 2, 2))
+        maps[:, 0, 0] = 1
+        score, heard = np.tile([0.9, 0.0, 0.0], (count, 1)), np.tile([0.9, 0.8, 0.3], (count, 1))
+        return Maps(tuple(keys), maps.max(1), maps, score, self.categories, heard, heard)
+
+
+def test_what_is_heard_and_not_seen_is_told_apart(tmp_path):
+    video = write_video(tmp_path / "a.mp4")
+    found = Localizer(Hears())(video).timeline()
+    assert {(s.category, s.state) for s in found.stretches()} == {("Dog", "seen"), ("Speech", "off screen")}
+    assert {s["category"] for s in found.to_json()["segments"]} == {"Dog"}

@@ -94,7 +94,7 @@ def test_a_cluster_without_clips_is_shown_as_empty(trained, flat, tmp_path, monk
     clusters = make_gallery(trained, flat.path, tmp_path)
     assert [cluster.clips for cluster in clusters] == [len(flat), 0, 0, 0]
     page = (tmp_path / "gallery.html").read_text()
-    assert page.count("No clip fell into it") == 3
+    assert page.count("No clip belongs to it") == 3
     assert f"{len(flat)} clips of {len(flat.videos)} videos" in page
 
 
@@ -147,8 +147,8 @@ def test_the_surest_clips_come_first_by_video_and_strays_last(flat):
     assert shown[0].score == 1
 
 
-def test_of_a_large_cluster_some_clips_are_looked_at(flat, monkeypatch):
-    monkeypatch.setattr("dsol.naming.gallery.LOOKED_AT", 10)
+def test_of_a_large_cluster_some_clips_are_candidates(flat, monkeypatch):
+    monkeypatch.setattr("dsol.naming.gallery.CANDIDATES", 10)
     system = Unsure()
     typical(system, flat, range(len(flat)), 0)
     assert system.asked == 10
@@ -158,12 +158,12 @@ def test_names_that_somebody_wrote_are_kept(trained, flat, tmp_path, capsys):
     file = tmp_path / "names.json"
     make_gallery(trained, flat.path, tmp_path)
     make_gallery(trained, flat.path, tmp_path)
-    assert "is kept" not in capsys.readouterr().err
+    assert "is not overwritten" not in capsys.readouterr().err
     for text in ('{"cluster 1": "disc"}', '{"cluster 1": disc'):
         file.write_text(text)
         make_gallery(trained, flat.path, tmp_path)
         assert file.read_text() == text
-        assert f"{file} says something else and is kept" in capsys.readouterr().err
+        assert f"{file} has other names and is not overwritten" in capsys.readouterr().err
 
 
 def test_a_file_in_the_gallerys_place_is_left(trained, flat, tmp_path):
@@ -253,7 +253,7 @@ def test_answers_name_and_enter_keeps(mine, flat, monkeypatch, capsys):
 def test_answers_that_end_too_early_change_nothing(mine, flat, tmp_path, monkeypatch):
     before = (mine / "model.safetensors").read_bytes()
     answers(monkeypatch, "disc\nring\n")
-    with pytest.raises(DsolError, match="ended after 2 of 4 clusters: no name was changed"):
+    with pytest.raises(DsolError, match="input ended after 2 of 4 clusters: no name was changed"):
         name_by_looking(mine, flat.path, tmp_path / "gallery")
     assert (mine / "model.safetensors").read_bytes() == before
     assert (tmp_path / "gallery" / "gallery.html").exists()

@@ -171,7 +171,7 @@ def test_rows_that_mean_nothing_to_a_recipe_are_refused(tmp_path, shapes, capfd,
         main(["table", str(number), "--runs", str(tmp_path / "runs"), "--show"])
     else:
         said = refused(capfd, "table", number, "--runs", tmp_path / "runs")
-        assert "mean nothing to recipe 'best': its stage two has no such passes (stage_two.epochs 0)" in said
+        assert "have no effect in recipe 'best': its stage two has no such passes (stage_two.epochs 0)" in said
 
 
 def test_every_run_of_a_recipe_far_from_the_paper_says_what_it_is(tmp_path):

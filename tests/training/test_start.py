@@ -49,9 +49,9 @@ def test_the_teacher_is_the_frozen_stage_one_of_the_model_and_not_what_became_of
     trained, shapes, others, tmp_path, monkeypatch
 ):
     heard = []
-    real = stage_two.heard_in_mixtures
+    real = stage_two.predict_mixtures
     monkeypatch.setattr(
-        stage_two, "heard_in_mixtures", lambda encoders, *rest: heard.append(encoders) or real(encoders, *rest)
+        stage_two, "predict_mixtures", lambda encoders, *rest: heard.append(encoders) or real(encoders, *rest)
     )
     train(shapes.path, tmp_path / "run", TINY, scenes=others.path, stage="two", start=trained / "model.safetensors")
     first = DsolSystem.load(trained / "stage_one.safetensors").network.encoders.state_dict()

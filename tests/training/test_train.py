@@ -262,7 +262,7 @@ def test_weights_of_another_network_are_named(trained, tmp_path):
     save_model(
         tmp_path / "other.safetensors", load_tensors(trained / "model.safetensors"), replace(card, config=config)
     )
-    with pytest.raises(DsolError, match=r"other\.safetensors: holds other weights than its options tell of"):
+    with pytest.raises(DsolError, match=r"other\.safetensors: holds other weights than its options describe"):
         load_system(tmp_path / "other.safetensors")
 
 

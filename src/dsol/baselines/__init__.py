@@ -1,1 +1,1 @@
-"""The four systems that the paper compares with, and maps that look and listen at nothing."""
+"""The four systems that the paper compares with, and constant baselines."""

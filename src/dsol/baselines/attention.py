@@ -3,9 +3,9 @@
     picture ─ encoder, head ─▶ v (B, D, H, W) ┐ cosine · scale ─ softmax over cells ─▶ attention (B, H, W)
     sound ── encoder, head ─▶ h (B, D) ───────┘                                           │ min-max ─▶ localisation map
                            v, attention ─ weighted mean ─▶ z (B, D) ◀───────────────────┘
-    z near its own sound, farther than a margin from others: contrastive loss (Hadsell et al. 2006)
+    z near its own sound, a margin or more from mismatched ones: contrastive loss (Hadsell et al. 2006)
 
-The paper writes the loss as a ratio of both distances; here it is the margin form, as the compared results were made.
+The paper writes the loss as a ratio of both distances; here it is the margin form of the compared results.
 """
 
 import torch
@@ -21,7 +21,7 @@ def margin_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
     """Contrastive loss: squared distance of matched pairs, squared lack of distance of mismatched ones.
 
     Args:
-        matched: (B,) distances of what is attended to from its own sound.
+        matched: (B,) distances of the attended vector from its own sound.
         mismatched: (M,) distances from sounds of other videos.
         margin: distance from which a mismatched pair costs nothing.
 
@@ -47,9 +47,9 @@ class Network(BaselineNetwork):
         self.scale = nn.Parameter(torch.tensor(SCALE))
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
-        cells, heard = self._embed(pictures, log_mel)
-        attended = attend(cells, self._attention(cells, heard))
-        distance = (heard[:, None] - attended).norm(dim=2)  # (B, B), sound by picture
+        cells, audio = self._embed(pictures, log_mel)
+        attended = attend(cells, self._attention(cells, audio))
+        distance = (audio[:, None] - attended).norm(dim=2)  # (B, B), sound by picture
         return margin_loss(distance.diagonal(), distance[pairs], self.config.baselines.margin)
 
     def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
@@ -62,8 +62,8 @@ class Network(BaselineNetwork):
         cells = encoders.vision_head(encoders.features(pictures))
         return cells, F.normalize(encoders.sound_head(encoders.sound_maps(log_mel).amax((2, 3))), dim=1)
 
-    def _attention(self, cells: Tensor, heard: Tensor) -> Tensor:
-        logits = self.scale * torch.einsum("bdhw,bd->bhw", F.normalize(cells, dim=1), heard)
+    def _attention(self, cells: Tensor, audio: Tensor) -> Tensor:
+        logits = self.scale * torch.einsum("bdhw,bd->bhw", F.normalize(cells, dim=1), audio)
         return logits.flatten(1).softmax(1).view_as(logits)
 
 

@@ -1,7 +1,7 @@
-"""What the compared systems share: a network with one loss on single-source clips that answers with one map.
+"""What the compared systems share: a network with one loss on single-source clips that predicts one map.
 
 pictures, sounds, pairs that do not match ─ network ─▶ loss        (training: `dsol.training.baseline`)
-                         picture, sound ─ network ─▶ area (B, H, W)
+                         picture, sound ─ network ─▶ localisation map (B, H, W)
 """
 
 import copy
@@ -29,10 +29,10 @@ class BaselineNetwork(nn.Module, ABC):
 
     Args:
         config: every option.
-        encoders: holds the vision backbone.
+        encoders: holds the visual backbone.
     """
 
-    clusters: int = 0  # things it tells apart; 0: it knows no categories
+    clusters: int = 0  # that it separates; 0: it is class-agnostic
     mixes: bool = False  # whether it needs exactly one other clip for each clip
 
     def __init__(self, config: Config, encoders: VisualEncoder):
@@ -48,10 +48,10 @@ class BaselineNetwork(nn.Module, ABC):
         """The localisation map, (B, H, W) in [0, 1]."""
 
     def finalise(self, batches: Iterable[Batch]) -> None:
-        """Whatever is to be measured on all training clips once the weights are final."""
+        """Statistics over all training clips, measured once the weights are final."""
 
     def for_inference(self) -> Self:
-        """A copy that answers faster and no longer learns."""
+        """A faster copy for inference."""
         fast = copy.deepcopy(self).eval().requires_grad_(False)
         fast.encoders = self.encoders.for_inference()
         return fast
@@ -63,8 +63,8 @@ class BaselineSystem(SavedSystem):
     Args:
         network: trained.
         card: the model file's metadata.
-        size: side of the picture that the network sees, pixels; as trained where None.
-        sources: how many objects sound; only a system that cannot answer without it looks at it.
+        size: side of the network's input picture, pixels; as trained where None.
+        sources: how many objects sound; used only by a system that cannot infer it.
     """
 
     network_type: ClassVar[type[BaselineNetwork]]
@@ -88,10 +88,10 @@ class BaselineSystem(SavedSystem):
     @torch.inference_mode()
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.model.system.System.predict`."""
-        area = self.fast.localization_map(*self.perceive(frames, waveforms))
-        return Maps(tuple(keys), area.cpu().numpy())
+        maps = self.fast.localization_map(*self.inputs(frames, waveforms))
+        return Maps(tuple(keys), maps.cpu().numpy())
 
-    def perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def inputs(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures (B, 3, S, S), log-mels (B, T, 64) and waveforms (B, 16000) on the network's device."""
         device = next(self.network.parameters()).device
         sounds = torch.as_tensor(waveforms, dtype=torch.float32).to(device)

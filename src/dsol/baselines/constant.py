@@ -1,9 +1,9 @@
-"""What to hold a system against, behind the same interface: answers without senses, and ours with one sense replaced.
+"""Baselines behind the interface of a system: fixed maps, and our class maps without or with perfect audio.
 
-Blind        the same few answers whatever is seen and heard: whole image, best centred box, random
-             (`dsol.evaluation.floors` says which)
-VisionOnly   our dictionary without the sound: every object that is seen sounds
-OracleSound  our dictionary, and the truth for an ear: what our class maps could reach at best
+Blind        the same few maps whatever picture and sound: whole image, best centred box, random
+             (made by `dsol.evaluation.floors`)
+VisionOnly   our dictionary without the sound: every visible object counts as sounding
+OracleSound  our dictionary, gated by the true sounding categories: the upper bound of our class maps
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from dsol.model.maps import Maps
 
 
 class Blind:
-    """Neither looks nor listens.
+    """Predicts fixed maps.
 
     Args:
-        area: (A, H, W) answers.
-        maps: (A, K, H, W) the same with categories.
+        area: (A, H, W) localisation maps.
+        maps: (A, K, H, W) class maps.
         categories: K names.
-        turns: which of the A answers the frame of each key gets.
+        turns: which of the A maps the frame of each key gets.
     """
 
     def __init__(self, area: np.ndarray, maps: np.ndarray, categories: tuple[str, ...], turns: Mapping[str, int]):
@@ -35,7 +35,7 @@ class Blind:
 
 
 class VisionOnly:
-    """Our class maps, whatever sounds.
+    """Our class maps; the sound is ignored.
 
     Args:
         system: ours, named.
@@ -55,17 +55,17 @@ class VisionOnly:
 
 
 class OracleSound(VisionOnly):
-    """Our class maps of what truly sounds.
+    """Our class maps of the categories that truly sound.
 
     Args:
         system: see `VisionOnly`.
-        heard: the sounding categories of each frame by its key.
+        truth: the sounding categories of each frame by its key.
     """
 
-    def __init__(self, system: DsolSystem, heard: Mapping[str, set[str]]):
+    def __init__(self, system: DsolSystem, truth: Mapping[str, set[str]]):
         super().__init__(system)
-        self.heard = heard
+        self.truth = truth
 
     def sounding(self, keys: Sequence[str]) -> np.ndarray:
         """See `VisionOnly.sounding`."""
-        return np.array([[name in self.heard[key] for name in self.categories] for key in keys], np.float32)
+        return np.array([[name in self.truth[key] for name in self.categories] for key in keys], np.float32)

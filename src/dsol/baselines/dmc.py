@@ -2,14 +2,14 @@
 
     picture ─ encoder, head ─▶ cells (B, H·W, D) ── soft K-means ─▶ n + 1 centres, the largest left out ┐ nearest centre
     sound ── encoder, head ─▶ cells (B, H'·W', D) ─ soft K-means ─▶ n centres ──────────────────────────┘ of each sound
-    area: how much each cell belongs to the visual centres that are nearest to a sound's
+    map: how much each cell belongs to the visual centres that are nearest to a sound's
     loss: the centres of a clip lie nearer to each other than those of two videos, by a margin
 
-n is the number of sounding objects, and the system must be told it: the one visual centre more is for the rest of the
-picture. That is taken to be the one that most cells belong to; a sound could be matched with it by learning the
-backgrounds of the training videos by heart. So what is silent is not found but given, and NSA says nothing. The paper
-gives every cluster a projection of its own; here a modality has one, and the centres start from the cells farthest
-apart, so that one training serves any n.
+n, the number of sounding objects, must be given: the one extra visual centre is for the background. It is taken to be
+the centre that most cells belong to; otherwise a sound could be matched with it by memorising the backgrounds of the
+training videos. So the number of silent objects is an input, not a prediction, and NSA says nothing. The paper gives
+every cluster its own projection; here a modality has one, and the centres start from the cells farthest apart, so that
+one training serves any n.
 """
 
 from pathlib import Path
@@ -71,7 +71,7 @@ def _farthest_apart(points: Tensor, count: int) -> Tensor:
 
 
 def without_largest(centres: Tensor, assigned: Tensor) -> tuple[Tensor, Tensor]:
-    """All centres but the one that takes the largest share of the points.
+    """All centres but the one with the largest share of the points.
 
     Args:
         centres: (B, n + 1, D).
@@ -91,17 +91,17 @@ def without_largest(centres: Tensor, assigned: Tensor) -> tuple[Tensor, Tensor]:
     return centres[rows, kept], assigned.transpose(1, 2)[rows, kept].transpose(1, 2)
 
 
-def centre_distance(heard: Tensor, seen: Tensor) -> Tensor:
+def centre_distance(audio: Tensor, visual: Tensor) -> Tensor:
     """How far sounds are from pictures: the mean over a sound's centres of the distance to the nearest visual one.
 
     Args:
-        heard: (M, n, D).
-        seen: (M, n', D).
+        audio: (M, n, D).
+        visual: (M, n', D).
 
     Returns:
         (M,).
     """
-    return (heard[:, :, None] - seen[:, None]).norm(dim=3).amin(2).mean(1)
+    return (audio[:, :, None] - visual[:, None]).norm(dim=3).amin(2).mean(1)
 
 
 def ranking_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
@@ -120,7 +120,7 @@ def ranking_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
 
 
 class Network(BaselineNetwork):
-    """Two encoders; the clustering has nothing to learn of its own."""
+    """Two encoders; the clustering has no parameters."""
 
     encoders: JointEmbedding
     sources: int
@@ -130,26 +130,26 @@ class Network(BaselineNetwork):
         self.sources = config.baselines.sources
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
-        heard, seen, _ = self._centres(pictures, log_mel)
+        audio, visual, _ = self._centres(pictures, log_mel)
         sounds, frames = pairs
-        matched = centre_distance(heard, seen)[sounds]
-        return ranking_loss(matched, centre_distance(heard[sounds], seen[frames]), MARGIN)
+        matched = centre_distance(audio, visual)[sounds]
+        return ranking_loss(matched, centre_distance(audio[sounds], visual[frames]), MARGIN)
 
     def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
-        heard, seen, assigned = self._centres(pictures, log_mel)
-        nearest = torch.cdist(heard, seen).argmin(2)  # (B, n)
-        sounding = F.one_hot(nearest, seen.shape[1]).amax(1).to(assigned.dtype)
+        audio, visual, assigned = self._centres(pictures, log_mel)
+        nearest = torch.cdist(audio, visual).argmin(2)  # (B, n)
+        sounding = F.one_hot(nearest, visual.shape[1]).amax(1).to(assigned.dtype)
         return torch.einsum("bhwk,bk->bhw", assigned, sounding)
 
     def _centres(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Centres of sound and of objects in the picture (B, n, D each), and who belongs to these (B, H, W, n)."""
+        """Audio and visual centres (B, n, D each), and assignments of cells to the visual ones (B, H, W, n)."""
         encoders = self.encoders
         cells = encoders.vision_head(encoders.features(pictures))
         sound_cells = encoders.sound_head(encoders.sound_maps(log_mel).flatten(2).transpose(1, 2))
-        heard, _ = soft_k_means(sound_cells, self.sources, ROUNDS, SHARPNESS)
+        audio, _ = soft_k_means(sound_cells, self.sources, ROUNDS, SHARPNESS)
         points = cells.flatten(2).transpose(1, 2)
-        seen, assigned = without_largest(*soft_k_means(points, self.sources + 1, ROUNDS, SHARPNESS))
-        return heard, seen, assigned.unflatten(1, cells.shape[2:])
+        visual, assigned = without_largest(*soft_k_means(points, self.sources + 1, ROUNDS, SHARPNESS))
+        return audio, visual, assigned.unflatten(1, cells.shape[2:])
 
 
 class Dmc(BaselineSystem):
@@ -164,10 +164,10 @@ class Dmc(BaselineSystem):
         """From a model file.
 
         Raises:
-            DsolError: it is not said how many objects sound.
+            DsolError: the number of sounding objects is not given.
         """
         if sources is None:
-            raise DsolError(path, "is DMC, which cannot tell how many objects sound", "give their number: --sources N")
+            raise DsolError(path, "is DMC, which cannot infer how many objects sound", "give their number: --sources N")
         if not 1 <= sources <= MOST_SOURCES:
             raise DsolError("--sources", f"{sources} sounding objects", f"choose 1 to {MOST_SOURCES}")
         system = super().load(path, size, sources)

@@ -1,10 +1,10 @@
 """Object-that-sound: Arandjelović and Zisserman, "Objects that Sound", ECCV 2018 (there AVOL-Net).
 
     picture ─ encoder, head ─▶ (B, D, H, W) ┐
-                                          ├ dot product ─ scale, bias ─ sigmoid ─▶ area (B, H, W)
+                                          ├ dot product ─ scale, bias ─ sigmoid ─▶ map (B, H, W)
     sound ── encoder, head ─▶ (B, D) ───────┘                             └ maximum ─▶ logistic loss: same video or not
 
-Both encoders are the ones of ours; embeddings are not normalised. Nothing is clustered, so no categories are known.
+Both encoders are ours; embeddings are not normalised. Nothing is clustered, so it is class-agnostic.
 """
 
 import torch
@@ -18,7 +18,7 @@ from dsol.model.pooling import pooled
 
 
 def logistic_loss(matched: Tensor, mismatched: Tensor, pool: str = "max") -> Tensor:
-    """Binary cross-entropy of each map's maximum; matched and mismatched pairs weigh the same.
+    """Binary cross-entropy of each map's maximum; matched and mismatched pairs have the same weight.
 
     Args:
         matched: (B, H, W) logits of sounds with their own picture.
@@ -44,13 +44,13 @@ class Network(BaselineNetwork):
         self.bias = nn.Parameter(torch.tensor(0.0))
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
-        seen, heard = self._embed(pictures, log_mel)
-        every = self.scale * torch.einsum("bdhw,ad->abhw", seen, heard) + self.bias  # sound a, picture b
+        visual, audio = self._embed(pictures, log_mel)
+        every = self.scale * torch.einsum("bdhw,ad->abhw", visual, audio) + self.bias  # sound a, picture b
         return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs], self.config.stage_one.pool)
 
     def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
-        seen, heard = self._embed(pictures, log_mel)
-        return (self.scale * torch.einsum("bdhw,bd->bhw", seen, heard) + self.bias).sigmoid()
+        visual, audio = self._embed(pictures, log_mel)
+        return (self.scale * torch.einsum("bdhw,bd->bhw", visual, audio) + self.bias).sigmoid()
 
     def _embed(self, pictures: Tensor, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         encoders = self.encoders

@@ -5,11 +5,11 @@
                      mask = sigmoid(Σ_k weight_k · v_k · s_k + bias)  (B, F, T) ◀───────────────┘
     loss: the mask of each of the two clips is where it is the louder one, weighted by the mixture's log-magnitude
 
-    area: energy that the mask of each single pixel leaves of the sound, as a share of all
-    class maps: v_k · share of the sound's energy that channel k alone would keep
+    localisation map: share of the sound's energy that passes the mask of each single pixel
+    class maps: v_k · share of the sound's energy that passes the mask of channel k alone
 
 Here K are the channels, F the frequencies, T the windows. Channels become categories as clusters do: a single-source
-clip belongs to the channel that answers most above its own mean over the training clips.
+clip belongs to the channel whose response is highest relative to its mean over the training clips.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ from dsol.model.pooling import pooled
 
 LOWEST_HZ = 40.0  # of the logarithmic frequencies; the highest is half the sampling rate
 QUIETEST = 1e-5  # smallest magnitude told apart from zero
-UNSEEN = -2.0  # start of the mask's bias: a pixel where no channel is seen keeps nothing, from the first step on
+EMPTY = -2.0  # start of the mask's bias: the mask of a pixel without any visual channel passes nothing
 WEIGHTS = (1e-3, 10.0)  # range of a point's weight in the loss
 
 
@@ -100,7 +100,7 @@ def log_frequency_magnitudes(waveforms: Tensor, sizes: Sizes) -> Tensor:
 
 
 class Network(BaselineNetwork):
-    """Vision encoder, U-Net, and the weights with which channels meet."""
+    """Visual encoder, U-Net, and the weights of the channels' products."""
 
     mixes = True
     reach: Tensor
@@ -113,62 +113,62 @@ class Network(BaselineNetwork):
         self.look_head = nn.Sequential(*norm, nn.Conv2d(self.encoders.channels, o.channels, 3, 1, 1))
         self.unet = UNet(o.channels, o.levels, o.width)
         self.weight = nn.Parameter(torch.ones(o.channels))
-        self.bias = nn.Parameter(torch.tensor(UNSEEN))
+        self.bias = nn.Parameter(torch.tensor(EMPTY))
         self.register_buffer("reach", torch.ones(o.channels))  # mean response of each channel to training clips
 
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         both = torch.stack(pairs, dim=1)  # (M, 2): each clip and the one that is mixed in
         parts = log_frequency_magnitudes(waveforms, self.sizes)[both]
         mixture = log_frequency_magnitudes(waveforms[both].mean(1), self.sizes)
-        seen = pooled(self.look_logits(pictures), self.config.stage_one.pool, 1.0).sigmoid()
-        logits = self.mask_logits(seen[both], self.listen(mixture))
+        visual = pooled(self.visual_logits(pictures), self.config.stage_one.pool, 1.0).sigmoid()
+        logits = self.mask_logits(visual[both], self.encode_sounds(mixture))
         return separation_loss(logits, (parts == parts.amax(1, keepdim=True)).to(logits.dtype), mixture)
 
-    def look(self, pictures: Tensor) -> Tensor:
-        """v (B, K, H, W) in [0, 1]: where each channel is seen."""
-        return self.look_logits(pictures).sigmoid()
+    def encode_pictures(self, pictures: Tensor) -> Tensor:
+        """v (B, K, H, W) in [0, 1] of pictures (B, 3, S, S)."""
+        return self.visual_logits(pictures).sigmoid()
 
-    def look_logits(self, pictures: Tensor) -> Tensor:
+    def visual_logits(self, pictures: Tensor) -> Tensor:
         """v before its sigmoid."""
         return self.look_head(self.encoders.features(pictures))
 
-    def listen(self, magnitude: Tensor) -> Tensor:
+    def encode_sounds(self, magnitude: Tensor) -> Tensor:
         """s (B, K, F, T) of magnitudes (B, F, T)."""
         return self.unet(magnitude.clamp(min=QUIETEST).log()[:, None])
 
-    def mask_logits(self, seen: Tensor, heard: Tensor) -> Tensor:
-        """Masks before the sigmoid: seen (B, S, K) and heard (B, K, F, T) to (B, S, F, T)."""
-        return torch.einsum("bsk,bkft->bsft", seen * self.weight, heard) + self.bias
+    def mask_logits(self, visual: Tensor, audio: Tensor) -> Tensor:
+        """Masks before the sigmoid: visual (B, S, K) and audio (B, K, F, T) features to (B, S, F, T)."""
+        return torch.einsum("bsk,bkft->bsft", visual * self.weight, audio) + self.bias
 
     def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
-        return self.pixel_energy(*self.perceive(pictures, waveforms))
+        return self.pixel_energy(*self.encode(pictures, waveforms))
 
-    def perceive(self, pictures: Tensor, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def encode(self, pictures: Tensor, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """v (B, K, H, W), s (B, K, F, T) and magnitudes (B, F, T) of pictures with their sounds."""
         magnitude = log_frequency_magnitudes(waveforms, self.sizes)
-        return self.look(pictures), self.listen(magnitude), magnitude
+        return self.encode_pictures(pictures), self.encode_sounds(magnitude), magnitude
 
-    def pixel_energy(self, seen: Tensor, heard: Tensor, magnitude: Tensor) -> Tensor:
-        """The area (B, H, W). One picture at a time, since its masks are H·W spectrograms."""
-        pixels = seen.flatten(2).transpose(1, 2)  # (B, H·W, K)
-        pictures = zip(pixels.split(1), heard.split(1), magnitude.split(1), strict=True)
-        kept = [kept_energy(self.mask_logits(p, s), m) for p, s, m in pictures]
-        return torch.cat(kept).unflatten(1, seen.shape[2:])
+    def pixel_energy(self, visual: Tensor, audio: Tensor, magnitude: Tensor) -> Tensor:
+        """The localisation map (B, H, W). One picture at a time, since its masks are H·W spectrograms."""
+        pixels = visual.flatten(2).transpose(1, 2)  # (B, H·W, K)
+        pictures = zip(pixels.split(1), audio.split(1), magnitude.split(1), strict=True)
+        shares = [kept_energy(self.mask_logits(p, s), m) for p, s, m in pictures]
+        return torch.cat(shares).unflatten(1, visual.shape[2:])
 
-    def channel_maps(self, seen: Tensor, heard: Tensor, magnitude: Tensor) -> Tensor:
-        """One map a channel, (B, K, H, W): where it is seen, as bright as it is heard."""
-        alone = self.weight[:, None, None] * heard + self.bias
-        return seen * kept_energy(alone, magnitude)[:, :, None, None]
+    def channel_maps(self, visual: Tensor, audio: Tensor, magnitude: Tensor) -> Tensor:
+        """One map a channel, (B, K, H, W): v_k times how audible the channel is."""
+        alone = self.weight[:, None, None] * audio + self.bias
+        return visual * kept_energy(alone, magnitude)[:, :, None, None]
 
     @torch.no_grad()
     def finalise(self, batches: Iterable[Batch]) -> None:
         """Measure the mean response of each channel, without labels."""
-        responses = [self.channel_maps(*self.perceive(b.pictures, b.waveforms)).amax((2, 3)) for b in batches]
+        responses = [self.channel_maps(*self.encode(b.pictures, b.waveforms)).amax((2, 3)) for b in batches]
         self.reach.copy_(torch.cat(responses).mean(0))
 
 
 def kept_energy(logits: Tensor, magnitude: Tensor) -> Tensor:
-    """The share of a sound's energy that masks keep; masks are binary when answering, as released.
+    """The share of a sound's energy that passes masks; at inference masks are binary, as released.
 
     Args:
         logits: (B, S, F, T) masks before the sigmoid.
@@ -196,11 +196,11 @@ class SoundOfPixels(BaselineSystem):
     @torch.inference_mode()
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.model.system.System.predict`."""
-        perceived = self._perceive(frames, waveforms)
-        maps = self.fast.channel_maps(*perceived)
-        area = self.fast.pixel_energy(*perceived).cpu().numpy()
-        found = Maps(tuple(keys), area, maps.cpu().numpy(), self._score(maps).cpu().numpy(), self.card.categories)
-        return join_names(found)
+        features = self._encode(frames, waveforms)
+        maps = self.fast.channel_maps(*features)
+        localization_map = self.fast.pixel_energy(*features).cpu().numpy()
+        score = self._score(maps).cpu().numpy()
+        return join_names(Maps(tuple(keys), localization_map, maps.cpu().numpy(), score, self.card.categories))
 
     def named(self, names: Sequence[str]) -> Self:
         """See `dsol.model.system.ClusteringSystem.named`."""
@@ -208,18 +208,18 @@ class SoundOfPixels(BaselineSystem):
 
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
-        """How each channel answers single-source pictures with their sound, (B, K)."""
-        return self._score(self.fast.channel_maps(*self._perceive(frames, waveforms))).cpu().numpy()
+        """The responses (B, K) of the channels to single-source pictures with their sound."""
+        return self._score(self.fast.channel_maps(*self._encode(frames, waveforms))).cpu().numpy()
 
     def nearest(self, points: np.ndarray) -> np.ndarray:
-        """The strongest channel (N,) of answers (N, K)."""
+        """The strongest channel (N,) of responses (N, K)."""
         return points.argmax(axis=1)
 
-    def _perceive(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        pictures, _, sounds = self.perceive(frames, waveforms)
-        return self.fast.perceive(pictures, sounds)
+    def _encode(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        pictures, _, sounds = self.inputs(frames, waveforms)
+        return self.fast.encode(pictures, sounds)
 
     def _score(self, maps: Tensor) -> Tensor:
-        """(B, K) in [0, 1]: one half where a channel answers as it does on average."""
+        """(B, K) in [0, 1]: 0.5 where the response of a channel is its mean over the training clips."""
         response, reach = maps.amax((2, 3)), self.network.reach
         return response / (response + reach + 0.01 * reach.mean())

@@ -1,7 +1,7 @@
 """A U-Net (Ronneberger et al. 2015) in the shape that Sound-of-Pixels gives it: halve, halve, …, double, double.
 
-(B, 1, F, T) ─ 4×4 convolutions of stride 2 ─▶ (B, 8·width, F/2ᴸ, T/2ᴸ) ─ enlarge, 3×3 ─▶ (B, channels, F, T)
-                              └──────────── each level beside its mirror image ──────────▲
+(B, 1, F, T) ─ 4×4 convolutions of stride 2 ─▶ (B, 8·width, F/2ᴸ, T/2ᴸ) ─ upscale, 3×3 ─▶ (B, channels, F, T)
+                              └──────────── skip connection at each level ───────────────▲
 """
 
 import torch

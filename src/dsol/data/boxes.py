@@ -18,7 +18,7 @@ class Box:
     Attributes:
         category: its name.
         xywh: left, top, width, height as fractions of the frame.
-        sounding: False for an object that is seen but not heard.
+        sounding: False for a visible object that is silent.
     """
 
     category: str
@@ -46,10 +46,10 @@ class Frame:
     time_s: float
     boxes: tuple[Box, ...]
     key: str = ""
-    sources: tuple[str, ...] = field(default=(), repr=False)  # fingerprints of stores are older than it
+    sources: tuple[str, ...] = field(default=(), repr=False)  # not part of the fingerprints of stores
 
     def __post_init__(self):
-        for name in ("video", "key"):  # whatever wrote them, equal names are equal
+        for name in ("video", "key"):  # one Unicode form, so that equal names are equal
             object.__setattr__(self, name, composed(getattr(self, name)))
         if not self.key:
             object.__setattr__(self, "key", frame_key(self.video, self.time_s))
@@ -174,6 +174,6 @@ def check_xywh(xywh: Iterable[float], where: object, slack: float = 0.02) -> tup
             "write x, y, width, height as fractions of the frame; are these corners or pixels?",
         )
     if min(x, y) >= 0 and max(x + w, y + h) <= 1:
-        return numbers  # to the last digit: a pixel edge may hang on it
+        return numbers  # to the last digit: a border pixel may depend on it
     left, top = max(x, 0.0), max(y, 0.0)
     return left, top, min(x + w, 1.0) - left, min(y + h, 1.0) - top

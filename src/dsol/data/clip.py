@@ -1,11 +1,11 @@
-"""One second of video: what a corpus yields, a store keeps and a network sees."""
+"""One second of video: what a corpus yields, a store holds and a network is trained on."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 SAMPLE_RATE = 16_000  # Hz, mono
-FRAMES_PER_SECOND = 4  # kept of each second
+FRAMES_PER_SECOND = 4  # stored of each second
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dsol.errors import DsolError
 T = TypeVar("T")
 R = TypeVar("R")
 ENGINES = ("local", "ray")
-UNGUARDED = 77  # exit status of a process that, started to work, runs the caller's script again
+UNGUARDED = 77  # exit status of a worker that would run the caller's script again
 
 
 def cores() -> int:
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def refuse_unguarded() -> None:
-    """Ends a process that was started to work and is about to start the whole work again instead.
+    """End a worker process that is about to start the whole work again instead of its part.
 
     Processes begin by importing the script that started them. One without `if __name__ == "__main__":` then does
     everything once more; who started it says so (`_unguarded`).
@@ -56,7 +56,7 @@ def run(
         items: what to run it on.
         engine: "local", or "ray" (connects to the cluster of RAY_ADDRESS, or starts one here).
         workers: processes; 0 takes one a core, 1 works in this process.
-        lost: what stands for the result of an item that kills its process (out of memory, a crash in a
+        lost: makes the result of an item that kills its process (out of memory, a crash in a
             decoder). Without it such an item ends the run.
 
     Raises:
@@ -79,7 +79,7 @@ def run(
 
 
 def _processes(function, items, workers, lost):
-    """A pool; when it breaks, the next item is tried alone, to tell a killer from its neighbours."""
+    """A pool; when it breaks, the next item is tried alone, to find the one that kills its process."""
     while items:
         done = 0
         try:

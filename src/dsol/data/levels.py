@@ -1,4 +1,4 @@
-"""How loud a sound is, whether it can be heard, the mixing of several; noise; and the size of the paper's log-mel."""
+"""Loudness and silence of sounds, mixing, noise; and the size of the paper's log-mel."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,17 +8,17 @@ from dsol.data.clip import SAMPLE_RATE
 HOP = 80  # samples, 5 ms: from one window of the paper's log-mel to the next
 STEPS = SAMPLE_RATE // HOP + 1  # T = 201 windows, the first and last centred on the ends of the second
 BANDS = 64  # F, Slaney mel bands, 0 to 8 kHz
-SILENCE_DB = -60.0  # root mean square relative to full scale; below it nothing is heard
+SILENCE_DB = -60.0  # root mean square relative to full scale; below it a sound is silence
 
 
 def mix(waveforms: ArrayLike, random: np.random.Generator, *, gain_db: float = 3.0, shift_s: float = 0.1) -> np.ndarray:
-    """Sum sounds with jitter, so that no mixture is heard twice.
+    """Sum sounds with jitter, so that no mixture occurs twice.
 
     Args:
         waveforms: (..., S, samples) float32 in [-1, 1], 16 kHz: S sounds for each mixture.
         random: source of the jitter.
         gain_db: each sound is made louder or softer by up to this.
-        shift_s: each sound is moved in time by up to this, around the end.
+        shift_s: each sound is shifted in time by up to this, circularly.
 
     Returns:
         (..., samples) float32; a mixture that would exceed full scale is scaled down to it.
@@ -51,7 +51,7 @@ def rms(waveform: np.ndarray) -> np.ndarray:
 
 
 def is_silent(waveform: np.ndarray, threshold_db: float = SILENCE_DB) -> np.ndarray:
-    """Whether nothing is heard: (..., samples) to (...) bool.
+    """Whether a sound is silence: (..., samples) to (...) bool.
 
     Args:
         waveform: in [-1, 1].

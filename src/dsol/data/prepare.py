@@ -2,8 +2,8 @@
 
     CORPUS ──layout──▶ videos ──read, a second at a time──▶ parts ──merge──▶ STORE
 
-Each second keeps its four frames, squeezed to a square, and its sound. What cannot be read is left out and said;
-so are silent seconds, since nothing can be learned from them, and an incomplete last one, unless they are annotated.
+Each second has four frames, resized to a square, and its sound. What cannot be read is left out with a message; so are
+silent seconds, which are useless for training, and an incomplete last one, unless they are annotated.
 """
 
 import hashlib
@@ -56,10 +56,10 @@ def prepare(
         boxes: annotations of any format to use in place of the data set's own.
         engine: "local" or "ray"; for ray all machines must see both folders.
         workers: processes; 0 takes one a core.
-        size: pixels; frames are kept as squares of this side, as the networks see them.
+        size: pixels; frames are stored as squares of this side, the networks' input.
         audio_track: which sound track of the videos, counted from 1; by default the one that a player takes, or,
-            where nothing is heard in that, the first in which something is.
-        boxes_for: what the annotations are there for, see `dsol.data.purposes.used_for`.
+            where that is silent, the first that is not.
+        boxes_for: what the annotations are for, see `dsol.data.purposes.used_for`.
 
     Returns:
         The store. What was left out is in its `info`, with reasons.
@@ -97,7 +97,7 @@ class Job:
     """All that a worker needs to prepare one video: see `VideoEntry` and `prepare`.
 
     Attributes:
-        annotated: seconds that are kept even when they are silent or, at the end, incomplete.
+        annotated: seconds that are stored even when they are silent or, at the end, incomplete.
         read: see `Corpus.read`.
         audio_track: see `prepare`.
         labels: second -> its category, where the video has none.
@@ -139,8 +139,8 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
     read = job.read or partial(media.read_seconds, keep=job.annotated)
     seconds = _UntilBroken(read(video.path, **options))
     for second in seconds:
-        heard = LOG_MEL in second.extras or not is_silent(second.waveform)
-        if not heard and second.index not in job.annotated:
+        audible = LOG_MEL in second.extras or not is_silent(second.waveform)
+        if not audible and second.index not in job.annotated:
             silent += 1
             continue
         if second.length_s < 1:
@@ -154,15 +154,15 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
 
 
 def _filled(second: media.Second) -> media.Second:
-    """An incomplete second as a whole one: its last picture stays, as the sound goes on as silence. A clip of one frame
-    would pass for a photo."""
+    """An incomplete second as a whole one: its last picture is repeated, its sound continued by silence. A clip of one
+    frame would count as a photo."""
     lacking = FRAMES_PER_SECOND - len(second.frames)
     frames = np.concatenate([second.frames, np.repeat(second.frames[-1:], lacking, axis=0)])
     return replace(second, frames=frames, times_s=second.index + np.arange(FRAMES_PER_SECOND) / FRAMES_PER_SECOND)
 
 
 class _UntilBroken:
-    """Iterates until the source raises, and keeps the reason."""
+    """Iterates until the source raises, and records the reason."""
 
     def __init__(self, source: Iterable[Any]):
         self.source, self.problem = source, None
@@ -172,7 +172,7 @@ class _UntilBroken:
             yield from self.source
         except DsolError as error:
             self.problem = error.what
-        except Exception as error:  # whatever a broken file does to its reader, the others go on
+        except Exception as error:  # whatever a broken file does to its reader, the rest go on
             self.problem = f"cannot be read: {type(error).__name__}: {error}"
 
 
@@ -181,7 +181,7 @@ def _report_of_a_crash(job: Job) -> dict:
 
 
 class _Finish:
-    """Says what was left out, and gives store.json its account."""
+    """Reports what was left out, on stderr and for store.json."""
 
     def __init__(self, folder: Path, corpus: Corpus, boxes: Boxes | None):
         self.folder, self.corpus, self.boxes = folder, corpus, boxes
@@ -191,7 +191,7 @@ class _Finish:
         cut = [_entry(r) for r in reports if r["clips"] and r["problem"]]
         silent = sum(r["silent"] for r in reports)
         if len(skipped) == len(reports) == 1:
-            raise self._nothing_usable(skipped)  # says it all
+            raise self._nothing_usable(skipped)  # its message is enough
         for entry, what in [(e, "left out") for e in skipped] + [(e, "kept up to the fault") for e in cut]:
             say(f"{entry['video']}: {entry['reason']} ({what})")
         if silent:
@@ -209,8 +209,8 @@ class _Finish:
         missing, listed, note = self.corpus.missing, self.corpus.listed, self.corpus.note
         unused = [{"video": name, "reason": reason} for name, reason in self.corpus.skipped.items()]
         if unused:
-            others = f", as are {len(unused) - 1} others" if len(unused) > 1 else ""
-            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out{others}; store.json names all)")
+            more = f", as are {len(unused) - 1} more" if len(unused) > 1 else ""
+            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out{more}; store.json names all)")
         if missing:
             say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
         if note:
@@ -234,22 +234,22 @@ def _entry(report: dict) -> dict:
 
 
 def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
-    """The annotations to use; says how many belong to no video."""
+    """The annotations to use; reports how many belong to no video."""
     names = {video.name for video in corpus.videos}
     given = read_boxes(file) if file else None
     boxes = attach(given, known_names(names)) if given is not None else corpus.boxes
     if boxes is None:
         return None
     annotated = {frame.video for frame in boxes}
-    strangers = sorted(annotated - names)
-    if file and annotated and len(strangers) == len(annotated):
-        raise DsolError(file, f"annotates no video of the corpus: it knows {strangers[0]}, the corpus has {min(names)}",
+    unmatched = sorted(annotated - names)
+    if file and annotated and len(unmatched) == len(annotated):
+        raise DsolError(file, f"annotates no video of the corpus: it has {unmatched[0]}, the corpus {min(names)}",
                         "name videos by their path below the corpus")  # fmt: skip
-    if len(strangers) == len(annotated):
-        which = f", the first is {strangers[0]}" if strangers else ""
+    if len(unmatched) == len(annotated):
+        which = f", the first is {unmatched[0]}" if unmatched else ""
         say(f"no annotation belongs to a video that is there: {len(annotated)} videos are annotated{which}")
-    elif strangers:
-        say(f"{len(strangers)} of {len(annotated)} annotated videos are not there, the first is {strangers[0]}")
+    elif unmatched:
+        say(f"{len(unmatched)} of {len(annotated)} annotated videos are not there, the first is {unmatched[0]}")
     return boxes.of_videos(names)
 
 
@@ -263,10 +263,8 @@ def _jobs(corpus: Corpus, boxes: Boxes | None, size: int, audio_track: int | Non
     ]
 
 
-def _how(
-    folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None, labels: Labels
-) -> dict:
-    """What the store depends on: names and sizes stand for the content of the files."""
+def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | None, labels: Labels) -> dict:
+    """What the store depends on: names and sizes represent the content of the files."""
     videos = [[v.name, v.category, v.split, *(file.stat().st_size if file.exists() else None for file in v.files),
                *([] if v.sound is None else [name_of(v.sound.name)])] for v in corpus.videos]  # fmt: skip
     return {

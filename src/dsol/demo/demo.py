@@ -3,7 +3,7 @@
     toyband ─ prepare ─▶ solo, duet stores ─ train ─▶ model ─ name ─▶ evaluate: solo, scenes, duets
                                                             └─▶ localize one duet ─▶ video, timeline ─▶ report.html
 
-Each step is passed over when its result is there already, and goes on where it was stopped.
+Each step is skipped when its result exists, and resumes where it was stopped.
 """
 
 import json
@@ -56,7 +56,7 @@ def demo(out: Path, quick: bool = False) -> Path:
 
     Args:
         out: gets evaluation.json, report.html, localized.mp4, model.safetensors, and the steps between.
-        quick: little data and few passes: shows that everything runs, not how well.
+        quick: little data and few passes: a check that everything runs, not of quality.
 
     Returns:
         The report.
@@ -73,7 +73,7 @@ def demo(out: Path, quick: bool = False) -> Path:
     solo = prepare(out / "toyband" / "solo", out / "solo")
     duet = prepare(out / "toyband" / "duet", out / "duet")
     scenes = compose(solo, out / "scenes", scenes=size.scenes, split="test", boxed=True)
-    say("2 of 5: train without labels")
+    say("2 of 5: train without labels of the clips")
     model = out / "model.safetensors"
     _train(solo, out / "run", load_recipe("quick", **size.options))
     if not _newer(model, out / "run" / "model.safetensors"):
@@ -157,5 +157,5 @@ def _curves(lines: list[dict]) -> dict[str, dict[str, list[float]]]:
             "matching": [line["matching"] for line in two if "matching" in line],
             "localisation": [line["localization"] for line in two if "localization" in line],
         },
-        "Stage two: listening": {"cross-entropy": [line["listening"] for line in two if "listening" in line]},
+        "Stage two: mixtures": {"cross-entropy": [line["hearing"] for line in two if "hearing" in line]},
     }

@@ -31,7 +31,7 @@ def write_report(
         path: the .html to write, whole or not at all.
         title: its heading.
         curves: stage -> name of a loss -> its value an epoch; a chart a stage.
-        evaluations: what `dsol evaluate --json` wrote, each a table: figures with intervals and floors.
+        evaluations: what `dsol evaluate --json` wrote, each a table: figures with intervals and baselines.
         pictures: (caption, PNG or JPEG as a path or bytes).
         video: an .mp4 to play in the page.
         facts: name -> value, shown on top: data, model, time taken.
@@ -77,7 +77,7 @@ def _value(value: object) -> str:
 def _video(video: str | Path) -> str:
     source = f"data:video/mp4;base64,{_base64(_read(video))}"
     player = f'<video controls loop preload="auto" src="{source}"></video>'
-    return _section("What it hears and sees", player, "film")
+    return _section("What sounds, and where", player, "film")
 
 
 def _picture(caption: str, source: str | Path | bytes) -> str:
@@ -102,7 +102,7 @@ def _base64(content: bytes) -> str:
 
 
 def _evaluation(evaluation: Mapping) -> str:
-    """One table: a row a metric; its figure, its interval as a number and as a bar, and every floor."""
+    """One table: a row a metric; its figure, its interval as a number and as a bar, and every baseline."""
     metrics, intervals = evaluation["metrics"], evaluation.get("ci95", {})
     floors = {name: floor for name, floor in evaluation.get("floors", {}).items() if floor}
     ahead = {name: edges or {} for name, edges in evaluation.get("ahead", {}).items()}
@@ -115,8 +115,8 @@ def _evaluation(evaluation: Mapping) -> str:
     )
     note = f"{evaluation['frames']:,} frames of {evaluation['videos']:,} videos. "
     note += "Intervals: bootstrap over videos. " if intervals else ""
-    note += "Floors: what is reached without listening or without a model; the tick marks the best. " if floors else ""
-    note += "Floors in bold are not clearly beaten (95 % over the same videos)." if "floor close" in rows else ""
+    note += "Baselines: maps without a model, and mismatched sound; the tick marks the best. " if floors else ""
+    note += "Baselines in bold are not clearly beaten (95 % over the same videos)." if "floor close" in rows else ""
     title = str(evaluation.get("title") or f"Result, protocol “{evaluation['protocol']}”")
     return _section(title, f'<div class="wide">{table}</div><p class="note">{note}</p>')
 
@@ -140,7 +140,7 @@ def _row(
 
 
 def _floor(value: float | None, ahead: Sequence[float] | None) -> str:
-    """A floor; marked where the result is not clearly ahead of it."""
+    """A baseline; marked where the result is not clearly ahead of it."""
     close = ahead is not None and ahead[0] <= 0
     return f'<td class="number floor{" close" if close else ""}">{_percent(value)}</td>'
 
@@ -154,12 +154,12 @@ def _percent(value: object) -> str:
 
 
 def _bar(value: float, low: float, high: float, floor: float | None) -> str:
-    """0 to 100 as a bar: the result filled, its interval as a whisker, the best floor as a tick."""
+    """0 to 100 as a bar: the result filled, its interval as a whisker, the best baseline as a tick."""
     x = [round(160 * min(max(v, 0.0), 1.0), 1) for v in (value, low, high)]
     whisker = f'<path class="whisker" d="M{x[1]} 7H{x[2]}M{x[1]} 4v6M{x[2]} 4v6"/>' if high > low else ""
-    tick = (
-        f'<path class="tick" d="M{160 * floor:.1f} 0v14"><title>best floor</title></path>' if floor is not None else ""
-    )
+    tick = ""
+    if floor is not None:
+        tick = f'<path class="tick" d="M{160 * floor:.1f} 0v14"><title>best baseline</title></path>'
     return (
         f'<svg class="bar" viewBox="-1 0 162 14"><rect class="track" width="160" y="3" height="8" rx="4"/>'
         f'<rect class="fill" width="{x[0]}" y="3" height="8" rx="4"/>'

@@ -1,4 +1,4 @@
-"""How well maps say what sounds where: figures, floors, intervals."""
+"""How well maps localise what sounds: figures, baselines, intervals."""
 
 from dsol.evaluation.metrics import nmi
 from dsol.evaluation.protocols import PROTOCOLS

@@ -1,6 +1,6 @@
 """Confidence intervals over videos.
 
-The frames of one video are not independent, so what is drawn anew, with replacement, is whole videos. Means
+The frames of one video are not independent, so whole videos are resampled, with replacement. Means
 over frames are then ratios of sums over videos, which makes a thousand draws one matrix product.
 
 A composed scene is made of several videos and shares them with other scenes. Its source videos are drawn, and it
@@ -113,15 +113,15 @@ class Ranking:
 
 @dataclass(frozen=True)
 class Detection:
-    """A figure of finding what is there and leaving alone what is not.
+    """A figure of detection: frames with an object are to be found, frames without one to have no prediction.
 
-    From a confidence on, a frame is answered: rightly (TP) or wrongly (FP). A frame with an object that is not
-    answered is missed (FN); one without is rightly left alone.
+    From a confidence on, a frame has a prediction: right (TP) or wrong (FP). A frame with an object but without a
+    prediction is missed (FN).
 
     Attributes:
         figure: (precision (R, T), recall (R, T)) -> (R,), at T falling thresholds of confidence.
-        confidence: (F,) of the answers.
-        right: (F,) bool, an object is there and the answer finds it.
+        confidence: (F,) of the predictions.
+        right: (F,) bool, an object is there and the prediction localises it.
         there: (F,) bool, an object is there.
         group: (F,) index of the group.
     """
@@ -138,15 +138,15 @@ class Detection:
 
     def _of(self, draws: np.ndarray) -> np.ndarray:
         order = np.argsort(-self.confidence, kind="stable")
-        changes = np.flatnonzero(np.diff(self.confidence[order]))  # equals are answered together
+        changes = np.flatnonzero(np.diff(self.confidence[order]))  # ties count together
         last = np.append(changes, len(order) - 1)
         many = draws[:, self.group[order]]
-        right, answered, there = (
+        right, predicted, there = (
             (many * kind).cumsum(axis=1) for kind in (self.right[order], np.ones(len(order)), self.there[order])
         )
         missed = there[:, -1:] - there
         hit = right[:, last]
-        precision = _share(hit, answered[:, last])
+        precision = _share(hit, predicted[:, last])
         recall = _share(hit, hit + missed[:, last])
         return np.where(there[:, -1] > 0, self.figure(precision, recall), np.nan)
 

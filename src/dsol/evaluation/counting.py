@@ -1,17 +1,17 @@
-"""How many pixels of an enlarged map exceed a level, in all and inside boxes, without enlarging it.
+"""How many pixels of an upscaled map exceed a level, in all and inside boxes, without upscaling it.
 
     maps (N,H,W) ─▶ the (H+1)×(W+1) patches between the centres of four cells
                          │
        all cells above ──┼── none above                  counted by the patch
                          └── mixed: row by row, where the line between two cells crosses the level
 
-In a patch the enlarged map is bilinear. It stays between its four cells, its maximum is a corner pixel, and each
+In a patch the upscaled map is bilinear. It stays between its four cells, its maximum is a corner pixel, and each
 row of its L pixels is a straight line with value `mid` at its centre and `slope` from pixel to pixel, of which
 
     ⌈ (L − 1)/2 + (mid − level) / |slope| ⌉    cut to 0 … L
 
 pixels exceed the level, all at the higher end. So 224×224 comparisons become one division for each row of a
-mixed patch. The counts equal those of the painted map, up to pixels whose value lies within rounding (1e-15)
+mixed patch. The counts equal those of the upscaled map, up to pixels whose value lies within rounding (1e-15)
 of the level.
 """
 
@@ -23,10 +23,10 @@ import numpy as np
 from dsol.evaluation.resize import Axis, Size, axis, resize, sides
 
 CHUNK = 64  # maps at a time: their patches stay in the processor's cache
-COARSE = 4  # a patch must be at least this many pixels wide for arithmetic to be quicker than painting
+COARSE = 4  # a patch must be at least this many pixels wide for arithmetic to be faster than upscaling
 
 
-def enlarged(maps: np.ndarray, size: Size) -> "Patches | Painted":
+def upscaled(maps: np.ndarray, size: Size) -> "Patches | Painted":
     """A few maps at size×size, ready to be counted.
 
     Args:
@@ -34,7 +34,7 @@ def enlarged(maps: np.ndarray, size: Size) -> "Patches | Painted":
         size: pixels.
 
     Example:
-        >>> picture = enlarged(np.array([[[0.0, 1.0]]]), 8)
+        >>> picture = upscaled(np.array([[[0.0, 1.0]]]), 8)
         >>> picture.peaks()
         array([1.])
         >>> picture.count_above(np.array([0.5]), np.array([[0, 4, 5, 8]]), np.array([0]))
@@ -55,7 +55,7 @@ def shares_above(maps: np.ndarray, level: float, size: Size) -> np.ndarray:
     found, nothing = np.zeros(len(maps)), np.zeros((0, 4), dtype=int)
     for part, _ in chunks(np.zeros(0, dtype=int), len(maps)):
         levels = np.full(part.stop - part.start, level)
-        found[part], _ = enlarged(maps[part], size).count_above(levels, nothing, np.zeros(0, dtype=int))
+        found[part], _ = upscaled(maps[part], size).count_above(levels, nothing, np.zeros(0, dtype=int))
     return found / prod(sides(size))
 
 
@@ -132,7 +132,7 @@ class Patches:
 
 
 def _framed(maps: np.ndarray) -> np.ndarray:
-    """(N, H+2, W+2): maps with their border cells repeated, as enlarging holds them."""
+    """(N, H+2, W+2): maps with their border cells repeated, as upscaling repeats them."""
     framed = np.empty((len(maps), maps.shape[1] + 2, maps.shape[2] + 2))
     framed[:, 1:-1, 1:-1] = maps
     framed[:, 0, 1:-1], framed[:, -1, 1:-1] = maps[:, 0], maps[:, -1]
@@ -224,8 +224,8 @@ class _MixedRows:
         count, width = self.count[:, at], self.width[at]
         top, bottom = (rects[:, edge] - self.y[at] for edge in (0, 1))
         left, right = (np.clip(rects[:, edge] - self.x[at], 0, width) for edge in (2, 3))
-        mirrored = (self.slope[:, at] > 0) * (width - left - right)  # rising rows are read from their end
-        shared = np.minimum(count, mirrored + right)
-        shared -= np.minimum(count, mirrored + left)
+        reversed_ = (self.slope[:, at] > 0) * (width - left - right)  # rising rows are read from their end
+        shared = np.minimum(count, reversed_ + right)
+        shared -= np.minimum(count, reversed_ + left)
         shared *= (self.row >= top) & (self.row < bottom)
         return shared.sum(axis=0)

@@ -1,7 +1,7 @@
 """`dsol evaluate`: a model on the annotated frames of a store.
 
 annotated frames of the test split ─ find clip ─▶ picture, sound ─ system ─▶ Maps ─ name clusters ─▶ score
-                                         ├─ sound of another video ─▶ Maps ─▶ the floor "swapped sound"
+                                         ├─ sound of another video ─▶ Maps ─▶ the baseline "mismatched sound"
                                          └─ silence, noise ─▶ Maps, where the protocol asks
 """
 
@@ -33,14 +33,14 @@ from dsol.model.audio import log_mel
 from dsol.model.dsol_system import DsolSystem
 from dsol.model.file import find_model, load_card
 from dsol.model.maps import Maps, MapsWriter, merge_clusters
-from dsol.model.onnx import ExportedSystem, can_be_shown, encoded_size
+from dsol.model.onnx import ExportedSystem, encoded_size, takes_size
 from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, System, load_system
 from dsol.naming.naming import BATCH, assign_clips, clips_that_name, name_clusters
 from dsol.progress import say, track
 
 Place = tuple[int, int]  # row of the store, frame of its clip
-Sounds = Callable[[int], np.ndarray]  # number of a frame -> what is heard with it, see `Store.sound`
+Sounds = Callable[[int], np.ndarray]  # number of a frame -> its sound, see `Store.sound`
 MOST_SCENES = 6  # in a picture
 
 
@@ -64,13 +64,13 @@ def evaluate(
         store: store with boxes; where it has splits, the split "test" is scored.
         protocol: see `dsol.evaluation.protocols`.
         match: labelled store that tells which cluster is what; not needed for a model that has been named.
-        size: side of the picture shown to the model, pixels; as trained where None, in stage one for `solo`.
+        size: side of the input picture, pixels; as trained where None, in stage one for `solo`.
         maps: also write the maps to this file, M.npz, and the annotations that were scored to M.boxes.json.
         figures: also draw some of the frames into this folder.
         strict: see `dsol.evaluation.score`.
-        sources: how many objects sound, for a system that cannot find it out (DMC).
+        sources: how many objects sound, for a system that cannot infer it (DMC).
         floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
-            maps with "vision_only" or with "oracle_sound". Another sound would change none of them and is not tried.
+            maps with "vision_only" or with "oracle_sound". Mismatched sound would not change them and is not tried.
         inference: changed options of inference, see `dsol.config.InferenceOptions`.
 
     Raises:
@@ -83,18 +83,18 @@ def evaluate(
     if floor:
         system = stand_in(floor, system, clips, match, boxes, plan)
     with ExitStack() as stack:
-        heard = {"own": own_sounds(clips, places)}
+        sounds = {"own": own_sounds(clips, places)}
         if not floor:
-            heard |= wrong_sounds(clips, boxes, places, plan)
-        others: dict[str, list[Maps]] = {name: [] for name in heard if name != "own"}
+            sounds |= wrong_sounds(clips, boxes, places, plan)
+        mismatched: dict[str, list[Maps]] = {name: [] for name in sounds if name != "own"}
         label = f"Localising, {protocol}"
-        found = predict_frames(system, clips, boxes, places, [*heard.values()], plan.united, label)
-        answers = _apart(found, list(others.values()))
+        found = predict_frames(system, clips, boxes, places, [*sounds.values()], plan.united, label)
+        own = _apart(found, list(mismatched.values()))
         if maps:
-            answers = _write(answers, stack.enter_context(MapsWriter(maps)))
+            own = _write(own, stack.enter_context(MapsWriter(maps)))
         nsa = not isinstance(system, Dmc)
-        result = score(answers, boxes, protocol, strict=strict, swapped=others.get("swapped"),
-                       silence=others.get("silence"), noise=others.get("noise"), nmi=cluster_nmi(system, clips),
+        result = score(own, boxes, protocol, strict=strict, swapped=mismatched.get("swapped"),
+                       silence=mismatched.get("silence"), noise=mismatched.get("noise"), nmi=cluster_nmi(system, clips),
                        nsa=nsa)  # fmt: skip
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
@@ -115,7 +115,7 @@ def open_model(
     sources: int | None = None,
     inference: Mapping[str, Any] | None = None,
 ) -> System:
-    """A model as a protocol wants it: at the picture size of its training, and named where its class maps are scored;
+    """A model as a protocol needs it: at the picture size of its training, and named where its class maps are scored;
     see `evaluate`."""
     united = protocol_named(protocol).united
     if united and size is None:
@@ -125,12 +125,12 @@ def open_model(
 
 
 def _stage_one_size(model: Path) -> int | None:
-    """Single-source frames are shown as stage one saw them; None where an exported model cannot be shown them so."""
+    """The picture size of stage one, for single-source frames; None where an exported model does not take it."""
     file = find_model(model)
     config = Config.from_dict(load_card(file).config)
     size = config.encoders.size
-    if is_onnx(file) and not can_be_shown(config, size):
-        say(f"{file} looks at pictures of {encoded_size(config)} pixels, stage one saw them at {size}: figures differ")
+    if is_onnx(file) and not takes_size(config, size):
+        say(f"{file} takes pictures of {encoded_size(config)} pixels, stage one was trained at {size}: figures differ")
         return None
     return size
 
@@ -157,25 +157,25 @@ def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list
 
 
 def swapped_places(boxes: Boxes, places: list[Place]) -> list[Place]:
-    """For each frame, a place whose sound it gets instead: of another video, with other categories if there are any."""
-    heard = [{box.category for box in frame.boxes if box.sounding} for frame in boxes]
+    """For each frame, a place whose sound it gets instead: of another video, of other categories where possible."""
+    sounding = [{box.category for box in frame.boxes if box.sounding} for frame in boxes]
     count, half = len(places), len(places) // 2
     found = []
     for i, frame in enumerate(boxes):
         order = [(i + half + step) % count for step in range(count)]
         others = [j for j in order if boxes.frames[j].video != frame.video]
-        strangers = (j for j in others if not heard[j] & heard[i])
-        found.append(places[next(strangers, others[0] if others else i)])
+        different = (j for j in others if not sounding[j] & sounding[i])
+        found.append(places[next(different, others[0] if others else i)])
     return found
 
 
 def own_sounds(clips: Store, places: Sequence[Place]) -> Sounds:
-    """What is heard at some places."""
+    """The sounds at some places."""
     return lambda n: clips.sound(places[n][0])
 
 
 def wrong_sounds(clips: Store, boxes: Boxes, places: list[Place], protocol: Protocol) -> dict[str, Sounds]:
-    """The sounds of other clips and, where a protocol asks for them, silence and noise of a seed of its own a frame."""
+    """The sounds of other clips and, where a protocol has them, silence and noise, its seed the number of the frame."""
     found = {"swapped": own_sounds(clips, swapped_places(boxes, places))}
     if not protocol.wrong_sounds:
         return found
@@ -192,44 +192,51 @@ def predict_frames(
     system: System,
     clips: Store,
     boxes: Boxes,
-    seen: list[Place],
-    heard: Sequence[Sounds],
+    places: list[Place],
+    sounds: Sequence[Sounds],
     united: bool,
     label: str,
 ) -> Iterator[list[Maps]]:
-    """Answers for annotated frames, batch by batch, with one map a category; for each of several sounds.
+    """Maps of annotated frames, batch by batch, one a category; for each of several sounds.
 
     Args:
-        system: what answers.
+        system: what predicts.
         clips: where pictures and sounds lie.
         boxes: the frames.
-        seen: place of each frame's picture.
-        heard: number of a frame -> its sound, one for each answer that is wanted; the picture is looked at once.
+        places: of the frames' pictures.
+        sounds: number of a frame -> its sound, one for each map that is wanted; the picture is encoded once.
         united: the localisation map alone, without its categories.
         label: for the progress.
 
     Yields:
-        One answer for each list of `heard`.
+        Maps for each of `sounds`.
     """
-    for start in track(range(0, len(seen), BATCH), label, unit=f"batches of {BATCH} frames"):
+    for start in track(range(0, len(places), BATCH), label, unit=f"batches of {BATCH} frames"):
         part = slice(start, start + BATCH)
-        frames = [clips.frame(*place) for place in seen[part]]
+        frames = [clips.frame(*place) for place in places[part]]
         keys = [frame.key for frame in boxes.frames[part]]
-        waveforms = np.stack([sound(start + n) for sound in heard for n in range(len(frames))])
-        answer = system.predict(frames * len(heard), waveforms, keys * len(heard))
-        alone = united or answer.maps is None
-        named = Maps(answer.keys, answer.area) if alone else select_categories(answer, boxes.categories)
-        yield [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(heard))]
+        waveforms = np.stack([sound(start + n) for sound in sounds for n in range(len(frames))])
+        found = system.predict(frames * len(sounds), waveforms, keys * len(sounds))
+        agnostic = united or found.maps is None
+        named = Maps(found.keys, found.area) if agnostic else select_categories(found, boxes.categories)
+        yield [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(sounds))]
 
 
-def select_categories(answer: Maps, categories: tuple[str, ...]) -> Maps:
-    """One map a category of the annotations; maps of other categories are left out."""
-    wide = (*categories, *sorted(set(answer.categories) - set(categories)))
-    merged = merge_clusters(answer, np.array([wide.index(name) for name in answer.categories]), wide)
-    assert merged.maps is not None, "a system with categories answers with maps"
+def select_categories(maps: Maps, categories: tuple[str, ...]) -> Maps:
+    """One map a category of the annotations; maps of other categories are left out. "acoustic_guitar" and "Acoustic
+    guitar" are one category."""
+    written = {_plain(name): name for name in categories}
+    maps = replace(maps, categories=tuple(written.get(_plain(name), name) for name in maps.categories))
+    wide = (*categories, *sorted(set(maps.categories) - set(categories)))
+    merged = merge_clusters(maps, np.array([wide.index(name) for name in maps.categories]), wide)
+    assert merged.maps is not None, "a system with categories predicts maps"
     assert merged.score is not None, "and with scores"
     k = len(categories)
     return replace(merged, maps=merged.maps[:, :k], score=merged.score[:, :k], categories=categories)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def cluster_nmi(system: System, clips: Store) -> float | None:
@@ -245,7 +252,7 @@ def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes
     """What is scored in the model's place: see `evaluate`.
 
     Raises:
-        DsolError: the model has no object dictionary to look with.
+        DsolError: the model has no object dictionary.
     """
     if floor not in ("vision_only", "oracle_sound"):
         truth = truth_of(boxes, united=protocol.united, empty_too=protocol.empty_too, consensus=protocol.consensus)
@@ -302,11 +309,11 @@ def draw_scenes(
     chosen = telling_frames(boxes)
     some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
     at = [places[i] for i in chosen]
-    answers = {
+    predicted = {
         name: next(predict_frames(system, clips, some, at, [own_sounds(clips, at)], united, f"Drawing, {name}"))[0]
         for name, system in systems.items()
     }
-    scene_figure([clips.frame(*place) for place in at], list(some), answers, file)
+    scene_figure([clips.frame(*place) for place in at], list(some), predicted, file)
 
 
 def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
@@ -327,13 +334,13 @@ def name_system(system: System, clips: Store, match: Path | None) -> System:
     if isinstance(system, ExportedSystem) and not system.card.named:
         raise DsolError("the exported model", "has clusters without names", "name the model, and export it again")
     if isinstance(system, ExportedSystem) and match is not None:
-        raise DsolError("--match", "an exported model keeps its names", "leave it out, or give the model itself")
+        raise DsolError("--match", "of an exported model the names are fixed", "leave it out, or give the model itself")
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system
     if match is None and not clips.categories:
         raise DsolError(
             clips.path,
-            "does not say which cluster of the model is which category",
+            "has no labels to name the model's clusters by",
             "give a labelled store with --match, or name the model first: dsol name",
         )
     labelled = Store.open(match) if match else clips
@@ -346,15 +353,15 @@ def _save_beside(boxes: Boxes, maps: Path) -> None:
     say(f"{maps}: the maps; {file}: the annotations that they were scored against")
 
 
-def _apart(answers: Iterable[list[Maps]], others: list[list[Maps]]) -> Iterator[Maps]:
-    """The answers with their own sound; those with each other sound are kept for later."""
-    for own, *rest in answers:
-        for kept, answer in zip(others, rest, strict=True):
-            kept.append(answer)
+def _apart(batches: Iterable[list[Maps]], mismatched: list[list[Maps]]) -> Iterator[Maps]:
+    """The maps with the frames' own sound; those with each mismatched sound are collected for later."""
+    for own, *rest in batches:
+        for collected, maps in zip(mismatched, rest, strict=True):
+            collected.append(maps)
         yield own
 
 
-def _write(answers: Iterator[Maps], writer: MapsWriter) -> Iterator[Maps]:
-    for answer in answers:
-        writer.add(answer)
-        yield answer
+def _write(batches: Iterator[Maps], writer: MapsWriter) -> Iterator[Maps]:
+    for maps in batches:
+        writer.add(maps)
+        yield maps

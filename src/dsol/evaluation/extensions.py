@@ -1,10 +1,10 @@
-"""Figures that other fields' protocols have beyond IoU and AUC.
+"""Figures that protocols of other benchmarks have beyond IoU and AUC.
 
-    enlarged maps and painted masks of the objects ──of_objects──▶ numbers of each object ─┐
+    upscaled maps and rasterised masks of the objects ──of_objects──▶ numbers of each object ─┐
     maps of all frames ──────────────────────────────of_frames───▶ numbers of each frame ──┴─ statistics ──▶ figures
 
 These look at every pixel, so they are slower than the paper's protocols. Some published figures also look at the
-annotation to decide what a map says. They are kept apart, under `PUBLISHED_…`, and must be asked for.
+annotation to decide how to read a map. They are apart, under `PUBLISHED_…`, and must be asked for.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ F_LEVELS = np.linspace(0, 1 - 1e-10, 255)
 PREDICTED = "predicted"  # column
 SCENARIOS = ("single_sound", "mixed_sound", "multi_entity", "off_screen")
 SINGLE_SOUND, MIXED_SOUND, MULTI_ENTITY, OFF_SCREEN = range(4)
-WRONG_SOUNDS = ("silence", "noise", "other_sound")  # that nothing in a frame makes
+WRONG_SOUNDS = ("silence", "noise", "other_sound")  # whose source is not in the frame
 SURE_SHARE = 0.25  # of the pixels, the highest, whose mean is a map's confidence
 
 
@@ -52,7 +52,7 @@ class Extension:
 def adaptive_iou(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
     """IoU of as many of the highest pixels as the mask has (IS3; Senocak et al., 2024): it peeks.
 
-    Ties at the edge go to the later pixel.
+    Ties at the threshold go to the later pixel.
 
     Example:
         >>> adaptive_iou(np.array([[[0.1, 0.9]]]), np.array([[[False, True]]]), np.array([0]))["adaptive"]
@@ -143,7 +143,7 @@ def precision_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> 
 
 
 def confidence(maps: np.ndarray, size: Size) -> Columns:
-    """How surely something is seen to sound: the mean of the highest quarter of the pixels (Mo and Morgado, 2022).
+    """Confidence that something visible sounds: mean of the highest quarter of the pixels (Mo and Morgado, 2022).
 
     Example:
         >>> confidence(np.array([[[0.0, 0.2], [0.4, 0.8]]]), 2)["confidence"]
@@ -157,14 +157,14 @@ def confidence(maps: np.ndarray, size: Size) -> Columns:
 
 
 def detection_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
-    """AP and the largest F1 of frames that are to be found at IoU 0.5, or to be left alone (Mo and Morgado, 2022)."""
+    """AP and largest F1 of frames: right at IoU 0.5, or without prediction and object (Mo and Morgado, 2022)."""
     found = frame_means(values, truth.object_frame, len(truth.keys))
     cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.group)
     return {"ap": Detection(average_precision_over, *cases), "max_f1": Detection(largest_f1, *cases)}
 
 
 def predicted_share(maps: np.ndarray, size: Size, level: float) -> Columns:
-    """How much of the picture is predicted to sound: the share of pixels above a level."""
+    """The share of the picture that is predicted to sound: pixels above a level."""
     return {PREDICTED: shares_above(maps, level, size)}
 
 
@@ -182,7 +182,7 @@ def scenarios(truth: Truth) -> np.ndarray:
 
 def scenario_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """Success and AUC of each scenario with a visible source; of off-screen sound the shares of pixels that are rightly
-    left alone (TN) and wrongly predicted (FP), means over frames (Choi et al., 2025)."""
+    not predicted (TN) and wrongly predicted (FP), means over frames (Choi et al., 2025)."""
 
     def mean(column: np.ndarray, scenario: int) -> Mean:
         return Mean.over(np.where(kinds == scenario, column, np.nan), truth.group, truth.groups)
@@ -199,7 +199,7 @@ def scenario_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> d
 
 def robustness_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """J and F with the frames' own sound, and how much of the picture is predicted: with that, and as a false positive
-    with each sound that nothing in the frame makes, and with all of these (Li et al., 2025)."""
+    with each sound whose source is not in the frame, and with all of these (Li et al., 2025)."""
     shares = {kind: columns[wrong_share(kind)] for kind in WRONG_SOUNDS if wrong_share(kind) in columns}
     named = {"predicted_own": columns[PREDICTED]} | {f"fpr_{kind}": share for kind, share in shares.items()}
     if shares:
@@ -209,7 +209,7 @@ def robustness_statistics(values: np.ndarray, columns: Columns, truth: Truth) ->
 
 
 def wrong_share(kind: str) -> str:
-    """The column of `PREDICTED` with another sound than the frames' own."""
+    """The column of `PREDICTED` with a mismatched sound."""
     return f"{PREDICTED}_{kind}"
 
 

@@ -1,10 +1,10 @@
-"""The paper's figure 3: what the features of single-source pictures know of their categories.
+"""The paper's figure 3: how well features of single-source pictures separate their categories.
 
     labelled clips ─ system ─▶ mean of f over the picture (N,C), masked object (N,C)
                                   ├─ K-means, K = categories ─▶ NMI with the categories
                                   └─ t-SNE ─▶ points (N,2), coloured by category
 
-Categories colour the points and rate the clusters; nothing is trained with them.
+Categories colour the points and score the clusters; nothing is trained with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from dsol.model.dsol_system import DsolSystem
 from dsol.naming.naming import BATCH
 from dsol.progress import track
 
-MOST_CLIPS, FEWEST_CLIPS = 2000, 8  # drawn; fewer have no shape
+MOST_CLIPS, FEWEST_CLIPS = 2000, 8  # drawn; with fewer there is no figure
 # Okabe and Ito's colours without black, told apart by colour-blind eyes too; marks tell further categories apart.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c8c8c")
 MARKS = ("o", "^", "s")
@@ -54,7 +54,7 @@ def picture_features(
     """What figure 3 shows of B single-source pictures with their sound: of length 1, (B, C) each.
 
     Returns:
-        The mean of f over the picture, and the object under the mask as K-means sees it, its sound left out.
+        The mean of f over the picture, and the visual part of the points that K-means clusters.
     """
     visual, audio = system.encode(frames, waveforms)
     points = system.network.objects(visual, audio)[1]

@@ -1,8 +1,8 @@
-"""The paper's figure 4: what each system sees sounding in a few scenes.
+"""The paper's figure 4: what each system localises in a few scenes.
 
 rows: systems; columns: scenes, and in a scene one picture for each annotated category; what does not fit side by
 side follows below
-light: that category's map; green box: it sounds; red box: it is silent, and its map should be dark
+heat map: of that category; green box: it sounds; red box: it is silent, and its map should be empty
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from dsol.model.maps import Maps
 
 SOUNDING, SILENT = "#1f9d55", "#d64545"
 HEAT = colormaps["inferno"]
-DIM = 0.55  # brightness of the picture below the light
+DIM = 0.55  # brightness of the picture below the heat map
 SIDE, MARGIN, GAP = 1.35, 0.027, 0.16  # of a picture, around it, between scenes, inches
 LEFT, TITLE, LEGEND = 0.34, 0.3, 0.22  # room for names of systems, of categories, and for the legend, inches
 MOST_ACROSS = 8  # pictures side by side
@@ -38,8 +38,8 @@ def scene_figure(
         frames: the pictures, (h, w, 3) uint8 RGB each.
         boxes: the annotation of each picture; scenes without a box are left out.
         maps: of every system, by the name to print; they hold each scene by its key. The class maps are drawn,
-            the sounding area where a system knows no categories. Within one system and scene all maps share one
-            scale, so that a silent object is as dark as the system holds it to be.
+            the localisation map where a system is class-agnostic. Within one system and scene all maps share one
+            scale, so that a silent object is as dark as the system predicts it.
         path: of the image or PDF, written whole or not at all.
         dpi: pixels an inch.
 
@@ -59,11 +59,11 @@ def scene_figure(
     top = LEGEND
     for band in bands:
         top += TITLE
-        for row, (name, answer) in enumerate(maps.items()):
+        for row, (name, predicted) in enumerate(maps.items()):
             axes.text(LEFT / 2, top + SIDE / 2, name, rotation=90, ha="center", va="center", size=9)
             left = LEFT
             for picture, frame in band:
-                _draw_scene(axes, left, top, picture, frame, _lights(answer, frame, name), titled=row == 0)
+                _draw_scene(axes, left, top, picture, frame, _heat_maps(predicted, frame, name), titled=row == 0)
                 left += len(_categories(frame)) * SIDE + GAP
             top += SIDE
     _draw_legend(axes, width - GAP)
@@ -99,25 +99,25 @@ def _categories(frame: Frame) -> list[str]:
     return sorted({box.category for box in frame.boxes}, key=lambda name: (name not in sounding, name))
 
 
-def _lights(answer: Maps, frame: Frame, system: str) -> list[np.ndarray]:
+def _heat_maps(maps: Maps, frame: Frame, system: str) -> list[np.ndarray]:
     """A map in [0, 1] for each annotated category."""
-    if frame.key not in answer.keys:
+    if frame.key not in maps.keys:
         raise DsolError(frame.key, f"is not in the maps of {system!r}", "localise it with this system too")
-    row = answer.keys.index(frame.key)
-    if answer.maps is None:
-        found = [answer.area[row]] * len(_categories(frame))
+    row = maps.keys.index(frame.key)
+    if maps.maps is None:
+        found = [maps.area[row]] * len(_categories(frame))
     else:
-        unknown = set(_categories(frame)) - set(answer.categories)
+        unknown = set(_categories(frame)) - set(maps.categories)
         if unknown:
             raise DsolError(frame.key, f"has {sorted(unknown)}, which {system!r} does not know", "match clusters first")
-        found = [answer.maps[row, answer.categories.index(name)] for name in _categories(frame)]
+        found = [maps.maps[row, maps.categories.index(name)] for name in _categories(frame)]
     highest = max(float(cells.max()) for cells in found)
     return [np.clip(cells / highest if highest > 0 else cells, 0, 1) for cells in found]
 
 
-def _draw_scene(axes, left: float, top: float, picture: np.ndarray, frame: Frame, lights: list, titled: bool) -> None:
+def _draw_scene(axes, left: float, top: float, picture: np.ndarray, frame: Frame, maps: list, titled: bool) -> None:
     square = _square(picture)
-    for n, (category, cells) in enumerate(zip(_categories(frame), lights, strict=True)):
+    for n, (category, cells) in enumerate(zip(_categories(frame), maps, strict=True)):
         x, y, side = left + n * SIDE + MARGIN, top + MARGIN, SIDE - 2 * MARGIN
         axes.imshow(lit(square, cells), extent=(x, x + side, y + side, y), interpolation="bilinear", aspect="auto")
         mine = [box for box in frame.boxes if box.category == category]
@@ -130,18 +130,18 @@ def _draw_scene(axes, left: float, top: float, picture: np.ndarray, frame: Frame
 
 
 def lit(picture: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """A picture in the light of a map.
+    """A picture with a heat map on it.
 
     Args:
         picture: (h, w, 3) uint8 RGB.
         cells: (H, W) in [0, 1].
 
     Returns:
-        (h, w, 3) float in [0, 1]: the picture dimmed, and glowing where the map is high.
+        (h, w, 3) float in [0, 1]: the picture dimmed, and bright where the map is high.
     """
     height, width = picture.shape[:2]
-    enlarged = Image.fromarray(np.asarray(cells, dtype=np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    heat = np.clip(np.asarray(enlarged), 0, 1)
+    upscaled = Image.fromarray(np.asarray(cells, dtype=np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+    heat = np.clip(np.asarray(upscaled), 0, 1)
     opacity = (0.85 * heat**0.8)[:, :, None]
     return DIM * (picture / 255) * (1 - opacity) + opacity * (0.65 * HEAT(heat)[:, :, :3] + 0.35 * picture / 255)
 
@@ -151,7 +151,7 @@ def _square(picture: np.ndarray, side: int = 320) -> np.ndarray:
 
 
 def _draw_box(axes, box: Box, left: float, top: float, side: float) -> None:
-    x, y, w, h = (side * edge for edge in box.xywh)
+    x, y, w, h = (side * part for part in box.xywh)
     for colour, line in (("white", 3.2), (SOUNDING if box.sounding else SILENT, 1.9)):
         axes.add_patch(Rectangle((left + x, top + y), w, h, fill=False, edgecolor=colour, linewidth=line))
 

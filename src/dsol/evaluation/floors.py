@@ -1,16 +1,16 @@
-"""What answers that look at nothing and hear nothing score.
+"""Baselines that use neither picture nor sound, and what they score.
 
-    whole image        every pixel of every frame, without an opinion: each category gets 1/K everywhere (where
-                       categories are not told apart, 1)
+    whole image        every pixel of every frame: each category gets 1/K everywhere (in class-agnostic
+                       protocols 1)
     best centred box   one box in the middle, with the proportions of the picture, the same in every frame and for
                        every category. Its side is the best of 5 %, 10 %, …, 100 % of the frame by the protocol's own
                        success rate (by the mean (C)IoU where sizes succeed equally), cut to whole pixels: chosen on
-                       the very boxes that it is scored on, so no blind answer of its kind beats it
-    random             14×14 cells of noise; where categories are told apart, softmax of three times noise, as
-                       class-aware maps are made
+                       the very boxes that it is scored on, so no fixed box of its kind beats it
+    random             14×14 cells of noise; in class-aware protocols softmax of three times noise, as class-aware
+                       maps are made
 
 They are scored against the same objects as a system, so they end in the same `Tally`. `blind_system` gives the same
-answers as maps.
+baselines as maps.
 """
 
 from math import prod
@@ -27,7 +27,7 @@ from dsol.evaluation.truth import Truth, areas, overlaps
 
 SIDES = 20  # sizes tried for the centred box
 CELLS = 14  # of a random map
-ANSWERS = 8  # different random answers; frames take turns
+ANSWERS = 8  # different random maps; frames take turns
 SHARPNESS = 3.0  # of the softmax that makes class-aware maps
 
 
@@ -56,13 +56,13 @@ def centred(box: Size, size: Size) -> np.ndarray:
 def random_maps(truth: Truth, protocol: Protocol, seed: int) -> Tally:
     """The tally of noise."""
     noise = _noise(truth, protocol, seed)
-    return _of_answers(truth, protocol, noise.reshape(-1, CELLS, CELLS), noise.shape[1])
+    return _of_maps(truth, protocol, noise.reshape(-1, CELLS, CELLS), noise.shape[1])
 
 
 def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> Blind:
-    """A floor as a system whose maps score what its tally says. (Except for protocols that binarise at the
-    median pixel: a map of two values can say no box of more than half of the pixels to `lvs` and `is3`, none of less
-    to `slavc`.)
+    """A baseline as a system whose maps score what its tally says. (Except for protocols that binarise at the
+    median pixel: a map of two values cannot predict a box of more than half of the pixels for `lvs` and `is3`, nor of
+    less for `slavc`.)
 
     Args:
         name: "whole_image", "best_centred_box" or "random".
@@ -72,15 +72,15 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
     """
     k = max(len(truth.categories), 1)
     if name == "random":
-        answers = _noise(truth, protocol, seed)
+        found = _noise(truth, protocol, seed)
     else:
         whole = name == "whole_image"
         square = centred(sides(truth.size), truth.size) if whole else _best_square(truth, protocol)
-        answers = np.zeros((1, 1, *sides(truth.size)))
-        answers[..., square[0] : square[1], square[2] : square[3]] = _flat(truth, protocol) if whole else 1.0
-    turns = {key: n % len(answers) for n, key in enumerate(truth.keys)}
-    maps = answers if answers.shape[1] == k else np.repeat(answers, k, axis=1)
-    return Blind(answers.max(axis=1), maps, truth.categories, turns)
+        found = np.zeros((1, 1, *sides(truth.size)))
+        found[..., square[0] : square[1], square[2] : square[3]] = _flat(truth, protocol) if whole else 1.0
+    turns = {key: n % len(found) for n, key in enumerate(truth.keys)}
+    maps = found if found.shape[1] == k else np.repeat(found, k, axis=1)
+    return Blind(found.max(axis=1), maps, truth.categories, turns)
 
 
 def _flat(truth: Truth, protocol: Protocol) -> float:
@@ -105,7 +105,7 @@ def _noise(truth: Truth, protocol: Protocol, seed: int) -> np.ndarray:
 
 
 def _worth(truth: Truth, protocol: Protocol, found: np.ndarray) -> tuple[float, float]:
-    """The success rate and, where no answer succeeds or several do equally, the mean over frames."""
+    """The success rate and, where no size succeeds or several do equally, the mean over frames."""
     frames = frame_means(found, truth.object_frame, len(truth.keys))
     return (float(np.nanmean(success(frames, protocol.step))), float(np.nanmean(frames))) if len(found) else (0.0, 0.0)
 
@@ -131,13 +131,13 @@ def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: fl
 
 
 def _everywhere_silent(truth: Truth, protocol: Protocol, quiet: float) -> np.ndarray:
-    """(F,) NSA of an answer that is the same for every category; NaN where none is silent."""
-    heard = np.bincount(truth.object_frame, minlength=len(truth.keys))
-    return np.where((heard < len(truth.categories)) & (not protocol.united), quiet, np.nan)
+    """(F,) NSA of a map that is the same for every category; NaN where none is silent."""
+    sounding = np.bincount(truth.object_frame, minlength=len(truth.keys))
+    return np.where((sounding < len(truth.categories)) & (not protocol.united), quiet, np.nan)
 
 
-def _of_answers(truth: Truth, protocol: Protocol, maps: np.ndarray, kinds: int) -> Tally:
-    """The tally of a few answers, maps (answers · kinds, H, W), that the frames take turns in."""
+def _of_maps(truth: Truth, protocol: Protocol, maps: np.ndarray, kinds: int) -> Tally:
+    """The tally of a few maps (maps · kinds, H, W), that the frames take turns in."""
     counts = _running(protocol.paint(maps, truth.size))
     frames = np.arange(len(truth.keys)) % ANSWERS * kinds
     of_object = frames[truth.object_frame] + truth.object_category % kinds

@@ -77,7 +77,7 @@ def auroc(score: np.ndarray, label: np.ndarray) -> float:
     """Area under the receiver operating characteristic; ties count half.
 
     Args:
-        score: (X,) how surely an object sounds.
+        score: (X,) confidence that an object sounds.
         label: (X,) bool, whether it does.
 
     Returns:

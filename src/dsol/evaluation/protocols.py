@@ -2,10 +2,10 @@
 
     maps of the objects (O,H,W) + their rectangles ──measure──▶ IoU (O,) ──▶ frames, tables
 
-The paper's protocols differ in what they take for an object and in their threshold only. AudioSet's is not
+The paper's protocols differ only in what counts as an object and in their threshold. AudioSet's is not
 printed; it is scored like the duets, the other real scenes of several sources.
 
-All are strict: nothing of the annotation goes into reading a map. Where a published variant lets it, that variant is
+All are strict: a map is read without the annotation. A published variant that uses the annotation for that is
 `Protocol.published`, for those who need its figures.
 """
 
@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from dsol.errors import DsolError
-from dsol.evaluation.counting import chunks, enlarged
+from dsol.evaluation.counting import chunks, upscaled
 from dsol.evaluation.extensions import (
     AVATAR,
     AVSBENCH,
@@ -69,9 +69,9 @@ class Protocol:
         extension: figures of its own beyond these, or None.
         published: the extension with figures that look at the annotation, where such are published.
         consensus: weigh pixels by the votes of several annotators, where there are several.
-        empty_too: frames without a box are scored too: there is nothing to be found in them.
-        wrong_sounds: maps with other sounds than the frames' own (`WRONG_SOUNDS`) have figures of their own.
-        size: pixels that maps are enlarged to.
+        empty_too: frames without a box are scored too: nothing should be predicted in them.
+        wrong_sounds: maps with mismatched sounds (`WRONG_SOUNDS`) have figures of their own.
+        size: pixels that maps are upscaled to.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Protocol:
 
 
 def above_share_of_peak(maps: np.ndarray, size: Size, share: float) -> np.ndarray:
-    """Predicted pixels of the paper: map > share · max(map), after enlarging (section 4.2, released scripts).
+    """Predicted pixels of the paper: map > share · max(map), after upscaling (section 4.2, released scripts).
 
     Args:
         maps: (N, H, W).
@@ -120,7 +120,7 @@ def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: Size, share: f
 
 
 def above(maps: np.ndarray, size: Size, level: float) -> np.ndarray:
-    """Predicted pixels of maps that mean something by themselves: those above a level; (N, height, width) bool.
+    """Predicted pixels of maps with an absolute scale: those above a level; (N, height, width) bool.
 
     AVSBench (Zhou et al., 2022) takes a probability above 0.5, AVATAR (Choi et al., 2025) a value above 0.1.
     """
@@ -133,10 +133,10 @@ def iou_above(maps: np.ndarray, masks: Masks, size: Size, level: float) -> np.nd
 
 
 def _iou_counted(maps: np.ndarray, masks: Masks, size: Size, levels: Callable[..., np.ndarray]) -> np.ndarray:
-    """(O,) IoU of the pixels above each enlarged map's level."""
+    """(O,) IoU of the pixels above each upscaled map's level."""
     found = np.zeros(len(maps))
     for part, mine in chunks(masks.owner, len(maps)):
-        picture = enlarged(maps[part], size)
+        picture = upscaled(maps[part], size)
         of = masks.owner[mine] - part.start
         predicted, shared = picture.count_above(levels(picture), masks.rects[mine], of)
         found[part] = iou(shared, of, masks.weight[mine], predicted, masks.area[part])
@@ -153,7 +153,7 @@ def _paper(name: str, share: float, united: bool, says: str) -> Protocol:
 def above_median(maps: np.ndarray, size: Size) -> np.ndarray:
     """Predicted pixels of LVS (Chen et al., 2021) and IS3 (Senocak et al., 2024): min-max normalised map > its median.
 
-    The median is the pixel of rank ⌊size²/2⌋ of the enlarged map; normalising does not move it. A flat map
+    The median is the pixel of rank ⌊size²/2⌋ of the upscaled map; normalising does not move it. A flat map
     predicts nothing, and one that is 0 in more than half of its pixels all others.
 
     Args:
@@ -206,14 +206,14 @@ def _absolute(name: str, says: str, level: float, own: Extension, **rest) -> Pro
     return Protocol(name, f"{says}; above {level:g}", True, "iou@0.5", HALF, measure, paint, own, **rest)
 
 
-LVS = "one sounding area a frame, above its median pixel"
-SLAVC_SAYS = "one sounding area a frame, from its median pixel on; frames without a visible source count too"
+LVS = "one localisation map a frame, above its median pixel"
+SLAVC_SAYS = "one localisation map a frame, from its median pixel on; frames without a visible source count too"
 
 
 PROTOCOLS = {
     p.name: p
     for p in (
-        _paper("solo", 0.1, True, "one sounding area a frame"),
+        _paper("solo", 0.1, True, "one localisation map a frame"),
         _paper("synthetic", 0.5, False, "one map a sounding category"),
         _paper("duet", 0.2, False, "one map a sounding category"),
         _paper("audioset", 0.2, False, "one map a sounding category"),
@@ -221,10 +221,10 @@ PROTOCOLS = {
         _painted("slavc", SLAVC_SAYS, True, from_median_on, SLAVC, consensus=True, empty_too=True),
         _painted("is3", "one map a sounding category, above its median pixel", False, above_median, IS3,
                  published=PUBLISHED_IS3),
-        _absolute("avsbench", "one sounding area a frame, as a probability", 0.5, AVSBENCH),
-        _absolute("robust", "avsbench, and the same frames with sounds that nothing in them makes", 0.5, ROBUST,
+        _absolute("avsbench", "one localisation map a frame, as a probability", 0.5, AVSBENCH),
+        _absolute("robust", "avsbench, and the same frames with sounds whose source is not in them", 0.5, ROBUST,
                   wrong_sounds=True),
-        _absolute("avatar", "one sounding area a frame, at 640×360 pixels; by scenario", 0.1, AVATAR,
+        _absolute("avatar", "one localisation map a frame, at 640×360 pixels; by scenario", 0.1, AVATAR,
                   empty_too=True, size=(360, 640)),
         replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"),
                 extension=MIX_AND_LOCALIZE, published=PUBLISHED_MIX_AND_LOCALIZE),

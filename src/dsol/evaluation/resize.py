@@ -1,4 +1,4 @@
-"""Bilinear enlargement of a map, pixel centres at half positions, no antialiasing.
+"""Bilinear upscaling of a map, pixel centres at half positions, no antialiasing.
 
     pixel x of S  ──▶  u = (x + ½)·n/S − ½ on the axis of n cells, held at its ends
     value         =   (1 − f)·cell[⌊u⌋] + f·cell[⌊u⌋ + 1],  f = u − ⌊u⌋

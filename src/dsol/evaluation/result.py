@@ -1,4 +1,4 @@
-"""The outcome of an evaluation: figures, intervals and floors, as JSON and as a table for people."""
+"""The outcome of an evaluation: figures, intervals and baselines, as JSON and as a table for people."""
 
 from dataclasses import dataclass, field
 
@@ -15,10 +15,11 @@ SPOKEN = {
     "off_screen_tn": "off-screen TN", "off_screen_fp": "off-screen FP", "predicted_own": "predicted, own sound",
     "fpr_silence": "FPR, silence", "fpr_noise": "FPR, noise", "fpr_other_sound": "FPR, mismatched sound", "fpr": "FPR",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random",
-    "swapped_sound": "mismatched sound",
+    "swapped_sound": "mismatched sound", "by_ear": "by ear alone", "by_eye": "by eye alone",
+    "in_vocabulary": "in vocabulary", "mismatch_auroc": "mismatch AUROC", "off_screen_auroc": "off-screen AUROC",
 }  # fmt: skip
 SCENES_NOTE = "Scenes share videos: intervals draw the source videos of what sounds, and those are counted here."
-NSA_NOTE = "NSA: an answer that is dark everywhere has 100. Read it beside the others, never alone."
+NSA_NOTE = "NSA: a map that is empty everywhere scores 100. Read it beside the other figures, never alone."
 
 Figures = dict[str, float | None]
 
@@ -33,9 +34,9 @@ class Evaluation:
         frames, videos: how many were scored; of composed scenes, the source videos of what sounds in them.
         metrics: the figures, always with the keys `METRICS`; a protocol's own figures follow them.
         ci95: [low, high] over videos of the same keys, None where there is none.
-        floors: what blind answers score, always with the keys `FLOORS`; "swapped_sound" is None unless given.
-        ahead: of each floor, [low, high] of the same keys: the 95 % interval over videos of the figure minus the
-            floor's, both on the same videos in every draw. Above 0: clearly ahead.
+        floors: what the baselines score, always with the keys `FLOORS`; "swapped_sound" is None unless given.
+        ahead: of each baseline, [low, high] of the same keys: the 95 % interval over videos of the figure minus the
+            baseline's, both on the same videos in every draw. Above 0: clearly ahead.
         per_category: of every category that sounds: objects, mean class IoU, success rate, AUC, NSA.
         notes: what people must know to read the figures, a line each.
     """
@@ -65,11 +66,11 @@ class Evaluation:
         }
 
     def table(self) -> str:
-        """Percent, for people: each figure with its interval and the floors beside it.
+        """Percent, for people: each figure with its interval and the baselines beside it.
 
         Example:
             >>> print(evaluation.table())                                        # doctest: +SKIP
-            solo: one sounding area a frame; threshold 0.1 of the map's maximum
+            solo: one localisation map a frame; threshold 0.1 of the map's maximum
             12,356 frames of 27 videos; percent, [95 % interval over videos]
             <BLANKLINE>
                             result                whole image  centred box  random

@@ -1,9 +1,9 @@
 """Maps and boxes in, an `Evaluation` out.
 
-Boxes ─▶ truth ─┬──────────────┬───────────────┐
-                ▼              ▼               ▼
-Maps ─▶ tally ─▶│  swapped sound ─▶ tally   floors ─▶ tallies
-                ▼              ▼               ▼
+Boxes ─▶ truth ─┬──────────────┬──────────────────┐
+                ▼              ▼                  ▼
+Maps ─▶ tally ─▶│  mismatched sound ─▶ tally   baselines ─▶ tallies
+                ▼              ▼                  ▼
          statistics over videos ─▶ figures and intervals ─▶ Evaluation
 """
 
@@ -33,7 +33,7 @@ class Sources:
 
     maps: str = "maps"
     boxes: str = "boxes"
-    swapped: str = "maps with swapped sound"
+    swapped: str = "maps with mismatched sound"
     silence: str = "maps with silence"
     noise: str = "maps with noise"
 
@@ -61,13 +61,13 @@ def score(
         boxes: the annotations. Frames without a box are not scored, but for `slavc` and `avatar`.
         protocol: "solo", "synthetic", "duet", "audioset", or another of `PROTOCOLS`.
         strict: leave out figures for which the annotation tells how to read a map, though they are published.
-        swapped: maps of the same frames with another clip's sound: the floor "swapped_sound".
+        swapped: maps of the same frames with the sound of another clip: the baseline "swapped_sound".
         silence, noise: maps of the same frames with silence and with noise, for `robust`.
-        nmi: between clusters and categories, where it was computed; handed through.
-        nsa: False for a system that is told how many objects sound: what is silent is given to it, not found.
+        nmi: between clusters and categories, where it was computed; passed on.
+        nsa: False for a system that is given the number of sounding objects: how many are silent is then no prediction.
         bootstrap: draws of videos for the intervals; 0 for none.
-        seed: of these draws and of the random floor.
-        size: pixels that maps are enlarged to; the protocol's own where None.
+        seed: of these draws and of the random baseline.
+        size: pixels that maps are upscaled to; the protocol's own where None.
         sources: what errors call the maps and boxes.
 
     Raises:
@@ -87,9 +87,9 @@ def score(
     if not len(truth.object_frame):
         raise DsolError(sources.boxes, "no frame has a box of a sounding object", "give annotations with boxes")
     found = _tally(batches, truth, plan, sources.maps)
-    others = ((silence, sources.silence), (noise, sources.noise), (swapped, sources.swapped))
+    mismatched = ((silence, sources.silence), (noise, sources.noise), (swapped, sources.swapped))
     wrong = {kind: _tally(maps, truth, plan, source)
-             for kind, (maps, source) in zip(WRONG_SOUNDS, others, strict=True) if maps is not None}  # fmt: skip
+             for kind, (maps, source) in zip(WRONG_SOUNDS, mismatched, strict=True) if maps is not None}  # fmt: skip
     add_wrong_sounds(found, wrong, plan)
     for each in (found, *wrong.values()) if not nsa else ():
         each.without_nsa()
@@ -101,7 +101,7 @@ def score(
         "random": floors.random_maps(truth, plan, seed),
     }
     for floor in blind.values():
-        add_wrong_sounds(floor, dict.fromkeys(wrong, floor), plan)  # whatever sounds, they answer alike
+        add_wrong_sounds(floor, dict.fromkeys(wrong, floor), plan)  # they do not depend on the sound
     tallies = blind | {"swapped_sound": wrong.get("other_sound")}
     beside = {name: None if floor is None else statistics_of(floor, truth, plan) for name, floor in tallies.items()}
     names = _names(statistics)
@@ -140,7 +140,7 @@ def score_files(
         boxes: boxes.json or any format of `dsol.data.corpora.annotations`.
         protocol, strict: see `score`.
         format: of the boxes; recognised by itself where "auto".
-        swapped, silence, noise: maps files of the same frames with another clip's sound, silence and noise.
+        swapped, silence, noise: maps files of the same frames with the sound of another clip, with silence and noise.
         bootstrap, seed, size: see `score`.
 
     Raises:
@@ -150,10 +150,10 @@ def score_files(
 
     protocol_named(protocol)
     truth = read_boxes(boxes, format)
-    others = [None if file is None else read_maps(file) for file in (swapped, silence, noise)]
+    mismatched = [None if file is None else read_maps(file) for file in (swapped, silence, noise)]
     sources = Sources(str(maps), str(boxes), str(swapped), str(silence), str(noise))
-    return score(read_maps(maps), truth, protocol, strict=strict, swapped=others[0], silence=others[1],
-                 noise=others[2], bootstrap=bootstrap, seed=seed, size=size, sources=sources)  # fmt: skip
+    return score(read_maps(maps), truth, protocol, strict=strict, swapped=mismatched[0], silence=mismatched[1],
+                 noise=mismatched[2], bootstrap=bootstrap, seed=seed, size=size, sources=sources)  # fmt: skip
 
 
 def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -> Tally:
@@ -174,7 +174,7 @@ def _check_wrong_sounds(plan: Protocol, silence: object, noise: object) -> None:
 
 
 def add_wrong_sounds(found: Tally, wrong: Mapping[str, Tally], plan: Protocol) -> None:
-    """Beside the columns of a tally how much of each frame is predicted with other sounds, where the protocol asks."""
+    """Add the share of each frame that is predicted with mismatched sounds to a tally, where the protocol has it."""
     if plan.wrong_sounds:
         found.columns |= {wrong_share(kind): tally.columns[PREDICTED] for kind, tally in wrong.items()}
 
@@ -201,7 +201,7 @@ def _figures(statistics: dict[str, Statistic], names: Iterable[str], truth: Trut
 def _ahead(
     statistics: dict[str, Statistic], floor: dict[str, Statistic], draws: np.ndarray
 ) -> dict[str, list[float] | None]:
-    """The interval of each figure minus the floor's, over the same draws."""
+    """The interval of each figure minus the baseline's, over the same draws."""
     names = statistics.keys() & floor.keys()
     return {
         name: interval(Difference(statistics[name], floor[name]), draws) if name in names else None
@@ -229,9 +229,9 @@ def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> It
     if plan.wrong_sounds:
         lacking = [SPOKEN[f"fpr_{kind}"] for kind in WRONG_SOUNDS if f"fpr_{kind}" not in statistics]
         if lacking:
-            yield f"Left out, for want of maps with those sounds: {', '.join(lacking)}."
+            yield f"Left out, for lack of maps with those sounds: {', '.join(lacking)}."
     if plan.empty_too and len(np.unique(truth.object_frame)) == len(truth.keys):
-        yield "Every frame has a visible source: nothing here says whether what is not there is left alone."
+        yield "Every frame has a visible source: frames without one, where nothing should be predicted, are not tested."
 
 
 def _per_category(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Figures]:

@@ -27,10 +27,10 @@ class Tally:
 
     Attributes:
         iou: (O,) of every sounding object.
-        quiet: (F,) NSA of every frame; NaN where no category is silent, and where one area a frame is scored.
+        quiet: (F,) NSA of every frame; NaN where no category is silent, and where maps are class-agnostic.
         inside: (X,) mean of the map inside every box.
         quiet_of: per category the sum of its quiet shares and how many they are.
-        columns: what the protocol itself adds, O or F rows each.
+        columns: what the protocol adds, O or F rows each.
     """
 
     iou: np.ndarray
@@ -101,9 +101,9 @@ def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth:
     if not protocol.united:
         names = truth.categories if categories is None else categories
         place = np.arange(len(names)) if columns is None else columns
-        heard = np.zeros((len(frames), len(names)), dtype=bool)
-        heard[row, place[truth.object_category[objects]]] = True
-        _add_quiet(result, maps, frames, ~heard, names, truth.size)
+        sounding = np.zeros((len(frames), len(names)), dtype=bool)
+        sounding[row, place[truth.object_category[objects]]] = True
+        _add_quiet(result, maps, frames, ~sounding, names, truth.size)
 
 
 def masks_of(objects: np.ndarray, truth: Truth) -> Masks:
@@ -192,7 +192,7 @@ def _check_shape(batch: Maps) -> None:
     where = batch.keys[0] if batch.keys else "maps"
     area, maps = np.shape(batch.area), None if batch.maps is None else np.shape(batch.maps)
     if len(area) != 3 or area[0] != len(batch.keys) or 0 in area[1:]:
-        raise DsolError(where, f"sounding area has shape {area[1:]}, not (H, W)", "write one map a frame")
+        raise DsolError(where, f"localisation map has shape {area[1:]}, not (H, W)", "write one map a frame")
     if maps is None:
         return
     if len(maps) != 4 or maps[0] != len(batch.keys) or 0 in maps[1:]:

@@ -4,8 +4,8 @@
                               └───▶ every box by itself, sounding or silent
 
 A box covers the rows `int(S·y)` to `int(S·y + S·h)` and the columns likewise, end excluded, as the released
-scripts cut it. The boxes of one category in a frame are one object, whose mask is their union. Kept as
-rectangles that do not overlap, a mask is never painted: its pixels are counted by arithmetic.
+scripts cut it. The boxes of one category in a frame are one object, whose mask is their union. As
+rectangles that do not overlap, a mask is never rasterised: its pixels are counted by arithmetic.
 
 Where the boxes are several annotators' votes on one object, the mask can be their consensus instead (Senocak et al.,
 2018): a pixel counts as half of one for each annotator whose box covers it, and at most as one.
@@ -37,7 +37,7 @@ class Truth:
         object_frame, object_category: (O,) indices; ordered by frame.
         rects: (R, 4) pixels top, bottom, left, right; ordered by object.
         rect_object: (R,) index of the object.
-        rect_weight: (R,) what each of its pixels counts: 1, or ½ where only one annotator saw the object.
+        rect_weight: (R,) what each of its pixels counts: 1, or ½ where only one annotator boxed the object.
         box_frame, box_category: (X,) indices; ordered by frame.
         box_rect: (X, 4), never empty.
         box_sounding: (X,) bool.

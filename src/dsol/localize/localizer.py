@@ -14,11 +14,14 @@ import numpy as np
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
+from dsol.data.states import OFF_SCREEN, SEEN
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
 from dsol.text import name_of
 
+HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
+MOST_OFF_SCREEN = 2  # at a time: the surest
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
 ANY_SOUND = "sound"  # the one category of a system that knows no categories
@@ -54,7 +57,7 @@ class Localizer:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path = "general",
         threshold: float | None = None,
         sources: int | None = None,
         inference: Mapping[str, Any] | None = None,
@@ -63,7 +66,7 @@ class Localizer:
         """The localizer of a model file, a run folder or the name of a shipped model.
 
         Args:
-            model: which one.
+            model: which one; "general" knows everyday things, "small" eleven instruments.
             threshold, audio_track: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
             inference: changed options of inference, see `dsol.config.InferenceOptions`.
@@ -113,6 +116,7 @@ class Localizer:
             score=score,
             loudness=self._loudness(second),
             pictures=_small(second.frames),
+            state=_states(answer, self.threshold),
             fps=info.fps or USUAL_FPS,
         )
 
@@ -126,11 +130,22 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
     """Nothing sounds in the frames of `silent` (B,): systems are trained on sound alone and cannot tell."""
     if not silent.any():
         return answer
-    parts = {name: getattr(answer, name) for name in ("area", "maps", "score")}
+    parts = {name: getattr(answer, name) for name in ("area", "maps", "score", "heard")}
     zeroed = {name: part.copy() for name, part in parts.items() if part is not None}
     for part in zeroed.values():
         part[silent] = 0
     return replace(answer, **zeroed)
+
+
+def _states(answer: Maps, threshold: float) -> np.ndarray | None:
+    """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
+    among the surest that are heard and not seen; -1 for nothing. None for any other system."""
+    if answer.heard is None or answer.score is None:
+        return None
+    seen = answer.score >= threshold
+    rank = np.argsort(np.argsort(-answer.heard, axis=1, kind="stable"), axis=1, kind="stable")
+    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~seen
+    return np.select([seen, hidden], [SEEN, OFF_SCREEN], -1)
 
 
 def _small(frames: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ stretches ──▶ the surest moments ──▶ preview.jpg
 states ──▶ the few seconds in which most sounds ──▶ localized.gif
 """
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from dsol.data.media import read_frames
 from dsol.data.states import OFF_SCREEN, SEEN, UNKNOWN
+from dsol.files import whole
 from dsol.localize.film import Gliding
 from dsol.localize.localization import Timeline
 from dsol.localize.painter import USUAL, Painter
@@ -134,10 +134,6 @@ def _small(picture: Image.Image) -> Image.Image:
 
 
 def _save(image: Image.Image, out: Path, kind: str, **options) -> Path:
-    partial = Path(f"{out}.partial")
-    try:
+    with whole(out) as partial:
         image.save(partial, format=kind, **options)
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
     return out

@@ -1,11 +1,11 @@
-"""One second of sound as the network sees it.
+"""One second of sound as input of the audio encoder.
 
 waveform (16000,) ──Hann STFT──▶ magnitude (201, 81) ──mel──▶ (201, 64) ──dB──▶ log-mel (F = 64 bands)     "paper"
 waveform (16000,) ─loudness─▶ Hann STFT ──▶ power (101, 257) ──mel──▶ (101, 64) ──log──▶ log-mel            "fine"
 
 "paper" is the front end of the paper's released code, figure for figure: mel filters on the magnitude (not the power),
 then 10·log10. With windows this short the filters 0 and 13 lie between two bins and are empty, there as here. "fine"
-has windows of 25 ms, which tell the harmonics of low notes apart, and makes all sounds equally loud.
+has windows of 25 ms, which resolve the harmonics of low notes, and brings all sounds to one loudness.
 """
 
 from functools import cache
@@ -35,11 +35,11 @@ def log_mel(waveform: "torch.Tensor") -> "torch.Tensor":
     """The log-mel spectrogram of one-second sounds.
 
     Computed in double precision where the device has it: 80 dB of a magnitude are eight digits, one more than
-    single precision holds; and mixed precision leaves doubles alone.
+    single precision holds; and mixed precision does not touch doubles.
 
     Args:
         waveform: (B, 16000) float in [-1, 1], 16 kHz. What is such a spectrogram already, (B, 201, 64), comes back
-            as it is: of the official synthetic scenes nothing else is to be had.
+            as it is: of the official synthetic scenes nothing else is available.
 
     Returns:
         (B, 201, 64) float32 in dB, on the same device.
@@ -100,11 +100,11 @@ def spectrogram(waveform: "torch.Tensor", fine: bool) -> "torch.Tensor":
 
 
 def sound_view(waveform: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
-    """Sounds varied for training: another beginning (moved round the end), another loudness, a little noise.
+    """Augmented sounds for training: circular time shift, gain, a little noise.
 
     Args:
         waveform: (B, 16000) in [-1, 1].
-        generator: source of what is drawn, each sound on its own.
+        generator: source of the draws, one for each sound.
 
     Returns:
         (B, 16000).

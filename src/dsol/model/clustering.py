@@ -11,7 +11,7 @@ def cluster(points: Tensor, clusters: int, *, starts: int, seed: int, weights: T
     Args:
         points: (N, C) of length 1.
         clusters: K.
-        weights: (N,) how much each counts; all alike where None.
+        weights: (N,) sample weights; uniform where None.
         starts: random starts of K-means.
         seed: of the starts.
 
@@ -21,8 +21,8 @@ def cluster(points: Tensor, clusters: int, *, starts: int, seed: int, weights: T
     from sklearn.cluster import KMeans
 
     means = KMeans(clusters, n_init=starts, random_state=seed)  # pyright: ignore[reportArgumentType] it takes numbers
-    heavy = None if weights is None else weights.double().numpy()
-    return torch.from_numpy(means.fit_predict(points.double().cpu().numpy(), sample_weight=heavy).astype(np.int64))
+    each = None if weights is None else weights.double().numpy()
+    return torch.from_numpy(means.fit_predict(points.double().cpu().numpy(), sample_weight=each).astype(np.int64))
 
 
 def nmi_with(labels: Tensor, categories: list[str | None]) -> float | None:

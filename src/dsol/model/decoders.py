@@ -1,8 +1,8 @@
-"""From features to maps: the ways of reading the object dictionary.
+"""From features to maps: the decoders.
 
 SoftmaxDecoder   as the paper prints it: maps = softmax over categories of sharpness · m_k ∘ l      (equation 5)
-ObjectDecoder    each class map's own object, as bright as its category is audible; the localisation map beside it
-                 by correspondence and objectness, so that a picture may hold several objects that sound, or none
+ObjectDecoder    each class map's own object, weighted by how audible its category is; the localisation map from
+                 correspondence and objectness: a picture may hold several sounding objects, or none
 SigmoidDecoder   a sigmoid of each class map, as in the released AudioSet variant
 
 Clusters of one name are one category: `Categories` joins them, before objects are cut out, or after the softmax.
@@ -21,11 +21,11 @@ from dsol.model.network import Network
 
 
 class Prediction(NamedTuple):
-    """What a predictor says of B pictures with their sound."""
+    """The prediction for B pictures with their sound."""
 
-    localization_map: Tensor  # (B, H, W), where it sounds, whatever it is
+    localization_map: Tensor  # (B, H, W), class-agnostic
     maps: Tensor  # (B, K, H, W), one map a category
-    score: Tensor  # (B, K), how surely each category is heard and seen
+    score: Tensor  # (B, K), confidence that each category is both audible and visible
 
 
 class Categories:
@@ -45,8 +45,8 @@ class Categories:
         self.apart = len(self.names) == len(clusters)
 
     def strongest(self, values: Tensor) -> Tensor:
-        """The maximum of (B, clusters, …) over each category's clusters: one may know how it looks, another how it
-        sounds."""
+        """The maximum of (B, clusters, …) over each category's clusters: one may match how it looks, another how
+        it sounds."""
         return values if self.apart else torch.stack([values[:, mine].amax(1) for mine in self.members], 1)
 
     def added(self, values: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class SoftmaxDecoder(nn.Module):
     Args:
         network: encoders (those of inference) and dictionary.
         categories: of its clusters.
-        options: how sharp.
+        options: sharpness of the softmax.
     """
 
     def __init__(self, network: Network, categories: Categories, options: InferenceOptions):
@@ -77,13 +77,13 @@ class SoftmaxDecoder(nn.Module):
         return Prediction(localization_map, self.categories.added(maps), self.categories.strongest(score))
 
     def object_maps(self, views: list[VisualFeatures]) -> Tensor:
-        """Maps (B, K, H, W) by the dictionary alone, whatever sounds."""
+        """Maps (B, K, H, W) from the dictionary alone; the sound is ignored."""
         class_maps = _mean([self.network.dictionary.class_maps(visual.features) for visual in views])
         return self.categories.added((self.options.sharpness * class_maps).softmax(1))
 
 
 class ObjectDecoder(nn.Module):
-    """Separate objects.
+    """Maps as separate objects.
 
     Args:
         network, categories: see `SoftmaxDecoder`.
@@ -99,15 +99,15 @@ class ObjectDecoder(nn.Module):
         options = self.options
         audible, class_maps = self.categories.strongest(audible), self._class_maps(views)
         peaks = _mean([maps.amax((2, 3)) for maps in class_maps])
-        shown = (audible * (audible >= options.audibility_threshold))[:, :, None, None]
-        maps = self._shapes(class_maps, views) * shown
-        if options.localization_map == "objects":  # squared: where one thing sounds, the second guess is dark
-            return Prediction((maps * shown).amax(1), maps, audible * peaks.clamp(0, 1))
-        localization_map = self._localization_map(views, audio) * shown.amax(1)
+        gate = (audible * (audible >= options.audibility_threshold))[:, :, None, None]
+        maps = self._shapes(class_maps, views) * gate
+        if options.localization_map == "objects":  # squared: suppresses a runner-up where one object sounds
+            return Prediction((maps * gate).amax(1), maps, audible * peaks.clamp(0, 1))
+        localization_map = self._localization_map(views, audio) * gate.amax(1)
         return Prediction(localization_map, maps, audible * peaks.clamp(0, 1))
 
     def object_maps(self, views: list[VisualFeatures]) -> Tensor:
-        """Maps (B, K, H, W) by the dictionary alone, whatever sounds."""
+        """Maps (B, K, H, W) from the dictionary alone; the sound is ignored."""
         return self._shapes(self._class_maps(views), views)
 
     def _class_maps(self, views: list[VisualFeatures]) -> list[Tensor]:
@@ -120,12 +120,12 @@ class ObjectDecoder(nn.Module):
         """Where the picture corresponds to the sound and, in part, looks like an object, (B, H, W): near 1 inside."""
         options, encoders = self.options, self.network.encoders
         found = [stretched(encoders.localization_map(visual, audio))[:, None] for visual in views]
-        area, share = self._over_views(found, views), options.objectness
+        combined, share = self._over_views(found, views), options.objectness
         if share:
             objects = _mean([objectness(visual.features) for visual in views])
-            area = (1 - share) * area + share * objects[:, None]
+            combined = (1 - share) * combined + share * objects[:, None]
         threshold = options.object_threshold if options.map_threshold is None else options.map_threshold
-        return object_shapes(smoothed(area, options.map_smoothing), threshold, options.sharpness)[:, 0]
+        return object_shapes(smoothed(combined, options.map_smoothing), threshold, options.sharpness)[:, 0]
 
     def _over_views(self, maps: list[Tensor], views: list[VisualFeatures]) -> Tensor:
         """The mean of maps (B, K, H, W) over the views, refined by a random walk if so configured."""

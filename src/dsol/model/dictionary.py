@@ -1,4 +1,4 @@
-"""The object dictionary and what is read from it (paper, equations 2 to 6).
+"""The object dictionary and the class maps that it gives (paper, equations 2 to 6).
 
 f (B, C, H, W), l (B, H, W) ─ mask ─▶ o (B, C) ─ K-means ─▶ d (K, C)                   equations 2, 3
 m_k = d_k · f  (B, K, H, W) ─ product with l ─▶ s_k ─ mean over cells, softmax ─▶ p_v  equations 4, 5, 6
@@ -76,7 +76,7 @@ def stretched(maps: Tensor) -> Tensor:
 
 
 def refined(maps: Tensor, features: Tensor, power: float) -> Tensor:
-    """Smooth maps over cells that look alike: one step of a random walk.
+    """Random-walk refinement: smooth maps over cells with similar features, one step.
 
     Args:
         maps: (B, K, H, W).
@@ -102,7 +102,7 @@ def refined(maps: Tensor, features: Tensor, power: float) -> Tensor:
 
 
 def objectness(features: Tensor) -> Tensor:
-    """How little each cell looks like the border of its picture, where objects are rare; it does not listen.
+    """How unlike each cell is to the border of its picture, where objects are rare; from the picture alone.
 
     Args:
         features: (B, C, H, W).
@@ -126,7 +126,7 @@ def objectness(features: Tensor) -> Tensor:
 
 
 def smoothed(maps: Tensor, share: float) -> Tensor:
-    """Maps (..., H, W) after a Gaussian whose standard deviation is this share of their sides; edges are repeated.
+    """Maps (..., H, W) after a Gaussian with a standard deviation of this share of their sides; borders are repeated.
 
     Example:
         >>> spot = F.pad(torch.ones(1, 1), (4, 4, 4, 4))
@@ -163,7 +163,7 @@ def object_shapes(class_maps: Tensor, threshold: float, sharpness: float) -> Ten
 
 
 def mean_of(values: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean (C,) of values (N, C), each counting by its weight (N,)."""
+    """Weighted mean (C,) of values (N, C), weights (N,)."""
     return values.mean(0) if weights is None else (values * weights[:, None]).sum(0) / weights.sum()
 
 
@@ -185,8 +185,8 @@ class ObjectDictionary(nn.Module):
         clusters: K.
         channels: C.
         similarity: "inner" products (equation 4), or the positive part of centred "cosine"s.
-        sound: D', the size of the sound part of what K-means sees; 0 where it sees the picture alone.
-        sound_weight: length of the sound part beside the picture's 1.
+        sound: D', the size of the audio part of what K-means clusters; 0 for visual features alone.
+        sound_weight: length of the audio part; the visual part has length 1.
 
     Example:
         >>> dictionary = ObjectDictionary(3, 8)
@@ -206,7 +206,7 @@ class ObjectDictionary(nn.Module):
         self.similarity, self.parts, self.sound_weight = similarity, (channels, sound), sound_weight
         self.register_buffer("keys", torch.zeros(clusters, channels))  # d: means of un-normalised o
         self.register_buffer("mean", torch.zeros(channels))  # of all o: centred cosines need it
-        self.register_buffer("centres", torch.zeros(clusters, channels + sound))  # what K-means found
+        self.register_buffer("centres", torch.zeros(clusters, channels + sound))  # of K-means
         self.register_buffer("origin", torch.zeros(channels + sound))  # subtracted from points before they get length 1
         self.slope = nn.Parameter(torch.tensor(1.0))
         self.bias = nn.Parameter(torch.tensor(0.0))
@@ -217,9 +217,9 @@ class ObjectDictionary(nn.Module):
 
         Args:
             objects: o, (N, C), not normalised: their means are the keys.
-            points: (N, C + D'), what K-means saw, from `place`.
+            points: (N, C + D'), clustered by K-means, from `place`.
             labels: (N,) clusters, 0 … K−1.
-            weights: (N,) how much each counts; all alike where None.
+            weights: (N,) sample weights; uniform where None.
         """
         for k in range(len(self.keys)):
             members = labels == k
@@ -229,7 +229,7 @@ class ObjectDictionary(nn.Module):
         self.mean.copy_(mean_of(objects, weights))
 
     def place(self, points: Tensor) -> Tensor:
-        """Points (N, C + D') from the origin, the picture's part at length 1 and the sound's at its weight."""
+        """Points (N, C + D') minus the origin, the visual part scaled to length 1, the audio part to its weight."""
         picture, sound = (points - self.origin).split(self.parts, dim=1)
         return torch.cat([F.normalize(picture, dim=1), self.sound_weight * F.normalize(sound, dim=1)], dim=1)
 

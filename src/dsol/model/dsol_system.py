@@ -1,7 +1,7 @@
-"""A trained network as a system: frames and waveforms of any kind in, `Maps` out; saved, named, told apart.
+"""A trained network as a system: frames and waveforms in, `Maps` out; saving and naming.
 
-The predictor does the work (predictor.py). Here is what is round it: NumPy to tensors, the model card, and where
-single-source clips lie among the clusters, by which they get their names.
+The predictor does the work (predictor.py). This adds the conversion from NumPy, the model card, and the assignment of
+single-source clips to clusters, by which these get their names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class DsolSystem(SavedSystem):
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "DsolSystem":
-        """From a model file; how many objects sound it finds out itself."""
+        """From a model file; `sources` is not needed: it finds out how many objects sound."""
         card = load_card(path)
         network = Network(Config.from_dict(card.config), load_weights=False)
         fill(network, path)
@@ -78,17 +78,17 @@ class DsolSystem(SavedSystem):
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.model.system.System.predict`."""
         found = self.predictor.predict(self._views(frames), self.predictor.encode_sounds(self._tensor(waveforms)))
-        area, maps, score = (part.cpu().numpy() for part in found)
-        return Maps(tuple(keys), area, maps, score, self.categories)
+        localization_map, maps, score = (part.cpu().numpy() for part in found)
+        return Maps(tuple(keys), localization_map, maps, score, self.categories)
 
     @torch.inference_mode()
     def object_maps(self, frames: Sequence[np.ndarray]) -> np.ndarray:
-        """Maps (B, K, H, W) of what can be seen, whatever sounds."""
+        """Maps (B, K, H, W) of the visible objects; the sound is ignored."""
         return self.predictor.object_maps(self._views(frames)).cpu().numpy()
 
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
-        """What K-means sees of B single-source pictures with their sound, (B, P), as in stage one."""
+        """The points (B, P) that K-means clusters, of B single-source pictures with their sound, as in stage one."""
         return self.network.dictionary.place(self.network.objects(*self.encode(frames, waveforms))[1]).cpu().numpy()
 
     def nearest(self, points: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class VisualFeatures(NamedTuple):
         return VisualFeatures(*(value[which] for value in self))
 
     def flipped(self) -> "VisualFeatures":
-        """The same, mirrored left to right."""
+        """The same, flipped left to right."""
         return VisualFeatures(self.features.flip(3), self.embedding.flip(3), self.logits)
 
 
@@ -79,7 +79,7 @@ class VisualEncoder(nn.Module):
             self.vision.requires_grad_(False).eval()
 
     def train(self, mode: bool = True):
-        """A frozen backbone keeps its batch statistics, too."""
+        """The batch statistics of a frozen backbone do not change either."""
         super().train(mode)
         if self.options.freeze_vision:
             self.vision.eval()
@@ -128,11 +128,11 @@ class JointEmbedding(VisualEncoder):
         self.sound_head = nn.Sequential(nn.Linear(self.sound.channels, d), nn.ReLU(), nn.Linear(d, d))
 
     def sound_maps(self, log_mel: Tensor) -> Tensor:
-        """Sound features (B, C', H', W') of log-mels (B, 201, 64); H' is time, W' frequency."""
+        """Audio features (B, C', H', W') of log-mels (B, 201, 64); H' is time, W' frequency."""
         return _maps(self.sound, log_mel)
 
     def for_inference(self) -> Self:
-        """See `VisualEncoder.for_inference`; the sound backbone is folded, too."""
+        """See `VisualEncoder.for_inference`; the audio backbone is folded, too."""
         fast = super().for_inference()
         fast.sound = folded(self.sound)
         return fast
@@ -144,7 +144,7 @@ class Encoders(JointEmbedding):
     Args:
         options: sizes and backbones.
         clusters: K.
-        load_weights: fill the vision backbone with its starting weights; False when a model file follows.
+        load_weights: fill the visual backbone with its starting weights; False when a model file follows.
 
     Example:
         >>> net = Encoders(EncoderOptions(vision="small", vision_weights=None, sound="small", size=64), clusters=3)
@@ -190,12 +190,12 @@ class Encoders(JointEmbedding):
         return embedding if self.dot else F.normalize(embedding, dim=1)
 
     def sound_logits(self, log_mel: Tensor) -> Tensor:
-        """The sound's class head alone: log-mel (B, 201, 64) to (B, K)."""
+        """The audio class head alone: log-mel (B, 201, 64) to (B, K)."""
         backbone = self.sound if self.mixture_encoder is None else self.mixture_encoder
         return self.sound_classes(_maps(backbone, log_mel).amax(dim=(2, 3)))
 
     def for_inference(self) -> Self:
-        """See `VisualEncoder.for_inference`; both sound backbones are folded, too."""
+        """See `VisualEncoder.for_inference`; both audio backbones are folded, too."""
         fast = super().for_inference()
         fast.mixture_encoder = None if self.mixture_encoder is None else folded(self.mixture_encoder)
         return fast
@@ -215,7 +215,7 @@ class Encoders(JointEmbedding):
         return self.logits(visual, audio).sigmoid()
 
     def fresh_class_heads(self, generator: torch.Generator) -> None:
-        """Throw the class heads away: weights N(0, 0.01), bias 0."""
+        """Initialise the class heads anew: weights N(0, 0.01), bias 0."""
         for head in (self.vision_classes, self.sound_classes):
             noise = torch.randn(head.weight.shape, generator=generator) * 0.01
             head.weight.data.copy_(noise)

@@ -20,14 +20,14 @@ RENAMED = (("towers.", "encoders."), (".ear.", ".mixture_encoder."), (".principa
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model file says of itself.
+    """The metadata of a model file.
 
     Attributes:
         system: name of the system in `dsol.model.system`, "dsol" for ours.
         config: `Config.to_dict()` of its training.
         categories: one name a cluster, "cluster 3" until named; two clusters may share a name.
         named: whether the names are categories, not clusters.
-        threshold: score from which a category counts as heard and seen.
+        threshold: score from which a category counts as sounding and visible.
         provenance: data, versions and dates of the training.
         metrics: figures measured on the training data.
     """
@@ -42,18 +42,18 @@ class ModelCard:
 
 
 class CardedSystem:
-    """What every system of a file says by its model card."""
+    """What every system from a file has by its model card."""
 
     card: ModelCard
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """K different names, those of one name are one category; none where the system knows no categories."""
+        """K different names, those of one name are one category; none where the system is class-agnostic."""
         return tuple(dict.fromkeys(self.card.categories))
 
     @property
     def threshold(self) -> float:
-        """Score from which a category, or anything, counts as heard and seen."""
+        """Score from which a category, or anything, counts as sounding and visible."""
         return self.card.threshold
 
 
@@ -98,10 +98,10 @@ def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) ->
     """
     from safetensors.torch import save  # save_file lets nobody but its owner read the file
 
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    saved = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with whole(path) as partial:
-            partial.write_bytes(save(kept, {"dsol": card_text(card)}))
+            partial.write_bytes(save(saved, {"dsol": card_text(card)}))
     except OSError as error:
         raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and the free space") from error
 
@@ -148,7 +148,7 @@ def _metadata(path: str | Path) -> dict[str, str]:
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a model file; those kept in half precision, as in shipped models, come in single precision."""
+    """The tensors of a model file; those saved in half precision, as in shipped models, become single precision."""
     from safetensors.torch import load_file
 
     return {_name_now(name): t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
@@ -170,7 +170,7 @@ def fill(network: nn.Module, path: str | Path) -> None:
     try:
         network.load_state_dict(load_tensors(path))
     except RuntimeError as error:
-        what = f"holds other weights than its options tell of: {str(error).splitlines()[-1].strip()[:160]}"
+        what = f"holds other weights than its options describe: {str(error).splitlines()[-1].strip()[:160]}"
         raise DsolError(path, what, "copy it again, or train it again") from None
 
 

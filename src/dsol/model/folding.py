@@ -1,4 +1,4 @@
-"""A backbone that no longer learns answers the same in less time: batch norms folded, large batches in pieces."""
+"""A frozen backbone made faster, its output unchanged: batch norms folded, large batches in pieces."""
 
 import copy
 import warnings
@@ -10,7 +10,7 @@ PIECE = 2**18  # pixels (of one channel) that pass at once on a CPU, five pictur
 
 
 def folded(backbone: nn.Module) -> nn.Module:
-    """A copy of a backbone for answering only: batch norms folded, weights channels-last, batches in pieces on a CPU.
+    """A copy of a backbone for inference only: batch norms folded, weights channels-last, batches in pieces on a CPU.
 
     Args:
         backbone: convolutions and batch norms; its own weights stay as they are.

@@ -1,4 +1,4 @@
-"""Pictures as the network sees them: to tensors, in size, varied for training, normalised.
+"""Pictures as input of the network: to tensors, resized, augmented for training, normalised.
 
 frames (B, h, w, 3) uint8 ──to_tensor──▶ (B, 3, h, w) in [0, 1] ──training_view | test_view──▶ (B, 3, size, size)
 ──normalise──▶ network. Every step works on a whole batch; every picture of it gets its own random draw.
@@ -36,14 +36,14 @@ def stack(frames: Sequence[np.ndarray], size: int) -> Tensor:
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """(B, 3, h, w) to (B, 3, size, size): bilinear, antialiased, the aspect ratio given up."""
+    """(B, 3, h, w) to (B, 3, size, size): bilinear, antialiased, the aspect ratio is not preserved."""
     if images.shape[-2:] == (size, size):
         return images
     return F.interpolate(images, (size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
 def test_view(images: Tensor, size: int) -> Tensor:
-    """What the network sees when it is tested, and of composed scenes always: the whole picture."""
+    """The input at test time, and of composed scenes always: the whole picture."""
     return resize(images, size)
 
 
@@ -53,7 +53,7 @@ test_view.__test__ = False  # pytest: not a test
 def training_view(
     images: Tensor, size: int, generator: torch.Generator, jitter: tuple[float, float] = JITTER
 ) -> Tensor:
-    """Random crop, mirroring, brightness and colour, drawn for every picture on its own.
+    """Random crop, flip, brightness and colour, drawn for every picture on its own.
 
     Args:
         images: (B, 3, h, w) float32 in [0, 1], h and w at least `size`; 256 × 256 in the paper.
@@ -69,10 +69,10 @@ def training_view(
         torch.Size([8, 3, 224, 224])
     """
     draws = torch.rand(5, len(images), generator=generator, device=generator.device).to(images.device)
-    top, left, mirror, bright, colour = draws
+    top, left, flip, bright, colour = draws
     low, high = jitter
     images = crop(images, size, top, left)
-    images = torch.where(mirror.lt(0.5)[:, None, None, None], images.flip(-1), images)
+    images = torch.where(flip.lt(0.5)[:, None, None, None], images.flip(-1), images)
     images = brightness(images, low + (high - low) * bright)
     return saturation(images, low + (high - low) * colour)
 

@@ -1,4 +1,4 @@
-"""What any localiser answers, in memory and as a maps file.
+"""What any localiser predicts, in memory and as a maps file.
 
 A maps file is an .npz: one float array a frame, named by the frame's key, shaped (H, W) or (K, H, W), and
 `categories`, K names, where maps are class-aware. Both ways are streams: neither reading nor writing ever holds
@@ -35,10 +35,14 @@ class Maps:
     Attributes:
         keys: N names, `Frame.key` each.
         maps: (N, K, H, W) float32, one map a category, gated by sound: for scenes of several objects.
-            None where a localiser knows no categories.
-        area: (N, H, W) float32, the class-agnostic sounding area: for single-source frames.
-        score: (N, K) float32, how surely each category is heard *and* seen. None without categories.
+            None where a localiser is class-agnostic.
+        area: (N, H, W) float32, the class-agnostic localisation map: for single-source frames.
+        score: (N, K) float32, confidence that each category is both audible and visible. None without
+            categories.
         categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
+        heard: (N, K) float32, how surely each category is heard, as far as the picture bears it out. None where a
+            localiser cannot tell what is heard from what is heard and seen.
+        seen: (N, K) float32, how surely each is in the picture, whether it sounds or not. None likewise.
     """
 
     keys: tuple[str, ...]
@@ -46,14 +50,17 @@ class Maps:
     maps: np.ndarray | None = None
     score: np.ndarray | None = None
     categories: tuple[str, ...] = ()
+    heard: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def take(self, which: slice) -> "Maps":
         """Some of the frames."""
-        maps, score = (None if part is None else part[which] for part in (self.maps, self.score))
-        return Maps(self.keys[which], self.area[which], maps, score, self.categories)
+        parts = (self.maps, self.score, self.heard, self.seen)
+        maps, score, heard, seen = (None if part is None else part[which] for part in parts)
+        return Maps(self.keys[which], self.area[which], maps, score, self.categories, heard, seen)
 
 
 def merge_clusters(maps: Maps, assignment: np.ndarray, categories: Sequence[str]) -> Maps:
@@ -106,7 +113,7 @@ class MapsWriter:
 
     Args:
         path: the .npz.
-        class_aware: write the class maps where there are any; the sounding area otherwise.
+        class_aware: write the class maps where there are any; the localisation map otherwise.
 
     Raises:
         DsolError: a frame comes twice, or batches differ in their categories.

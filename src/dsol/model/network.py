@@ -44,7 +44,7 @@ class Network(nn.Module):
         return class_maps * self.encoders.localization_map(visual, audio)[:, None]
 
     def objects(self, visual: VisualFeatures, audio: AudioFeatures) -> tuple[Tensor, Tensor]:
-        """Masked object features o (B, C), equation 2, and the points (B, C + D') that K-means sees."""
+        """Masked object features o (B, C), equation 2, and the points (B, C + D') for K-means."""
         options = self.config.clustering
         localization_map = self.encoders.localization_map(visual, audio)
         mask = object_mask(localization_map, options.mask_threshold, options.mask_relative)

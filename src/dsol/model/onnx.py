@@ -1,4 +1,4 @@
-"""An exported model answers: ONNX Runtime in torch's place. `dsol.export` writes such files."""
+"""Inference of an exported model: ONNX Runtime in place of torch. `dsol.export` writes such files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,24 +18,24 @@ ORIGINAL = "give the model that it was exported from"
 
 
 class ExportedSystem(CardedSystem):
-    """An exported model as a `dsol.model.system.System`; it answers as the model that it was made of.
+    """An exported model as a `dsol.model.system.System`; its predictions are those of the original.
 
     Args:
         file: the model.
         card: its own, one name a category.
-        size: side of the square that pictures are brought to before they are enlarged to what the model sees, pixels;
+        size: side of the square that pictures are resized to before they are upscaled to the model's input, pixels;
             as trained where None.
 
     Raises:
-        DsolError: the model cannot be shown pictures of that size.
+        DsolError: the model does not take pictures of that size.
     """
 
     def __init__(self, file: OnnxFile, card: ModelCard, size: int | None = None):
         config = Config.from_dict(card.config)
         self.file, self.card, self.side = file, card, encoded_size(config)
         self.size = size or config.picture_size
-        if not can_be_shown(config, self.size):
-            what = f"this exported model looks at pictures of {self.side} pixels, not of {self.size}"
+        if not takes_size(config, self.size):
+            what = f"this exported model takes pictures of {self.side} pixels, not of {self.size}"
             raise DsolError("--size", what, ORIGINAL)
 
     @classmethod
@@ -48,7 +48,7 @@ class ExportedSystem(CardedSystem):
         file = open_onnx(path)
         card = read_card(path, file.metadata)
         if set(file.inputs) != set(INPUTS) or set(file.outputs) != set(OUTPUTS):
-            what = f"takes {', '.join(file.inputs)} and answers {', '.join(file.outputs)}"
+            what = f"has the inputs {', '.join(file.inputs)} and the outputs {', '.join(file.outputs)}"
             raise DsolError(path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + OUTPUTS)}")
         return cls(file, card, size)
 
@@ -61,14 +61,14 @@ class ExportedSystem(CardedSystem):
         if np.ndim(waveforms) != 2:
             raise DsolError("an exported model", "needs waveforms, these clips have none", ORIGINAL)
         pictures = resize(stack(frames, self.size), self.side).numpy()
-        question = dict(zip(INPUTS, (pictures, np.asarray(waveforms, np.float32)), strict=True))
-        area, maps, score = self.file.session.run(OUTPUTS, question)
-        return Maps(tuple(keys), area, maps, score, self.categories)
+        inputs = dict(zip(INPUTS, (pictures, np.asarray(waveforms, np.float32)), strict=True))
+        localization_map, maps, score = self.file.session.run(OUTPUTS, inputs)
+        return Maps(tuple(keys), localization_map, maps, score, self.categories)
 
 
-def can_be_shown(config: Config, size: int) -> bool:
-    """Whether an exported model of this configuration takes pictures of `size` pixels a side: what it looks at is
-    fixed, smaller ones are enlarged to that only where the model itself does so."""
+def takes_size(config: Config, size: int) -> bool:
+    """Whether an exported model of this configuration takes pictures of `size` pixels a side: its input
+    is fixed, smaller ones are upscaled to that only where the model itself does so."""
     encoded = encoded_size(config)
     return size == encoded or (size < encoded == config.inference.upscale)
 

@@ -32,7 +32,7 @@ def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
 
     Args:
         path: the file.
-        fast: prepare for fast answers, which takes longer.
+        fast: optimise the graph for inference, which takes longer to open.
 
     Raises:
         DsolError: no such file, or ONNX Runtime is not installed.

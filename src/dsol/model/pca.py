@@ -1,4 +1,4 @@
-"""Pca components of a frozen backbone's features: fewer channels to keep in memory and to learn on.
+"""Principal components of a frozen backbone's features: fewer channels to hold in memory and to train on.
 
 features (B, C, H, W) of training pictures ─ covariance over all cells ─▶ its P principal components
                             features (B, C, H, W) ─ minus mean, projected, scaled ─▶ (B, P, H, W)

@@ -1,4 +1,4 @@
-"""From a map to one number: how well a sound goes with a picture."""
+"""From a map to one number: how well a sound matches a picture."""
 
 import math
 
@@ -10,8 +10,8 @@ def pooled(maps: Tensor, how: str, sharpness: float) -> Tensor:
 
     Args:
         maps: cosines or logits.
-        how: "max", the best cell; or "soft", log-mean-exp of `sharpness` times the map: where the best cell alone
-            learns, maps shrink to it.
+        how: "max", the best cell; or "soft", log-mean-exp of `sharpness` times the map: where only the best
+            cell gets a gradient, maps shrink to it.
         sharpness: of the soft maximum.
 
     Example:

@@ -4,8 +4,8 @@
                                                                        ├ decoder ─▶ localisation map, maps, score
     sound ─ log-mel ─ audio encoder ─▶ embedding, how audible each is ──┘
 
-`dsol localize`, `evaluate`, `export` and the web page all use it. It cannot be changed: other names or other options
-of inference make another predictor of the same network (`Predictor(network, names, options)`).
+`dsol localize`, `evaluate`, `export` and the web page all use it. It is immutable: other names or other
+options of inference make another predictor of the same network (`Predictor(network, names, options)`).
 """
 
 import copy
@@ -26,8 +26,8 @@ class Predictor(nn.Module):
     Args:
         network: trained.
         clusters: a name for each of its clusters; those of one name are one category.
-        options: how features become maps and scores; as the network's recipe says where None.
-        size: side of the pictures that it is given, pixels; as the recipe says where None.
+        options: how features become maps and scores; those of the network's recipe where None.
+        size: side of the pictures that it is given, pixels; that of the recipe where None.
         fold: fold batch normalisation into the convolutions, which is faster, and fixes the batch in an export.
 
     Example:
@@ -77,11 +77,11 @@ class Predictor(nn.Module):
         return self.decoder(views, audio, self.audible(audio))
 
     def object_maps(self, views: list[VisualFeatures]) -> Tensor:
-        """Maps (B, K, H, W) of what can be seen, whatever sounds."""
+        """Maps (B, K, H, W) of the visible objects; the sound is ignored."""
         return self.decoder.object_maps(views)
 
     def encode_pictures(self, pictures: Tensor) -> list[VisualFeatures]:
-        """Visual features of pictures (B, 3, S, S), upscaled and mirrored if so configured: one item a view."""
+        """Visual features of pictures (B, 3, S, S), upscaled and flipped if so configured: one item a view."""
         pictures, encode = resize(pictures, self.encoded_size), self.network.encoders.encode_pictures
         flipped = [encode(pictures.flip(3)).flipped()] if self.options.flip else []
         return [encode(pictures), *flipped]

@@ -14,6 +14,7 @@ from dsol.model.onnx_file import is_onnx
 
 SYSTEMS = {  # name in a model file and on the command line -> where it is
     "dsol": "model.dsol_system.DsolSystem",
+    "general": "model.general.GeneralSystem",
     "sound_of_pixels": "baselines.sound_of_pixels.SoundOfPixels",
     "object_that_sound": "baselines.object_that_sound.ObjectThatSound",
     "attention": "baselines.attention.Attention",
@@ -22,7 +23,7 @@ SYSTEMS = {  # name in a model file and on the command line -> where it is
 
 
 class System(Protocol):
-    """Anything that localises sound: it takes pictures with sound and answers `Maps`."""
+    """Anything that localises sound: pictures with their sound in, `Maps` out."""
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -36,15 +37,15 @@ class System(Protocol):
             frames: B pictures, (height, width, 3) uint8 RGB of any size; one array may come several times, with
                 different sounds.
             waveforms: (B, 16000) float32, one second of 16 kHz mono sound around each picture; or (B, 201, 64), its
-                log-mel spectrogram, where nothing else is to be had (the official synthetic scenes).
-            keys: B names, handed through to `Maps.keys`.
+                log-mel spectrogram, where nothing else is available (the official synthetic scenes).
+            keys: B names, passed on to `Maps.keys`.
         """
         ...
 
 
 @runtime_checkable
 class ClusteringSystem(Protocol):
-    """A system whose categories are clusters that it found; labels of single-source clips give them their names."""
+    """A system whose categories are clusters; labels of single-source clips give them their names."""
 
     card: ModelCard
 
@@ -62,7 +63,7 @@ class ClusteringSystem(Protocol):
         ...
 
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
-        """What single-source pictures with their sound are clustered by, (B, P)."""
+        """The points (B, P) by which single-source pictures with their sound are clustered."""
         ...
 
     def nearest(self, points: np.ndarray) -> np.ndarray:
@@ -90,8 +91,8 @@ def load_system(
 
     Args:
         path: a model file, an exported one, or a run folder that holds one.
-        size: side of the picture that the network sees, pixels; as trained where None.
-        sources: how many objects sound, for a system that cannot find it out (DMC); others pass over it.
+        size: side of the network's input picture, pixels; as trained where None.
+        sources: how many objects sound, for a system that cannot infer it (DMC); others ignore it.
         inference: changed options of the section `inference`, see `dsol.config.InferenceOptions`.
 
     Raises:

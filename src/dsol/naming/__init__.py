@@ -1,1 +1,1 @@
-"""From clusters to categories: by a labelled store, or by a person who looks."""
+"""From clusters to categories: by a labelled store, or by a person who inspects them."""

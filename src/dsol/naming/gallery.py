@@ -1,6 +1,6 @@
-"""Clusters to look at and listen to, so that a person can name them.
+"""Pictures and sounds of each cluster, so that a person can name them.
 
-store ─ assign ─▶ clips of each cluster ─ answer ─▶ the most typical ─▶ cluster-00.png, cluster-00.wav ─▶ gallery.html
+store ─ assign ─▶ clips of each cluster ─ predict ─▶ the most typical ─▶ cluster-00.png, cluster-00.wav ─▶ gallery.html
                                                                 names.json ─ edited ─▶ `rename_model`
 """
 
@@ -41,8 +41,8 @@ from dsol.progress import say, track
 
 PAGE, NAMES = "gallery.html", "names.json"
 SHOWN, ACROSS = 8, 4  # clips in a cluster's picture, side by side
-LOOKED_AT = 64  # clips of a cluster among which those are chosen
-SURE = 0.25  # share of the best score below which a clip is a stray
+CANDIDATES = 64  # clips of a cluster among which those are chosen
+SURE = 0.25  # share of the best score below which a clip counts as an outlier
 TILE = (240, 180)  # pixels: a store keeps squares, most videos are wider
 GAP, CAPTION, LETTERS = 8, 24, 13  # pixels
 PAUSE_S = 0.2  # between two clips
@@ -60,12 +60,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the gallery says of a cluster.
+    """A cluster in the gallery.
 
     Attributes:
         key: "cluster 3", whatever its name.
         name: what the model calls it.
-        clips, videos: how many fell into it.
+        clips, videos: how many were assigned to it.
     """
 
     key: str
@@ -91,7 +91,7 @@ def name(
 
     Args:
         model: model file or run folder.
-        store: its labels name the clusters; or its clips are looked at, with `gallery` or `interactive`.
+        store: its labels name the clusters; or its clips are shown, with `gallery` or `interactive`.
         gallery: folder of pictures and sounds, for a person who names the clusters afterwards.
         names: JSON of names, as such a person has edited it; goes with nothing else.
         interactive: make a gallery and ask for the names.
@@ -105,7 +105,7 @@ def name(
             raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
         rename_model(model, read_names(names), names)
     elif store is None:
-        what = "has no clips to look at" if by_looking else "has nothing to take names from"
+        what = "has no clips to show" if by_looking else "has nothing to take names from"
         raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
     elif interactive:
         name_by_looking(model, store, gallery)
@@ -116,13 +116,13 @@ def name(
 
 
 def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> list[Cluster]:
-    """Show what fell into each cluster of a model.
+    """Show the clips that belong to each cluster of a model.
 
     Args:
         model: model file or run folder.
         store: single-source clips, labelled or not; those of the split "train" where there are splits.
         folder: gets gallery.html, for every cluster a picture of its most typical clips and their sound, and
-            names.json, the present names; a names.json that says something else is kept.
+            names.json, the present names; a names.json with other names is not overwritten.
 
     Returns:
         Every cluster, in the model's order.
@@ -144,7 +144,7 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
     folder.mkdir(parents=True, exist_ok=True)
     clusters = []
     names, keys = system.card.categories, cluster_keys(system.card.categories)
-    system = system.named(keys)  # each answers for itself, whatever it is called
+    system = system.named(keys)  # one map a cluster, whatever it is called
     for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
         rows = np.flatnonzero(assigned == k).tolist()
         clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))
@@ -152,7 +152,7 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
             shown = typical(system, clips, rows, k)
             sheet(shown, clips, COLOURS[k % len(COLOURS)]).save(folder / f"{_file(key)}.png")
             (folder / f"{_file(key)}.wav").write_bytes(encode_wav(_one_after_another(shown, clips)))
-    write_page(folder / PAGE, "What fell into each cluster", _body(clusters, model, folder), _STYLE)
+    write_page(folder / PAGE, "Clips of each cluster", _body(clusters, model, folder), _STYLE)
     _write_names(folder / NAMES, clusters)
     say(f"{folder / PAGE} shows {len(clusters)} clusters; to name them edit {folder / NAMES}, then: "
         f"{_command(model, folder)}")  # fmt: skip
@@ -160,7 +160,7 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
 
 
 def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | None = None) -> tuple[str, ...]:
-    """Make a gallery and ask on the terminal for a name of each cluster; an empty answer keeps the present one.
+    """Make a gallery and ask on the terminal for a name of each cluster; an empty line leaves the present one.
 
     Args:
         model, store: see `make_gallery`.
@@ -170,18 +170,18 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
         One category a cluster.
 
     Raises:
-        DsolError: see `make_gallery`; or the answers end too early: no name is changed then.
+        DsolError: see `make_gallery`; or the input ends too early: no name is changed then.
     """
     folder = Path(folder) if folder else own_model(model).parent / "gallery"
     clusters = make_gallery(model, store, folder)
-    say("Or look at it and tell them here: Enter keeps a name, clusters of one name become one category.")
+    say("Or type the names here: Enter leaves a name as it is, clusters of one name become one category.")
     told: dict[str, str] = {}
-    for asked, cluster in enumerate(clusters):
+    for count, cluster in enumerate(clusters):
         try:
-            said = _answer(f"{cluster.key}, {cluster.count} [{cluster.name}]: ")
+            said = _ask(f"{cluster.key}, {cluster.count} [{cluster.name}]: ")
         except (EOFError, UnicodeDecodeError):
-            what = f"the answers ended after {asked} of {len(clusters)} clusters: no name was changed"
-            raise DsolError("--interactive", what, f"answer all, or edit {folder / NAMES} and give --names") from None
+            what = f"the input ended after {count} of {len(clusters)} clusters: no name was changed"
+            raise DsolError("--interactive", what, f"name all, or edit {folder / NAMES} and give --names") from None
         except KeyboardInterrupt:
             say("\nNo name was changed")
             raise
@@ -191,7 +191,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
     return names
 
 
-def _answer(question: str) -> str:
+def _ask(question: str) -> str:
     said = input(question).strip()
     if not sys.stdin.isatty():
         print(said)  # a terminal shows it already
@@ -199,7 +199,7 @@ def _answer(question: str) -> str:
 
 
 def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int) -> list[Example]:
-    """The clips of cluster k in which it is heard and seen most surely, of different videos first, strays last.
+    """The clips with the highest score of cluster k, of different videos first, outliers last.
 
     Args:
         system: whose cluster it is.
@@ -208,13 +208,13 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
         k: its number.
     """
     videos = clips.column("video")
-    some = by_turns(np.random.default_rng(0).permutation(rows).tolist(), videos)[:LOOKED_AT]
+    some = by_turns(np.random.default_rng(0).permutation(rows).tolist(), videos)[:CANDIDATES]
     found: dict[int, Example] = {}
     for start in range(0, len(some), BATCH):
         part = some[start : start + BATCH]
         pictures = clips.middle_frames(part)
-        answer = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
-        for i, picture, maps, score in zip(part, pictures, answer.maps, answer.score, strict=True):  # type: ignore
+        batch = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
+        for i, picture, maps, score in zip(part, pictures, batch.maps, batch.score, strict=True):  # type: ignore
             found[i] = Example(i, picture, maps[k], float(score[k]))
     best = sorted(found, key=lambda i: -found[i].score)
     sure = [i for i in best if found[i].score >= SURE * found[best[0]].score]
@@ -237,7 +237,7 @@ def by_turns(rows: Iterable[int], videos: Sequence[str]) -> list[int]:
 
 
 def sheet(shown: Sequence[Example], clips: Store, colour: Colour) -> Image.Image:
-    """One picture of some clips: the cluster's map as light, and below each the video, its second and the score."""
+    """One picture of some clips: the cluster's heat map, and below each the video, its second and the score."""
     across = min(len(shown), ACROSS)
     width, height = TILE[0] + GAP, TILE[1] + CAPTION + GAP
     image = Image.new("RGB", (across * width + GAP, -(-len(shown) // across) * height + GAP), NIGHT)
@@ -277,7 +277,7 @@ def _file(key: str) -> str:
 
 
 def _command(model: str | Path, folder: Path) -> str:
-    """What names the model; of a shipped one, which keeps its names, a copy."""
+    """The command that names the model; of a shipped one, whose names are fixed, a copy."""
     file, copy = find_model(model), []
     if file.parent == SHIPPED:
         model = folder / "model.safetensors"
@@ -288,8 +288,8 @@ def _command(model: str | Path, folder: Path) -> str:
 def _body(clusters: Sequence[Cluster], model: str | Path, folder: Path) -> str:
     command = html.escape(_command(model, folder))
     told = (
-        "<section><p>In the light: what the model takes the cluster to be. Below a picture: video, second, and how "
-        "surely the cluster is heard and seen there. The sounds come in the order of the pictures.</p>"
+        "<section><p>The heat map shows where the model localises the cluster. Below a picture: video, second, and the "
+        "score of the cluster. The sounds come in the order of the pictures.</p>"
         f"<p>To name the clusters, edit <b>{NAMES}</b> beside this page, then run <code>{command}</code>. Clusters of "
         "one name become one category.</p></section>"
     )
@@ -299,7 +299,7 @@ def _body(clusters: Sequence[Cluster], model: str | Path, folder: Path) -> str:
 def _section(cluster: Cluster) -> str:
     colour = "rgb({},{},{})".format(*COLOURS[int(cluster.key.split()[1]) % len(COLOURS)])
     named = "" if cluster.name == cluster.key else f" <b>{html.escape(spoken(cluster.name))}</b>"
-    shown = "<p>No clip fell into it.</p>"
+    shown = "<p>No clip belongs to it.</p>"
     if cluster.clips:
         file = _file(cluster.key)
         shown = f'<img src="{file}.png" alt="{cluster.key}"><audio controls preload="none" src="{file}.wav"></audio>'
@@ -311,11 +311,11 @@ def _write_names(file: Path, clusters: Sequence[Cluster]) -> None:
     """The present names, unless somebody has written others."""
     names = {cluster.key: cluster.name for cluster in clusters}
     try:
-        kept = file.exists() and json.loads(file.read_text(encoding="utf-8")) != names
+        other = file.exists() and json.loads(file.read_text(encoding="utf-8")) != names
     except ValueError:
-        kept = True
-    if kept:
-        say(f"{file} says something else and is kept; delete it to have the present names")
+        other = True
+    if other:
+        say(f"{file} has other names and is not overwritten; delete it to write the present names")
     else:
         _save_names(file, names)
 

@@ -16,13 +16,13 @@ from scipy.optimize import linear_sum_assignment
 def cluster_table(
     labels: np.ndarray, clusters: np.ndarray, categories: int, k: int, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """How often each category fell into each cluster.
+    """How many clips of each category each cluster has.
 
     Args:
         labels: (N,) index of the category.
         clusters: (N,) index of the cluster.
         categories, k: how many there are.
-        weights: (N,) how much each counts; 1 where None.
+        weights: (N,) sample weights; 1 where None.
 
     Returns:
         (categories, k) counts.

@@ -1,4 +1,4 @@
-"""Which cluster is which category: told by a labelled store, never by the split that is tested on, or by a person."""
+"""Which cluster is which category: from a labelled store, never from its test split, or from a person."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from dsol.progress import say, track
 from dsol.text import read_text
 
 BATCH = 16  # clips
-ASKED = 40  # clips of a category and kind, at most, that tell which cluster is what
+MOST_CLIPS = 40  # of a category and kind, by which clusters are named
 
 
 def name_model(model: Path, store: Path) -> tuple[str, ...]:
@@ -53,10 +53,10 @@ def system_to_name(model: str | Path) -> ClusteringSystem:
         DsolError: no model, an exported one, or one without clusters.
     """
     _refuse_exported(model)
-    system = load_system(model, sources=1)  # whoever needs this number has no clusters to name
+    system = load_system(model, sources=1)  # a system that needs this number has no clusters to name
     if not isinstance(system, ClusteringSystem) or not system.categories:
-        what = f"is of the system {load_card(find_model(model)).system}, which knows no categories"
-        raise DsolError(model, what, "there is nothing to name; use it as it is")
+        what = f"is of the system {load_card(find_model(model)).system}, which is class-agnostic"
+        raise DsolError(model, what, "it has nothing to name; use it as it is")
     return system
 
 
@@ -65,7 +65,7 @@ def rename_model(model: str | Path, names: Mapping[str, str], where: object = "n
 
     Args:
         model: model file or run folder.
-        names: "cluster 3" -> its name, whatever it is called now; the others stay as they are. Clusters of one name
+        names: "cluster 3" -> its name, whatever it is called now; the rest stay as they are. Clusters of one name
             are one category.
         where: what an error names.
 
@@ -85,7 +85,7 @@ def rename_model(model: str | Path, names: Mapping[str, str], where: object = "n
     for key, name in names.items():
         if key not in keys:
             what = f"names {key!r}, which the model does not have"
-            raise DsolError(where, what, f"it has {keys[0]} to {keys[-1]}" if keys else "it knows no categories")
+            raise DsolError(where, what, f"it has {keys[0]} to {keys[-1]}" if keys else "it is class-agnostic")
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise DsolError(where, f"calls {key} {name!r}", "give each a name in quotes, or leave it out")
     chosen = tuple(names.get(key, now).strip() for key, now in zip(keys, card.categories, strict=True))
@@ -109,13 +109,13 @@ def own_model(model: str | Path) -> Path:
     _refuse_exported(model)
     file = find_model(model)
     if file.parent == SHIPPED:
-        raise DsolError(model, "is a shipped model and keeps its names", "name a copy of its file, or your own model")
+        raise DsolError(model, "is a shipped model, its names are fixed", "name a copy of its file, or your own model")
     return file
 
 
 def _refuse_exported(model: str | Path) -> None:
     if is_onnx(model):
-        raise DsolError(model, "is exported and keeps its names", "name the model it was made of, and export it again")
+        raise DsolError(model, "is exported, its names are fixed", "name the original model, and export it again")
 
 
 def read_names(file: Path) -> dict[str, str]:
@@ -172,12 +172,12 @@ def clips_that_name(store: Store, scored: Store | None = None) -> Store:
 def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
     """The category of each cluster, by matching clusters with the labels of training clips.
 
-    Of each category some clips are asked; its photos together count as much as those of its videos.
+    Some clips of each category are used; its photos together have the same weight as the clips of its videos.
 
-    A cluster into which no clip fell keeps its own name, unless its category has no other: nothing tells what it is,
-    and its map would only blur those of its category.
+    A cluster without clips keeps its own name, unless its category has no other: its category is unknown, and its map
+    would only blur those of the category that it is matched with.
 
-    With fewer clusters than categories some categories have none, which is said: their maps are empty.
+    With fewer clusters than categories some categories have none, with a message: their maps are empty.
     """
     categories, clips = clips.categories, some_of_each(clips)
     clusters = assign_clips(system, clips)
@@ -195,7 +195,7 @@ def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
     return names
 
 
-def some_of_each(clips: Store, most: int = ASKED) -> Store:
+def some_of_each(clips: Store, most: int = MOST_CLIPS) -> Store:
     """At most so many photos and as many clips of videos of each category, spread evenly; in the order they had."""
     kinds: dict[tuple[str, bool], list[int]] = {}
     for i, kind in enumerate(zip(clips.column("category"), clips.photos.tolist(), strict=True)):

@@ -1,9 +1,9 @@
-"""`dsol table N`: runs what a table of the paper lacks, and prints ours beside the paper's figures.
+"""`dsol table N`: runs what is missing from a table of the paper, and prints ours beside the paper's figures.
 
 paper.py        the paper's figures, and what each row changes
 experiment.py   a folder of runs: which recipe, which stores, which runs
 grid.py         trains and scores what is missing
-filled.py       figures of runs ─▶ rows with intervals and floors
+filled.py       figures of runs ─▶ rows with intervals and baselines
 writing.py      rows ─▶ text, Markdown, CSV, LaTeX
 drawing.py      figures 3 and 4 for the runs of a table
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from dsol.errors import DsolError
 from dsol.files import write_text
 from dsol.reproduce.experiment import Cell, Experiment, trainings
-from dsol.reproduce.filled import Filled, fill, guest_groups
+from dsol.reproduce.filled import Filled, external_groups, fill
 from dsol.reproduce.grid import Grid
 from dsol.reproduce.paper import DATA, TABLES, Table
 from dsol.reproduce.writing import WRITERS
@@ -31,7 +31,7 @@ def make_table(
     show: bool = False,
     figures: Path | None = None,
 ) -> tuple[Filled, list[DsolError]]:
-    """Run what a table lacks, and fill it.
+    """Run what is missing from a table, and fill it.
 
     Args:
         number: 1 to 5, the paper's.
@@ -44,7 +44,7 @@ def make_table(
         The table, and the errors of runs that could not be finished.
 
     Raises:
-        DsolError: no such table or row, files that cannot be read, or a recipe to which the rows mean nothing.
+        DsolError: no such table or row, files that cannot be read, or a recipe for which the rows have no meaning.
 
     Example:
         >>> experiment = Experiment.open(Path("runs"), stores={"store": Path("music")})     # doctest: +SKIP
@@ -57,7 +57,7 @@ def make_table(
     if not show:
         grid.run(_cells(table, experiment, _chosen(table, rows)))
         if table.compares and rows is None:
-            grid.score_guests(_guests(table, experiment))
+            grid.score_external(_external(table, experiment))
     filled = fill(table, experiment)
     if figures is not None:
         from dsol.reproduce.drawing import draw_table
@@ -81,10 +81,10 @@ def write_table(filled: Filled, file: Path, format: str) -> None:
 
 
 def _check_meaning(table: Table, experiment: Experiment) -> None:
-    """Refuse rows that could only be the same: λ, L1 and Lc belong to passes that a recipe may not have."""
+    """Refuse rows that could only be equal: λ, L1 and Lc belong to passes that a recipe may not have."""
     changed = {name for row in table.rows for name in row.changes}
     if changed & MATCHING and not experiment.recipe.stage_two.epochs:
-        what = f"changes {', '.join(sorted(changed))}, which mean nothing to recipe {experiment.recipe.recipe!r}"
+        what = f"changes {', '.join(sorted(changed))}, which have no effect in recipe {experiment.recipe.recipe!r}"
         raise DsolError(f"table {table.number}", f"{what}: its stage two has no such passes (stage_two.epochs 0)",
                         "give another --runs folder and --recipe paper")  # fmt: skip
 
@@ -98,7 +98,7 @@ def _chosen(table: Table, rows: Sequence[int] | None) -> list[int]:
 
 
 def _cells(table: Table, experiment: Experiment, rows: Sequence[int]) -> list[tuple[Cell, list[str]]]:
-    """The runs that rows want, each once, the first seed of all rows first; and the data sets to score each on."""
+    """The runs that rows need, each once, the first seed of all rows first; and the data sets to score each on."""
     found = [
         (cell, _sets(table, training), n)
         for row in rows
@@ -113,11 +113,11 @@ def _sets(table: Table, training: str) -> list[str]:
     return [key for key in table.metrics if DATA[key].training == training]
 
 
-def _guests(table: Table, experiment: Experiment) -> dict[Path, tuple[str, list[str]]]:
-    """Other runs with a model, and what to score them on."""
+def _external(table: Table, experiment: Experiment) -> dict[Path, tuple[str, list[str]]]:
+    """External runs with a model, and what to score them on."""
     return {
         run: (training, _sets(table, training))
-        for (_, training), groups in guest_groups(experiment).items()
+        for (_, training), groups in external_groups(experiment).items()
         for group in groups
         for run in group
         if training in trainings(table)

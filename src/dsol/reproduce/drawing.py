@@ -1,6 +1,6 @@
 """Figures 3 and 4 of the paper for the runs of a table.
 
-scenes-DATA.png   figure 4: rows of the table × scenes, one picture an annotated category; table 1: sounding areas
+scenes-DATA.png   figure 4: rows of the table × scenes, one picture an annotated category; table 1: localisation maps
 features.png      figure 3, table 1 only: pictures without and with the alternation of stage one, masked objects
 """
 
@@ -24,7 +24,7 @@ def draw_table(table: Table, experiment: Experiment, grid: Grid, folder: Path, s
     Args:
         table: whose rows.
         experiment: the folder of runs.
-        grid: trains what figure 3 needs beside the table's own runs.
+        grid: trains what figure 3 needs besides the table's runs.
         folder: made where it is not there.
         show: train nothing.
 

@@ -1,4 +1,4 @@
-"""What a folder of runs is about: table.json, one recipe and one set of stores for all tables.
+"""The description of a folder of runs: table.json, one recipe and one set of stores for all tables.
 
 DIR/table.json               recipe, stores, seeds: written by the first call, so that later ones need DIR only
 DIR/ours, DIR/localization_weight-0.3, …  one run folder a cell, named by what it changes; tables share cells
@@ -23,7 +23,7 @@ FILE = "table.json"
 VERSION = 1
 STORES = ("store", "solo", "train_scenes", "scenes", "duet", "audioset", "audioset_multi")
 TRAINED_ON = {"music": "store", "audioset": "audioset"}  # training -> its single-source clips
-MACHINE = ("recipe", "seed", *RUNTIME)  # options that make no other experiment
+MACHINE = ("recipe", "seed", *RUNTIME)  # options that may differ within an experiment
 DUET = "duet"  # folder in a run folder: the last pass over duets
 WITHOUT_ALTERNATION = {"stage_one.classify_from": 0}  # the left panel of figure 3
 
@@ -66,7 +66,7 @@ class Experiment:
         cls, folder: Path, recipe: Config | None = None, stores: Mapping[str, Path] | None = None,
         seeds: int | None = None,
     ) -> "Experiment":  # fmt: skip
-        """What the folder says, and what is given beside it; both are kept in the folder.
+        """What the folder says, and what is given beside it; both are saved in the folder.
 
         Args:
             folder: DIR; made where something to run is given.
@@ -75,7 +75,7 @@ class Experiment:
             seeds: runs a row; as before where None, at first 1.
 
         Raises:
-            DsolError: no such folder, a store that is none, or runs of another recipe.
+            DsolError: no such folder, a path that is no store, or runs of another recipe.
         """
         if seeds is not None and seeds < 1:
             raise DsolError("--seeds", f"{seeds} is not possible", "give 1 or more")
@@ -120,11 +120,11 @@ class Experiment:
         """Single-source clips and scenes to train on; None where there are none, as for scenes still to be composed."""
         scenes = self.store({"music": "train_scenes", "audioset": "audioset_multi"}[training])
         if training == "audioset" and scenes is not None and "train" not in scenes.splits:
-            scenes = None  # what is scored is not trained on
+            scenes = None  # test scenes are not for training
         return self.store(TRAINED_ON[training]), scenes
 
     def labelled(self, training: str) -> Store | None:
-        """The store whose labels name clusters; which of its clips may, `dsol.naming.naming.clips_that_name` says."""
+        """The store whose labels name clusters; `dsol.naming.naming.clips_that_name` chooses its clips."""
         names = ("audioset",) if training == "audioset" else ("store", "solo")
         found = (self.store(name) for name in names)
         return next((store for store in found if store is not None and store.categories), None)
@@ -157,7 +157,7 @@ class Experiment:
         return self.cells(row.changes, training) if row.system == OURS else []
 
     def all_cells(self) -> list[Cell]:
-        """Every run that a table may want, each once."""
+        """Every run that a table may need, each once."""
         wanted = [c for table in TABLES.values() for row in table.rows for t in trainings(table)
                   for c in self.row_cells(row, t)]  # fmt: skip
         wanted += self.cells(WITHOUT_ALTERNATION, "music", stage="one")
@@ -165,7 +165,7 @@ class Experiment:
 
 
 def trainings(table: Table) -> list[str]:
-    """The trainings that a table's data sets want."""
+    """The trainings that a table's data sets need."""
     return list(dict.fromkeys(DATA[name].training for name in table.metrics))
 
 
@@ -194,7 +194,7 @@ def after_stage_two(data: str) -> str:
 
 
 def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) -> list[str]:
-    """What two configurations do not share, as "stage_one.epochs is 3, not 15".
+    """The options in which two configurations differ, as "stage_one.epochs is 3, not 15".
 
     Example:
         >>> differences(Config(), Config().replace(stage_one={"epochs": 3}, workers=7))

@@ -28,8 +28,8 @@ from dsol.reproduce.experiment import (
 )
 from dsol.reproduce.paper import DATA, OURS, SYSTEMS, DataSet, Table
 
-BESIDE = ("class_iou", "silent_auroc")  # figures that the paper lacks and a flat map cannot win
-SWAPPED = "swapped_sound"  # the floor that is a system's own
+BESIDE = ("class_iou", "silent_auroc")  # figures that the paper does not have and a flat map cannot win
+SWAPPED = "swapped_sound"  # the baseline that is a system's own
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Line:
         head: texts before the figures.
         figures: one a metric.
         seeds: how many runs they are the mean of.
-        kind: "row", or "floor" for an answer that neither looks nor listens.
+        kind: "row", or "floor" for a baseline.
     """
 
     head: tuple[str, ...]
@@ -74,7 +74,7 @@ class Block:
     Attributes:
         key, data: the data set.
         metrics: as `dsol evaluate` names them.
-        lines: rows, then floors.
+        lines: rows, then baselines.
         scored: what ours was scored on, one line; empty where nothing was.
     """
 
@@ -122,29 +122,29 @@ def fill(table: Table, experiment: Experiment) -> Filled:
 
 
 def sources(table: Table, experiment: Experiment) -> list[Source]:
-    """The rows of a table and the runs behind them: the paper's rows, then other people's."""
-    guests = guest_groups(experiment) if table.compares else {}
+    """The rows of a table and the runs behind them: the paper's rows, then external runs."""
+    external = external_groups(experiment) if table.compares else {}
     found = []
     for row in table.rows:
         if row.system == OURS:
             runs = {t: [experiment.folder / cell.name for cell in experiment.row_cells(row, t)]
                     for t in trainings(table)}  # fmt: skip
         else:
-            runs = {t: groups.pop(0) for t in trainings(table) if (groups := guests.get((row.system, t)))}
+            runs = {t: groups.pop(0) for t in trainings(table) if (groups := external.get((row.system, t)))}
         found.append(Source(row.head, row.paper, runs))
-    for (system, training), groups in guests.items():
+    for (system, training), groups in external.items():
         for runs in groups:
             name = f"{SYSTEMS[system]}, {runs[0].name}" if system in SYSTEMS else runs[0].name
             found.append(Source((name,), {}, {training: runs}))
     return found
 
 
-def guest_groups(experiment: Experiment) -> dict[tuple[str, str], list[list[Path]]]:
-    """Runs beside the grid: compared systems, models of one's own, and folders of figures without a model.
+def external_groups(experiment: Experiment) -> dict[tuple[str, str], list[list[Path]]]:
+    """External runs, not of the grid: compared systems, own models, and folders of figures without a model.
 
     Returns:
         (system, training) -> groups of folders that differ in their seed only. A folder without a model, but with
-        figures of maps that others made, is named after its system.
+        figures of maps made elsewhere, is named after its system.
     """
     found: dict[tuple[str, str], list[list[Path]]] = {}
     ours = {cell.name for cell in experiment.all_cells()}
@@ -164,7 +164,7 @@ def guest_groups(experiment: Experiment) -> dict[tuple[str, str], list[list[Path
 
 
 def _training_of(provenance: Mapping[str, Any], experiment: Experiment) -> str:
-    """Whose clips a model learned from, by the name of its store."""
+    """Which clips a model was trained on, by the name of its store."""
     audioset = experiment.stores.get("audioset")
     return "audioset" if audioset is not None and provenance.get("store") == audioset.name else "music"
 
@@ -189,11 +189,13 @@ def _block(table: Table, key: str, rows: list[Source], experiment: Experiment) -
     if not known:
         return Block(key, data, metrics, tuple(lines))
     _check_same_frames(known, data)
-    floors = [_floor(name, known[:1], metrics, table) for name in FLOORS if name != SWAPPED]
-    floors += [_floor(SWAPPED, of_row, metrics, table, row) for row, of_row in shown if any(map(_swapped, of_row))]
+    baselines = [_baseline(name, known[:1], metrics, table) for name in FLOORS if name != SWAPPED]
+    baselines += [
+        _baseline(SWAPPED, of_row, metrics, table, row) for row, of_row in shown if any(map(_swapped, of_row))
+    ]
     where = f"{Path(known[0]['store']).name}: " if known[0]["store"] else ""
     scored = f"{where}{known[0]['frames']:,} frames of {known[0]['videos']:,} videos"
-    return Block(key, data, metrics, (*lines, *filter(None, floors)), scored)
+    return Block(key, data, metrics, (*lines, *filter(None, baselines)), scored)
 
 
 def _line(row: Source, said: list[dict], metrics: tuple[str, ...], key: str) -> Line:
@@ -213,8 +215,8 @@ def _figure(said: list[dict], metric: str, paper: float | None) -> Figure:
     return Figure(100 * fmean(values), low, high, spread, paper)
 
 
-def _floor(name: str, said: list[dict], metrics: tuple[str, ...], table: Table, row: Source | None = None) -> Line:
-    """A floor; of one row where that is named."""
+def _baseline(name: str, said: list[dict], metrics: tuple[str, ...], table: Table, row: Source | None = None) -> Line:
+    """A baseline; of one row where that is given."""
     found = [one["floors"][name] for one in said if one["floors"].get(name)]
     values = [_known(floor.get(metric) for floor in found) for metric in metrics]
     figures = tuple(Figure(100 * fmean(v)) if v else Figure() for v in values)
@@ -246,7 +248,7 @@ def _read(file: Path, data: DataSet) -> dict | None:
 
 
 def _check_same_frames(said: list[dict], data: DataSet) -> None:
-    """Figures of one block are of the same frames and boxes: then a blind answer scores alike."""
+    """Figures of one block must be of the same frames and boxes: then constant baselines score alike."""
     for one in said[1:]:
         for name in ("frames", "videos"):
             if one[name] != said[0][name]:
@@ -258,7 +260,7 @@ def _check_same_frames(said: list[dict], data: DataSet) -> None:
 
 
 def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
-    """What has to be known to read the table."""
+    """What readers of the table must know."""
     lines = [line for block in blocks for line in block.lines if line.kind == "row"]
     if not any(line.seeds for line in lines):
         yield "No run here yet: the paper's figures alone."
@@ -273,7 +275,7 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
             "Ours starts from random weights, the paper from ImageNet's, which cannot be shipped: these are not the "
             "paper's conditions. Give a file of such weights of ResNet-18 with --encoders.vision_weights."
         )
-    yield "Floors: what an answer scores that neither looks nor listens, and each row with another clip's sound."
+    yield "Baselines: maps made without picture and sound, and each row with mismatched sound."
     if any("nsa" in block.metrics for block in blocks if block.scored):
         yield NSA_NOTE
     for training in sorted({block.data.training for block in blocks if block.scored}):
@@ -283,7 +285,7 @@ def _notes(blocks: Sequence[Block], experiment: Experiment) -> Iterable[str]:
 
 
 def _notes_on_stages(blocks: Sequence[Block], rows: Sequence[Source]) -> Iterable[str]:
-    """Which model ours is where one source sounds, and what the other one gives; and which on duets."""
+    """Which model is scored where one source sounds, and the figures of the other one; and which on duets."""
     for block in blocks:
         models = [scored_model(run, block.key) for row in rows for run in row.runs.get(block.data.training, ())]
         if any(model.parent.name == DUET and model.is_file() for model in models):
@@ -297,7 +299,7 @@ def _notes_on_stages(blocks: Sequence[Block], rows: Sequence[Source]) -> Iterabl
 
 
 def _told(said: list[dict], metrics: Iterable[str]) -> str:
-    """Figures in a sentence: "IoU@0.5 33.0, AUC 38.5"."""
+    """Figures as text: "IoU@0.5 33.0, AUC 38.5"."""
     known = {metric: _known(one["metrics"].get(metric) for one in said) for metric in metrics}
     return ", ".join(f"{SPOKEN[metric]} {100 * fmean(values):.1f}" for metric, values in known.items() if values)
 

@@ -1,4 +1,4 @@
-"""Runs what a table still lacks: a grid that goes on where it was stopped.
+"""Runs what is still missing from a table: a grid that resumes where it was stopped.
 
     cell ─ trained? ─no─▶ stage one, or that of a cell which shares it ─▶ stage two ─▶ model
                 └─yes, same options? ──────────────────────────────────────────────────┴─▶ evaluation/DATA.json
@@ -38,7 +38,7 @@ class Grid:
 
     Attributes:
         experiment: the folder.
-        failed: errors of the runs that could not be finished; the others go on.
+        failed: errors of the runs that could not be finished; the rest go on.
     """
 
     experiment: Experiment
@@ -56,7 +56,7 @@ class Grid:
             except DsolError as error:
                 self._failed(cell.name, error)
 
-    def score_guests(self, runs: Mapping[Path, tuple[str, list[str]]]) -> None:
+    def score_external(self, runs: Mapping[Path, tuple[str, list[str]]]) -> None:
         """Score models that were trained elsewhere: folder -> training, data sets."""
         for run, (training, sets) in runs.items():
             try:
@@ -65,8 +65,8 @@ class Grid:
                 self._failed(run.name, error)
 
     def score(self, run: Path, training: str, sets: list[str]) -> None:
-        """Write the figures of a trained run on each data set whose store is known. Clusters are named for each anew:
-        what is scored must not name."""
+        """Write the figures of a trained run on each data set whose store is known. Clusters are named anew for each:
+        clips that are scored must not name them."""
         if not (run / "model.safetensors").is_file():
             return
         match, last = self.experiment.match(run, training), run / "model.safetensors"
@@ -123,7 +123,7 @@ class Grid:
         ]
 
     def _check(self, run: Path, cell: Cell, store: Store | None) -> None:
-        """Figures of other options or other clips must not slip into a table."""
+        """Refuse runs of other options or other clips than the table's."""
         other = differences(Run.resume(run)[1], cell.config, without=("recipe", *RUNTIME))
         if other:
             raise DsolError(run, f"is a run of other options: {other[0]}", "delete it, or give another --runs folder")

@@ -22,10 +22,10 @@ class DataSet:
     Attributes:
         name: the paper's.
         protocol: how it is scored, see `dsol.evaluation.protocols`.
-        training: "music" or "audioset": whose clips a model for it learns from, since the paper trains and scores on
-            one and the same data set.
+        training: "music" or "audioset": whose clips a model for it is trained on, since the paper trains and scores
+            on the same data set.
         stores: names of the stores that may hold it, the first that is given counts.
-        sources: how many objects sound in its frames, told to a system that cannot find it out (DMC).
+        sources: how many objects sound in its frames, given to a system that cannot infer it (DMC).
     """
 
     name: str
@@ -81,7 +81,7 @@ class Table:
 
     @property
     def compares(self) -> bool:
-        """Whether it compares systems, and so has room for other people's."""
+        """Whether it compares systems, and so shows external runs."""
         return any(row.system != OURS for row in self.rows)
 
 
@@ -176,7 +176,7 @@ TABLES = {
                   (0.05, 13): [73.5, 47.6, 43.7, 33.8, 24.0, 96.2, 30.3, 21.9, 83.2],
                   (0.05, 20): [72.0, 44.6, 45.4, 29.5, 22.2, 98.9, 28.9, 20.1, 84.2],
               })),
-        Table(5, "Parts of stage two: L1, the product with the sounding area, Lc", ("L1", "Prod", "Lc"), MUSIC_SCENES,
+        Table(5, "Parts of stage two: L1, product with the localisation map, Lc", ("L1", "Prod", "Lc"), MUSIC_SCENES,
               _switches({
                   (False, False, True): [0.0, 7.2, 91.0, 20.8, 15.9, 78.0],
                   (True, False, True): [2.6, 7.5, 88.1, 20.6, 20.2, 79.6],

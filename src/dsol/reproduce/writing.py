@@ -67,7 +67,7 @@ def as_csv(filled: Filled) -> str:
 
 
 def as_latex(filled: Filled) -> str:
-    """A `table*` that wants the package booktabs."""
+    """A `table*` that needs the package booktabs."""
     heads = len(filled.table.heads)
     cells = [_cells(filled, block, _small) for block in filled.blocks]
     widest = max(len(head) for head, *_ in cells)
@@ -99,7 +99,7 @@ def _title(block: Block) -> str:
 
 
 def _cells(filled: Filled, block: Block, show: Callable[[Figure], str] | None = None) -> Cells:
-    """The head, then the rows, then the floors."""
+    """The head, then the rows, then the baselines."""
     with_paper = [any(line.figures[n].paper is not None for line in block.lines) for n in range(len(block.metrics))]
     head = list(filled.table.heads)
     for metric, paper in zip(block.metrics, with_paper, strict=True):

@@ -1,4 +1,4 @@
-"""The routes: a video in, its state, its files, and away with it. The page is a user of these like any other."""
+"""The routes: upload a video, get its state and its files, delete it. The page uses these like any client."""
 
 import shutil
 from collections.abc import Collection
@@ -29,7 +29,7 @@ BODY = {  # FastAPI cannot see from a function that it reads the body as it come
 
 
 class Failure(BaseModel):
-    """What every refused request answers."""
+    """The response to every refused request."""
 
     error: str = Field(description="One line: what, where, and what to do about it.")
 
@@ -60,7 +60,7 @@ class State(BaseModel):
 
 
 def refusals(*statuses: int) -> dict[int | str, dict]:
-    """For the documentation: what a route may answer instead."""
+    """For the documentation: the errors that a route may return."""
     told = {400: "Not whole, or a Range that is none", 403: "Another web site asked, or by another name of the server",
             404: "Not there", 409: "Not done", 413: "Too large", 416: "A Range beyond the end", 422: "Cannot be read",
             500: "A mistake of dsol", 507: "Cannot be kept, mostly as the disk is full"}  # fmt: skip
@@ -72,8 +72,8 @@ def make_app(jobs: Jobs, model: str, limit_mb: int, names: Collection[str] | Non
     """The web application.
 
     Args:
-        jobs: who works on the videos.
-        model: its name, to be shown.
+        jobs: works on the videos.
+        model: its name, for display.
         limit_mb: the largest video that is taken, in millions of bytes.
         names: what the server may be called in an address, see `Guard`; None: anything.
     """
@@ -81,9 +81,9 @@ def make_app(jobs: Jobs, model: str, limit_mb: int, names: Collection[str] | Non
     app = FastAPI(title="dsol serve", version=dsol.__version__, docs_url=None, redoc_url=None,
                   openapi_url="/api/openapi.json")  # fmt: skip
     app.add_middleware(Guard, names=names)
-    answers = {DsolError: refuse_input, AnyHTTPException: refuse_request, RequestValidationError: refuse_words}
-    for kind, answer in answers.items():
-        app.add_exception_handler(kind, answer)
+    handlers = {DsolError: refuse_input, AnyHTTPException: refuse_request, RequestValidationError: refuse_words}
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
     _add_uploading(app, jobs, limit_mb)
     _add_reading(app, jobs)
 
@@ -101,7 +101,7 @@ def _add_uploading(app: FastAPI, jobs: Jobs, limit_mb: int) -> None:
     @app.post("/api/videos", status_code=201, summary="Give a video", openapi_extra=BODY,
               responses=refusals(400, 413, 422, 507))  # fmt: skip
     async def upload(request: Request, name: str = "") -> State:
-        """The body is the video itself, not a form; the answer comes once its first second could be read."""
+        """The body is the video itself, not a form; the response comes once its first second could be read."""
         job = jobs.new(plain_name(name))
         try:
             if _announced(request) > limit_mb * MB:
@@ -109,9 +109,9 @@ def _add_uploading(app: FastAPI, jobs: Jobs, limit_mb: int) -> None:
             job.folder.mkdir()
             await receive(request.stream(), job.video, job.name, limit_mb)
             await run_in_threadpool(check_video, job.video)
-            if await request.is_disconnected():  # nobody would know its id
+            if await request.is_disconnected():  # no client would know its id
                 raise ClientDisconnect
-        except BaseException as error:  # also where the browser goes away
+        except BaseException as error:  # also when the browser disconnects
             shutil.rmtree(job.folder, ignore_errors=True)
             if (told := _upload_error(job, error)) is None:
                 raise
@@ -129,7 +129,7 @@ def _announced(request: Request) -> int:
 
 
 def _upload_error(job: Job, error: BaseException) -> Exception | None:
-    """What the visitor is told of it, if it is anything to tell."""
+    """The error for the client; None where there is none to report."""
     if isinstance(error, ClientDisconnect):
         return HTTPException(400, str(DsolError(job.name, "did not arrive whole", "send it again")))
     if isinstance(error, OSError):

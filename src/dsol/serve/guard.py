@@ -1,4 +1,4 @@
-"""What stands before the routes: who may ask, and how a refusal looks. Whatever goes wrong is one line of JSON."""
+"""Checks before the routes: which requests are allowed, and the form of errors. Every error is one line of JSON."""
 
 import re
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from dsol.errors import DsolError
 from dsol.serve.jobs import log
 from dsol.serve.uploads import TooLarge
 
-HEADERS = {  # what the browser must not do with what we send
+HEADERS = {  # restrictions for the browser on what we send
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -24,10 +24,10 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Guard:
-    """No other web site may send us anything through its visitor's browser; no mistake of ours becomes a traceback.
+    """No other web site may send requests through its visitor's browser; no mistake of ours becomes a traceback.
 
     Args:
-        app: what answers.
+        app: the application.
         names: of this server, as the header Host gives them without the port. Any other is refused: another site can
             make its own name lead to this machine, and would then be its "same site". None takes every name.
     """
@@ -51,11 +51,11 @@ class Guard:
         try:
             await (self._refusal(request) or self.app)(scope, receive, send_guarded)
         except Exception:
-            if begun:  # too late for another answer; uvicorn logs it and ends the connection
+            if begun:  # too late for another response; uvicorn logs it and ends the connection
                 raise
             log.exception("%s %s: a mistake of dsol", request.method, request.url.path)
-            answer = refusal(500, "dsol serve: could not answer (the terminal of dsol serve says why)")
-            await answer(scope, receive, send_guarded)
+            response = refusal(500, "dsol serve: could not answer (the terminal of dsol serve says why)")
+            await response(scope, receive, send_guarded)
 
     def _refusal(self, request: Request) -> JSONResponse | None:
         host = re.sub(r":\d*$", "", request.headers.get("host", "")).lower()
@@ -80,14 +80,14 @@ def is_foreign(request: Request) -> bool:
 
 
 class ResultFile(FileResponse):
-    """A file that may be removed at any moment; what is wrong with it or with the Range is told like all refusals."""
+    """A file that may be removed at any moment; what is wrong with it or with the Range is reported like all errors."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         held: list[Message] = []
         begun = False
 
         async def send_late(message: Message) -> None:
-            """The status goes out with the first bytes: only then it is sure that there are any."""
+            """The status is sent with the first bytes: only then it is certain that there are any."""
             nonlocal begun
             held.append(message)
             if message["type"] == "http.response.start":
@@ -122,7 +122,7 @@ async def refuse_input(request: Request, error: Exception) -> JSONResponse:
 
 
 async def refuse_request(request: Request, error: Exception) -> JSONResponse:
-    """For what a route, or Starlette before any route, does not do."""
+    """For requests that a route, or Starlette before any route, refuses."""
     assert isinstance(error, HTTPException)
     ours = error.detail != HTTPStatus(error.status_code).phrase
     line = error.detail if ours else f"{request.url.path}: {error.detail.lower()} (see docs/serve.md)"

@@ -1,4 +1,4 @@
-"""Videos that wait, are worked on, or are done: one at a time, in one thread, in the order of arrival.
+"""The queue of videos: one at a time, in one thread, in the order of arrival.
 
 waiting ──▶ running ──▶ done
                └──────▶ failed         and from each of them: removed
@@ -22,7 +22,7 @@ from dsol.localize.palette import colours_of
 
 T = TypeVar("T")
 Standing = Literal["waiting", "running", "done", "failed"]
-CLOSING_S = 10.0  # seconds that the work in progress gets to see that it is not wanted any more
+CLOSING_S = 10.0  # seconds that the work in progress gets to stop
 MAKE_ROOM = "remove videos that are done, or free some space"  # what a visitor can do about a full disk
 log = logging.getLogger("uvicorn.error")  # the one that uvicorn shows in the terminal
 
@@ -32,11 +32,11 @@ class Stopped(Exception):
 
 
 class Job:
-    """One video and what is known of it.
+    """One video and its state.
 
     Args:
         name: what the visitor calls the video.
-        folder: its own, with the video in it; everything made of it goes there.
+        folder: its own, with the video in it; all results go there.
 
     Attributes:
         id: cannot be guessed: who knows it may see the video.
@@ -56,7 +56,7 @@ class Job:
         self.removed = False
 
     def run(self, localizer: Localizer) -> None:
-        """Do the work; whatever happens becomes the job's state."""
+        """Do the work; every outcome becomes the job's state."""
         self.state = "running"
         self.error = self._localize(localizer)
         with suppress(OSError):
@@ -71,13 +71,13 @@ class Job:
         except DsolError as error:
             return str(self.named(error))
         except Exception:
-            if self.removed:  # it was stopped, or its files went away under its hands
+            if self.removed:  # it was stopped, or its files were deleted meanwhile
                 return f"{self.name}: was removed"
             return self._mistake()
         return ""
 
     def _mistake(self) -> str:
-        """The line for what dsol does wrong, whose traceback goes to the terminal."""
+        """The line for an error in dsol, whose traceback goes to the terminal."""
         log.exception("%s: a mistake of dsol", self.name)
         return f"{self.name}: could not be localised (the terminal of dsol serve says why)"
 
@@ -86,7 +86,7 @@ class Job:
         self.error, self.state = self._mistake(), "failed"
 
     def named(self, error: DsolError) -> DsolError:
-        """The error with the visitor's name of the video in place of where we keep it, and what a visitor can do."""
+        """The error with the visitor's name of the video in place of our path, and what a visitor can do."""
         where = Path(error.where)
         if where.is_relative_to(self.found):  # results that cannot be written
             return DsolError(self.name, error.what, MAKE_ROOM)
@@ -97,7 +97,7 @@ class Job:
         return self.found / name if self.state == "done" and name in FILES else None
 
     def _track(self, items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
-        """Stands for `dsol.progress.track`: keeps the progress, and ends the work of a removed job."""
+        """Replaces `dsol.progress.track`: records the progress, and ends the work of a removed job."""
         self.step, self.done, self.total, self.unit = label, 0, total or 0, unit
         for item in items:
             if self.removed:
@@ -107,7 +107,7 @@ class Job:
 
 
 def colours_by_name(timeline: Timeline) -> dict[str, str]:
-    """The colours of the annotated video, for those who draw beside it."""
+    """The colours of the annotated video, for the page's own drawing."""
     colours = colours_of(timeline.heard)
     return {timeline.categories[k]: "#{:02x}{:02x}{:02x}".format(*colour) for k, colour in colours.items()}
 
@@ -116,8 +116,8 @@ class Jobs:
     """All videos of one server. Use it as a context: leaving it ends the work.
 
     Args:
-        localizer: what works on them.
-        folder: where they are kept, a folder each.
+        localizer: localises them.
+        folder: where they are stored, a folder each.
     """
 
     def __init__(self, localizer: Localizer, folder: Path):
@@ -167,7 +167,7 @@ class Jobs:
             try:
                 if not job.removed:
                     job.run(self.localizer)
-            except Exception:  # the others still want their turn
+            except Exception:  # the remaining videos must go on
                 job.fail()
             if job.removed:  # the work may have written once more
                 shutil.rmtree(job.folder, ignore_errors=True)

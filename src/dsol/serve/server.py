@@ -20,8 +20,8 @@ GRACE_S = 2  # seconds that open connections get when the server stops
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listen at -> what a browser on this machine opens
 
 
-def serve(model: str | Path = "small", host: str = "127.0.0.1", port: int = 8000, limit_mb: int = 500) -> None:
-    """Serve the page until Ctrl-C. What was uploaded and found is gone afterwards.
+def serve(model: str | Path = "general", host: str = "127.0.0.1", port: int = 8000, limit_mb: int = 500) -> None:
+    """Serve the page until Ctrl-C. Uploads and results are deleted afterwards.
 
     Args:
         model: what `Localizer.load` takes.
@@ -37,22 +37,22 @@ def serve(model: str | Path = "small", host: str = "127.0.0.1", port: int = 8000
     check_installed("serve", "fastapi", "uvicorn")
     with _listening(host, port) as listener:
         localizer = Localizer.load(model)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the folder would be left
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder is deleted
         with TemporaryDirectory(prefix="dsol-serve-", ignore_cleanup_errors=True) as folder:
             print(f"dsol: open {_address(host, listener)} in a browser; Ctrl-C stops", flush=True)
             _run(localizer, str(model), Path(folder), listener, limit_mb, _names(host, listener))
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that has the port to itself from now on."""
-    if not host.strip():  # it would mean all addresses of the machine, which is to be said aloud
+    """A socket that owns the port from now on."""
+    if not host.strip():  # it would mean all addresses of the machine, which must be explicit
         raise DsolError("--host", "is empty", "give an address; 0.0.0.0 lets others use the page, too")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower().rstrip(".")
-    except (TypeError, ValueError):  # what Python cannot even write as a name of the network
+    except (TypeError, ValueError):  # what Python cannot encode as a network name
         why = "it is no name of a machine"
     remedy = "choose another --port, or 0 for a free one, or another --host"
     raise DsolError(f"{host}:{port}", f"cannot be listened at: {why}", remedy)
@@ -68,7 +68,7 @@ def _address(host: str, listener: socket.socket) -> str:
 
 
 def _names(host: str, listener: socket.socket) -> set[str] | None:
-    """What this server may be called; None, anything, where others may use it: who knows what they call the machine."""
+    """What this server may be called; None, any, where other machines may use it: their name for it is not known."""
     from dsol.serve.guard import LOOPBACK
 
     at = ip_address(listener.getsockname()[0])
@@ -93,7 +93,7 @@ def _run(
 
 @contextmanager
 def _quiet_end(server: "uvicorn.Server") -> Iterator[None]:
-    """Whoever is cut off when the server stops is no mistake to tell of."""
+    """Clients cut off when the server stops are not logged as errors."""
     from dsol.serve.jobs import log
 
     def is_told(_: object) -> bool:

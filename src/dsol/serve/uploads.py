@@ -1,4 +1,4 @@
-"""Videos come in: straight to disk, never larger than allowed, and only if the localizer can begin with them."""
+"""Uploads: straight to disk, never larger than allowed, and only if their first second can be read."""
 
 import re
 import unicodedata
@@ -23,7 +23,7 @@ class TooLarge(DsolError):
 
 
 def plain_name(name: str) -> str:
-    """The name of an upload without folders and without what a terminal, a header or a shell could trip over.
+    """The name of an upload without folders and without letters that are special in a terminal, a header or a shell.
 
     Letters of all scripts and their marks stay, put together as most programs write them.
 
@@ -37,7 +37,7 @@ def plain_name(name: str) -> str:
 
 
 async def receive(chunks: AsyncIterator[bytes], path: Path, name: str, limit_mb: int) -> None:
-    """Write an upload to `path` as it comes.
+    """Write an upload to `path` as it arrives.
 
     Raises:
         TooLarge: as soon as there is more than `limit_mb`.

@@ -1,6 +1,6 @@
 """Training of the compared systems: one loss, pass after pass over single-source clips.
 
-    batch, clips of it that do not belong together ─ network ─▶ loss ─▶ step
+    batch, mismatched pairs of it ─ network ─▶ loss ─▶ step
 
 One pass is the unit of resuming.
 """
@@ -39,7 +39,7 @@ class Fit:
         self.loss, self.optimizer = fabric.setup(network, optimizer_of(network, self.options))
 
     def train(self) -> None:
-        """All passes that are still to do, then what the network measures at the end."""
+        """All passes that are still to do, then the statistics that the network measures at the end."""
         reading = (self.store, self.network.encoders, self.fabric.device, self.config.workers)
         feed = open_feed(*reading, augment=self.config.stage_one.augment)
         parts = {"network": self.network, "optimizer": self.optimizer}
@@ -67,15 +67,15 @@ class Fit:
 
 
 def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-    """Sounds and pictures of a batch that do not belong together.
+    """Mismatched sounds and pictures of a batch.
 
     Args:
         videos: (B,) number of the video of each clip.
-        generator: choose one other clip for each clip; None: all pairs of different videos.
+        generator: chooses one clip of another video for each; None: all pairs of different videos.
 
     Returns:
-        (M,) sounds and (M,) pictures. In a batch of one video each clip serves its neighbour, so that there always is
-        a loss and all processes step alike.
+        (M,) sounds and (M,) pictures. In a batch of one video each clip is paired with its neighbour: there is
+        always a loss, and all processes take the same steps.
 
     Example:
         >>> [found.tolist() for found in mismatched(torch.tensor([5, 5, 8]), None)]
@@ -92,7 +92,7 @@ def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tenso
 
 
 def optimizer_of(network: BaselineNetwork, options: BaselineOptions) -> torch.optim.Optimizer:
-    """Adam or gradient descent, the vision backbone at a rate of its own."""
+    """Adam or gradient descent, the visual backbone at a rate of its own."""
     vision = [p for p in network.encoders.vision.parameters() if p.requires_grad]
     inside = {id(p) for p in network.encoders.vision.parameters()}
     rest = [p for p in network.parameters() if id(p) not in inside]

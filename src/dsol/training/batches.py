@@ -3,7 +3,7 @@
     rows of a store ─ read, decode (worker processes) ─▶ uint8 frames, waveforms ─ view, log-mel (device) ─▶ Batch
 
 Which frame of a clip is taken, in which order and under which view depends on the seed and the number of the pass
-only: a resumed run sees what a run that was never stopped would have seen.
+only: a resumed run gets the same batches as a run that was never stopped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,9 +23,9 @@ from dsol.model.images import resize, test_view, to_tensor, training_view
 from dsol.model.pca import Pca
 from dsol.progress import track
 
-MARGIN = 256 / 224  # training pictures are resized to this many times the size that is cut out
+MARGIN = 256 / 224  # training pictures are resized to this many times the crop size
 MEASURED_ON = 400  # clips whose pictures the principal components are measured on
-VIDEO_PASSES = 3  # how often a clip of a video comes for once that each photo does
+VIDEO_PASSES = 3  # in which a clip of a video comes for each pass over the photos
 Pick = tuple[int, int]  # row of the store, frame of its clip
 
 
@@ -58,7 +58,7 @@ class Picks:
 
     def balanced(self, seed: int) -> list[list[Pick]]:
         """As `shuffled`, with photos and videos (clips of one frame and of several) in batches of their own, so that
-        none is told from another by its kind; where there are photos, clips of videos come three times."""
+        pairs cannot be separated by their kind; where there are photos, clips of videos come three times."""
         rng = np.random.default_rng(seed)
         photo = self.photo
         if photo.all() or not photo.any():
@@ -73,7 +73,7 @@ class Picks:
         return self._cut(picks[self.rank : usable : self.world])
 
     def in_order(self) -> list[list[Pick]]:
-        """Every clip once, with its middle frame; the last process takes what is over."""
+        """Every clip once, with its middle frame; the last process takes the remainder."""
         picks = [(i, count // 2) for i, count in enumerate(self.counts)]
         return self._cut(picks[self.rank :: self.world])
 
@@ -112,7 +112,7 @@ class _Reader(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | DsolError:
         try:
             return self._batch(index)
-        except DsolError as error:  # a loader would hand on its text only, inside a traceback
+        except DsolError as error:  # a loader would pass on its text only, inside a traceback
             return error
 
     def _batch(self, index: int) -> tuple[Tensor, Tensor]:
@@ -135,7 +135,7 @@ def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterato
 
 
 class DiskFeed:
-    """Reads clips from the store each time, with a fresh random view."""
+    """Reads clips from the store each time, with new augmentation."""
 
     def __init__(
         self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
@@ -163,11 +163,11 @@ class DiskFeed:
 
 
 class CachedFeed:
-    """For a frozen vision backbone: features of the frames and spectrograms of all sounds, computed once, in memory.
+    """For a frozen visual backbone: features of the frames and spectrograms of all sounds, computed once, in memory.
 
-    Pictures are seen without random crops, since each would have to pass the backbone again; where clips are varied,
-    features are mirrored and spectrograms computed anew. Of a clip's frames `encoders.frozen_frames` are kept, evenly
-    spaced; a frame that is not kept is stood in for by the one before it.
+    Pictures are not cropped at random, since each crop would have to pass the backbone again; with augmentation,
+    features are flipped and spectrograms computed anew. Of a clip's frames `encoders.frozen_frames` are cached, evenly
+    spaced; a frame that is not is replaced by the one before it.
     """
 
     def __init__(
@@ -176,11 +176,11 @@ class CachedFeed:
         self.encoders, self.device, self.augment = encoders, device, augment
         self.videos = torch.from_numpy(video_numbers(store))
         self.counts = np.array([store.frame_count(i) for i in range(len(store))])
-        self.kept = np.minimum(self.counts, encoders.options.frozen_frames or self.counts)
-        self.starts = np.cumsum(self.kept) - self.kept
+        self.cached = np.minimum(self.counts, encoders.options.frozen_frames or self.counts)
+        self.starts = np.cumsum(self.cached) - self.cached
         picks = [
-            [(i, j * int(count) // int(kept)) for j in range(kept)]
-            for i, (count, kept) in enumerate(zip(self.counts, self.kept, strict=True))
+            [(i, j * int(count) // int(cached)) for j in range(cached)]
+            for i, (count, cached) in enumerate(zip(self.counts, self.cached, strict=True))
         ]
         features, mels, sounds = [], [], []
         fast = encoders.for_inference()
@@ -193,17 +193,17 @@ class CachedFeed:
         self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
-        """See `Feed`; the seed matters only where clips are varied."""
+        """See `Feed`; the seed matters only with augmentation."""
         for number, chosen in enumerate(picks):
             rows = torch.tensor([row for row, _ in chosen])
-            cells = torch.tensor([self.starts[row] + j * self.kept[row] // self.counts[row] for row, j in chosen])
+            cells = torch.tensor([self.starts[row] + j * self.cached[row] // self.counts[row] for row, j in chosen])
             pictures, mels, sounds = self.features[cells].float(), self.mels[rows], self.waveforms[rows]
             if seed is not None and self.augment:
                 generator = torch.Generator().manual_seed(seed * 100_003 + number)
                 sounds = sound_view(sounds, generator)
                 mels = self.encoders.spectrogram(sounds)
-                mirrored = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
-                pictures = torch.where(mirrored, pictures.flip(3), pictures)
+                flipped = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
+                pictures = torch.where(flipped, pictures.flip(3), pictures)
             device = self.device
             yield Batch(pictures.to(device), mels.to(device), self.videos[rows], rows, sounds.to(device))
 
@@ -211,17 +211,17 @@ class CachedFeed:
 def open_feed(
     store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int = 0, augment: bool = False
 ) -> Feed:
-    """The feed that fits the encoders: cached features for a frozen vision backbone, the store otherwise.
+    """The feed that fits the encoders: cached features for a frozen visual backbone, the store otherwise.
 
     Measures the encoders' principal components where that is still to be done.
 
     Args:
         store: the clips.
-        encoders: what they are fed to.
+        encoders: what batches are for.
         device: where batches go.
         workers: processes that read clips.
         size: side of the square picture, pixels; 0: the encoders' own.
-        augment: augment the sounds of training views, too, and mirror cached features.
+        augment: augment the sounds of training views, too, and flip cached features.
     """
     kind = CachedFeed if encoders.options.freeze_vision else DiskFeed
     if isinstance(encoders.pca, Pca) and not encoders.pca.measured:

@@ -1,4 +1,4 @@
-"""The threshold of a trained model, from scenes that we composed: what sounds in them is known without labels."""
+"""The threshold of a trained model, from scenes composed of training clips: their sources are known without labels."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ CALIBRATED_ON = 100  # scenes, with four objects each
 
 
 def calibrate(system: DsolSystem, scenes: Store, labels: dict[str, int], workers: int) -> tuple[float, float | None]:
-    """The score that best tells sounding from silent objects, on scenes that we composed and so know, without labels.
+    """The score that best separates sounding from silent objects, on composed scenes, whose sources are known.
 
     Args:
         system: what to calibrate.
@@ -30,8 +30,8 @@ def calibrate(system: DsolSystem, scenes: Store, labels: dict[str, int], workers
     batches = [[(i, 0) for i in rows[j : j + 16]] for j in range(0, len(rows), 16)]
     scores, truth = [], []
     for picks, (frames, waveforms) in zip(batches, read(scenes, batches, workers), strict=True):
-        answer = system.predict(list(frames.numpy()), waveforms.numpy(), [""] * len(picks))
-        for (i, _), score in zip(picks, answer.score, strict=True):  # type: ignore[arg-type]
+        found = system.predict(list(frames.numpy()), waveforms.numpy(), [""] * len(picks))
+        for (i, _), score in zip(picks, found.score, strict=True):  # type: ignore[arg-type]
             row = scenes.rows[i]
             scores += [score[labels[s]] for s in row.sources]
             truth += list(row.source_sounds)

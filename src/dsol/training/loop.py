@@ -1,4 +1,4 @@
-"""The training loop, once: passes that are logged, saved and resumed; what processes know together.
+"""The training loop, once: passes that are logged, saved and resumed; reductions over processes.
 
 for each pass that is still to do:   batches ─ losses ─▶ optimizer steps ─▶ metrics.jsonl, TensorBoard ─▶ checkpoint
 """
@@ -24,9 +24,9 @@ class Pass:
 
     Attributes:
         number: from 0, over the whole stage.
-        kind: what is learned in it, "localize".
+        kind: of training in it, "localize".
         label: for people, "Stage one, epoch 2 of 8, localize".
-        facts: what is logged of it beside that.
+        facts: logged with it.
     """
 
     number: int
@@ -46,12 +46,12 @@ def run_passes(
     """Run some passes of a stage, in order.
 
     Args:
-        fabric: tells the first process from the others.
+        fabric: knows the first process.
         run: gets a line of metrics and a checkpoint a pass.
         stage: its name in the metrics: "one", "two", "fit".
         passes: those that are still to do.
         one_pass: runs one and gives its figures, losses first.
-        state: networks, optimizers and tensors that a checkpoint keeps, by name.
+        state: networks, optimizers and tensors that a checkpoint saves, by name.
     """
     for each in passes:
         start = time.monotonic()
@@ -78,7 +78,7 @@ def descend(
         fabric: takes the gradients.
         batches: losses of each batch, and its size.
         optimizers: that step.
-        weights: of each loss in the sum; a loss of weight 0 is only told.
+        weights: of each loss in the sum; a loss of weight 0 is only reported.
 
     Returns:
         The mean of each loss over all clips and processes.

@@ -23,7 +23,7 @@ def correspondence_loss(matched: Tensor, mismatched: Tensor) -> Tensor:
 
 
 def all_pairs_loss(best: Tensor, videos: Tensor) -> Tensor:
-    """Equation 1 over every pair of a batch; pairs of one video count for nothing, both sides weigh the same.
+    """Equation 1 over every pair of a batch; pairs of one video are left out, both sides have the same weight.
 
     Args:
         best: (B, B) logits of sound i with picture j.
@@ -56,7 +56,7 @@ def scene_localization_loss(matched: Tensor, mismatched: Tensor) -> Tensor:
         matched: (B, H, W) logits of scenes with their own sound.
         mismatched: (B', H, W) logits of sounds with another scene's picture; B' may be 0.
 
-    Source: released code; the halves weigh the same.
+    Source: released code; both halves have the same weight.
     """
     hit = matched.amax(dim=(1, 2))
     positive = F.binary_cross_entropy_with_logits(hit, torch.ones_like(hit))
@@ -70,7 +70,7 @@ def matching_loss(visual: Tensor, audio: Tensor, form: str = "printed") -> Tenso
     """Lc, equation 7: the distance of two category distributions.
 
     Args:
-        visual: (B, K) logits of p_v, the category distribution of what is seen to sound.
+        visual: (B, K) logits of p_v, the category distribution of the sounding maps.
         audio: (B, K) logits of p_a, the teacher's category distribution of the sound; no gradient.
         form: "printed", KL(p_v‖p_a) averaged over the batch; or "released", KL(p_a‖p_v) averaged over batch and
             categories.
@@ -102,7 +102,7 @@ def sigmoid_matching_loss(class_maps: Tensor, audio: Tensor, temperature: float 
 def other_video(videos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """For each clip of a batch, a clip of the same batch from another video: in-batch negatives.
 
-    Where it can be had, the answer is a permutation, so that every picture serves once, as in the printed scheme.
+    Where possible the result is a permutation, so that every picture serves once, as in the printed scheme.
 
     Args:
         videos: (B,) number of the video of each clip.

@@ -1,12 +1,12 @@
-"""What sounds in a scene: the teacher p_a (equation 7), and learning to hear mixtures, as the recipe `best` does.
+"""What sounds in a scene: the teacher p_a (equation 7), and training on mixtures, as the recipe `best` does.
 
     teacher "mixture"  stage one's audio encoder on the scene's sound, frozen: the paper's
-    teacher "sources"  the pseudo-labels of the clips that are mixed: still no labels, but what truly sounds
+    teacher "sources"  the pseudo-labels of the clips that are mixed: still no labels, but exact
 
-    sources of a scene ─ Remix: which of them sound, jitter, distractors ─▶ mixture ─ audio class head ─▶ hearing_loss
+    sources of a scene ─ Remix: which of them sound, jitter, distractors ─▶ mixture ─ audio class head ─▶ mixture_loss
 
-The paper's matching needs p_a of the mixture from an encoder that heard single sources only. Here the recipe of each
-mixture is known, so the class head (of the mixture encoder, where there is one) learns from it directly.
+The paper's matching needs p_a of the mixture from an encoder trained on single sources only. Here the sources of each
+mixture are known, so the class head (of the mixture encoder, where there is one) learns from it directly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,22 +26,22 @@ from dsol.model.encoders import Encoders
 from dsol.progress import say, track
 from dsol.training.batches import Picks, read
 
-JOINS, ALONE = 1 / 3, 1 / 2  # how often a distractor is heard with known sounds, or instead of noise
+JOINS, ALONE = 1 / 3, 1 / 2  # probability of a distractor beside known sounds, and in place of noise
 LEAST = 0.01  # of a category that is not in a scene, so that its logarithm is finite
 
 
 @torch.no_grad()
-def heard_in_mixtures(encoders: Encoders, scenes: Store, batch: int, device: torch.device, workers: int) -> Tensor:
-    """Logits of p_a (N, K) for all scenes by an audio encoder as it is now."""
+def predict_mixtures(encoders: Encoders, scenes: Store, batch: int, device: torch.device, workers: int) -> Tensor:
+    """Logits of p_a (N, K) for all scenes by an audio encoder in its present state."""
     encoders = encoders.to(device).eval()
     batches = Picks(scenes, batch).in_order()
-    sounds = track(read(scenes, batches, workers), "Listening to scenes", len(batches))
+    sounds = track(read(scenes, batches, workers), "Predicting what sounds in the scenes", len(batches))
     log_mels = (encoders.spectrogram(waveforms.to(device)) for _, waveforms in sounds)
     return torch.cat([encoders.encode_sounds(log_mel).logits for log_mel in log_mels])
 
 
 def shares(sounding: Sequence[Sequence[int]], clusters: int) -> Tensor:
-    """Logits of p_a (B, K): each scene's sounding clusters in equal parts.
+    """Logits of p_a (B, K): each scene's sounding clusters with equal probability.
 
     Example:
         >>> shares([[0, 2]], 3).softmax(1).round(decimals=2).tolist()
@@ -54,8 +54,8 @@ def shares(sounding: Sequence[Sequence[int]], clusters: int) -> Tensor:
     return (p_a / p_a.sum(1, keepdim=True)).log()
 
 
-def hearing_loss(logits: Tensor, teacher: Tensor, present: Tensor, audibility: str) -> Tensor:
-    """How far the audio class head is from what was mixed.
+def mixture_loss(logits: Tensor, teacher: Tensor, present: Tensor, audibility: str) -> Tensor:
+    """Loss of the audio class head on mixtures of known sources.
 
     Args:
         logits: (B, K) of the head.
@@ -123,7 +123,7 @@ class Remix:
     Args:
         sources: of the scenes.
         clips: the store that they lie in.
-        any_number: from none to as many sources sound as when composed; else always as many. With none, noise is heard.
+        any_number: from none to as many sources sound as when composed, noise for none; else always as many.
         distractors: recordings of things that are in no clip, which join some mixtures.
     """
 
@@ -150,10 +150,10 @@ class Remix:
 
 
 def read_distractors(folder: Path) -> list[np.ndarray]:
-    """The recordings below a folder, whole; what cannot be read is said and passed over.
+    """The recordings below a folder, whole; what cannot be read is skipped with a message.
 
     Raises:
-        DsolError: none can be heard.
+        DsolError: all are silent or cannot be read.
     """
     found = []
     for path in find_sounds(folder):

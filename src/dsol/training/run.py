@@ -35,7 +35,7 @@ class Run:
             DsolError: the folder holds something already, or cannot be written.
         """
         run = cls(path)
-        if run.path.exists() and (not run.path.is_dir() or any(map(_is_kept, run.path.iterdir()))):
+        if run.path.exists() and (not run.path.is_dir() or any(map(_is_content, run.path.iterdir()))):
             raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
         try:
             (run.path / "resume").mkdir(parents=True, exist_ok=True)
@@ -58,26 +58,26 @@ class Run:
         """
         saved = saved_config(path)
         if saved is None:
-            raise DsolError(path, "holds no run to go on with", "leave --resume out to start one")
+            raise DsolError(path, "holds no run to resume", "leave --resume out to start one")
         return cls(path, writes), saved
 
     def save_config(self, config: Config) -> None:
-        """Keep the options: `config.yaml`."""
+        """Save the options: `config.yaml`."""
         if self.writes:
             write_text(self.path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def save_data(self, data: dict[str, Any]) -> None:
-        """Keep what the run is trained on: `resume/data.json`."""
+        """Save what the run is trained on: `resume/data.json`."""
         if self.writes:
             write_text(self.path / "resume/data.json", json.dumps(data))
 
     def data(self) -> dict[str, Any]:
-        """What `save_data` kept; empty where nothing was."""
+        """What `save_data` saved; empty where nothing was."""
         file = self.path / "resume" / "data.json"
         return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
     def began(self, stage: str) -> bool:
-        """Whether there is something of a stage to go on from."""
+        """Whether there is a checkpoint of a stage to resume from."""
         return (self.path / "resume" / f"{stage}.pt").is_file()
 
     def log(self, **values: Any) -> None:
@@ -109,7 +109,7 @@ class Run:
             raise DsolError(file, f"is damaged: {error}", "delete the line, or the file") from None
 
     def save_state(self, stage: str, state: dict[str, Any]) -> None:
-        """Keep what is needed to go on from here, whole or not at all."""
+        """Save what is needed to resume from here, whole or not at all."""
         if not self.writes:
             return
         lines = len(self.metrics())
@@ -118,7 +118,7 @@ class Run:
             with whole(file) as partial:
                 torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
         except (OSError, RuntimeError) as error:
-            raise DsolError(file, f"cannot be written: {error}", "free some space, then go on with --resume") from error
+            raise DsolError(file, f"cannot be written: {error}", "free some space, then add --resume") from error
 
     def load_state(self, stage: str) -> dict[str, Any] | None:
         """The newest state of a stage, None at its start; metrics written after it are dropped.
@@ -136,8 +136,8 @@ class Run:
         if state["version"] != STATE_VERSION:
             raise DsolError(file, f"is of version {state['version']}", "delete it to start the stage again")
         if self.writes:
-            kept = self.metrics()[: state["lines"]]
-            write_text(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
+            lines = self.metrics()[: state["lines"]]
+            write_text(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
         return state
 
     def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
@@ -146,7 +146,7 @@ class Run:
         self.save_state(stage, {"done": done, **state})
 
     def load_checkpoint(self, stage: str, **parts: Any) -> dict[str, Any]:
-        """Give networks and optimizers the state that was saved; what was saved, and `done` 0 at the start."""
+        """Load the saved state into networks and optimizers; returns all that was saved, `done` 0 at the start."""
         state = self.load_state(stage) or {"done": 0}
         for name, part in parts.items():
             if name in state:
@@ -154,7 +154,7 @@ class Run:
         return state
 
     def save_labels(self, labels: dict[str, int]) -> None:
-        """Keep the pseudo-label of each clip: `resume/labels.json`."""
+        """Save the pseudo-label of each clip: `resume/labels.json`."""
         if self.writes:
             write_text(self.path / "resume/labels.json", json.dumps(labels))
 
@@ -168,6 +168,6 @@ class Run:
             self._events.close()
 
 
-def _is_kept(path: Path) -> bool:
-    """Whether a file or folder is more than what a run leaves that is stopped before it has begun."""
+def _is_content(path: Path) -> bool:
+    """Whether a file or folder is more than what a run leaves that is stopped before its first step."""
     return path.suffix != ".partial" and not (path.name == "resume" and path.is_dir() and not any(path.iterdir()))

@@ -34,7 +34,7 @@ POOL_SHARPNESS = 10.0  # factor on the cosine in the soft maximum: 0 would be th
 
 
 class StageOneLoss(nn.Module):
-    """The two losses of stage one around the network: the whole forward pass, so that every process sees it alike."""
+    """The two losses of stage one around the network: the whole forward pass, as all processes run it."""
 
     def __init__(self, network: Network):
         super().__init__()
@@ -48,7 +48,7 @@ class StageOneLoss(nn.Module):
         *,
         labels: Tensor | None = None,
         pairs: tuple[Tensor, Tensor] | None = None,
-        others: Tensor | None = None,
+        negatives: Tensor | None = None,
     ) -> Tensor:
         """The loss of a batch.
 
@@ -56,7 +56,7 @@ class StageOneLoss(nn.Module):
             pictures, log_mel, videos: see `Batch`.
             labels: (B,) pseudo-labels: classify; None: localise.
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
-            others: (B, 3, S, S) pictures of other videos: "sampled" negatives instead of `pairs`.
+            negatives: (B, 3, S, S) pictures of other videos, "sampled", instead of `pairs`.
         """
         encoders = self.network.encoders
         visual, audio = encoders(pictures, log_mel, classes=labels is not None)
@@ -66,8 +66,8 @@ class StageOneLoss(nn.Module):
         if options.negatives == "all":
             cosine = pooled(encoders.pair_cosines(visual, audio), options.pool, POOL_SHARPNESS)
             return all_pairs_loss(encoders.scale * cosine, videos) + contrastive_loss(cosine, videos[:, None])
-        if others is not None:
-            mismatched = encoders.logits(encoders.encode_pictures(others), audio)
+        if negatives is not None:
+            mismatched = encoders.logits(encoders.encode_pictures(negatives), audio)
         else:
             sounds, frames = pairs or (slice(0, 0), slice(0, 0))
             mismatched = encoders.logits(visual.take(frames), audio.take(sounds))
@@ -90,7 +90,7 @@ def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
 
 
 def kind_weights(store: Store) -> Tensor | None:
-    """(N,) how much each clip counts, photos together as much as videos; None where one kind is missing."""
+    """(N,) weight of each clip, photos together as much as videos; None where one kind is missing."""
     photo = torch.from_numpy(store.photos)
     if photo.all() or not photo.any():
         return None
@@ -150,10 +150,11 @@ class StageOne:
         return {"loss": loss, **({} if nmi is None else {"nmi": nmi})}
 
     def _losses(self, feed: Feed, each: Pass, seed: int) -> Iterator[tuple[tuple[Tensor, ...], int]]:
-        for batch, others, generator in self._batches(feed, each.kind, seed, each.label):
+        for batch, negatives, generator in self._batches(feed, each.kind, seed, each.label):
             labels = self.labels[batch.rows].to(self.fabric.device) if each.kind == "classify" else None
-            pairs = other_video(batch.videos, generator) if each.kind == "localize" and others is None else None
-            loss = self.loss(batch.pictures, batch.log_mel, batch.videos, labels=labels, pairs=pairs, others=others)
+            pairs = other_video(batch.videos, generator) if each.kind == "localize" and negatives is None else None
+            how = {"labels": labels, "pairs": pairs, "negatives": negatives}
+            loss = self.loss(batch.pictures, batch.log_mel, batch.videos, **how)
             yield (loss,), len(batch.rows)
 
     def _batches(
@@ -170,7 +171,7 @@ class StageOne:
 
     @torch.no_grad()
     def _objects(self, feed: Feed) -> tuple[Tensor, Tensor]:
-        """Objects o (N, C) of all clips, of every process, and what K-means sees of them (N, C + D')."""
+        """Objects o (N, C) of all clips, of every process, and the points (N, C + D') for K-means."""
         self.network.eval()
         dictionary = self.network.dictionary
         sizes = (self.network.encoders.channels, len(dictionary.origin))
@@ -205,10 +206,10 @@ class StageOne:
         return nmi_with(self.labels, self.store.column("category"))
 
     def _finalise(self, feed: Feed) -> None:
-        """The dictionary of the finished features; pseudo-labels keep their numbers, as the class heads know them."""
+        """The dictionary of the final features; pseudo-labels keep their numbers, which the class heads depend on."""
         objects, points = self._objects(feed)
         if not self.options.classify_from or self.options.epochs < self.options.classify_from:
-            self._group(points, self.config.seed)  # never clustered on the way
+            self._group(points, self.config.seed)  # never clustered before
             nmi = nmi_with(self.labels, self.store.column("category"))
             if nmi is not None:
                 self.run.log(stage="one", step=len(schedule(self.options)), kind="cluster", nmi=nmi)

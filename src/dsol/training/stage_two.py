@@ -1,4 +1,4 @@
-"""Stage two: match what is seen to sound with what is heard in scenes (paper, section 3.2, equations 4 to 8).
+"""Stage two: match the visual and the audio category distribution of scenes (paper, section 3.2, equations 4 to 8).
 
     scene ─▶ f ─ dictionary ─▶ class maps m_k ─ product with l ─▶ s_k ─ mean, softmax ─▶ p_v ┐
     sound ─▶ frozen audio encoder of stage one ─ class head, softmax ──────────────▶ p_a ─────┴ Lc (equation 7)
@@ -26,7 +26,7 @@ from dsol.model.network import Network
 from dsol.training.batches import Feed, Picks, open_feed
 from dsol.training.loop import Losses, Pass, descend, run_passes
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss, sigmoid_matching_loss
-from dsol.training.mixtures import Remix, Sources, heard_in_mixtures, hearing_loss, read_distractors
+from dsol.training.mixtures import Remix, Sources, mixture_loss, predict_mixtures, read_distractors
 from dsol.training.run import Run
 
 WEIGHT_DECAY = 1e-4  # of Adam, as released; the paper does not print it
@@ -48,7 +48,7 @@ class StageTwoLoss(nn.Module):
         present: Tensor,
         pairs: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Lc, L1 and the loss of hearing for a batch; a part that is switched off is zero.
+        """Lc, L1 and the mixture loss for a batch; a part that is switched off is zero.
 
         Args:
             pictures, log_mel: see `Batch`; without pictures the audio class head alone is run.
@@ -58,10 +58,10 @@ class StageTwoLoss(nn.Module):
         """
         config, encoders = self.network.config, self.network.encoders
         if pictures is None:
-            hearing = hearing_loss(encoders.sound_logits(log_mel), teacher, present, config.mixtures.audibility)
-            return hearing * 0, hearing * 0, hearing
+            mixture = mixture_loss(encoders.sound_logits(log_mel), teacher, present, config.mixtures.audibility)
+            return mixture * 0, mixture * 0, mixture
         visual, audio, class_maps = self.network(pictures, log_mel)
-        matching = localization = hearing = class_maps.sum() * 0
+        matching = localization = mixture = class_maps.sum() * 0
         if config.stage_two.use_matching and config.stage_two.matching == "audioset":
             matching = sigmoid_matching_loss(class_maps, teacher)
         elif config.stage_two.use_matching:
@@ -69,12 +69,12 @@ class StageTwoLoss(nn.Module):
             p_v = share.clamp(min=1e-6).log() if config.stage_two.similarity == "cosine" else share
             matching = matching_loss(p_v, teacher, config.stage_two.matching)
         if config.stage_two.teacher == "sources":
-            hearing = hearing_loss(audio.logits, teacher, present, config.mixtures.audibility)
+            mixture = mixture_loss(audio.logits, teacher, present, config.mixtures.audibility)
         if config.stage_two.localization_weight:
             sounds, frames = pairs
             mismatched = encoders.logits(visual.take(frames), audio.take(sounds))
             localization = scene_localization_loss(encoders.logits(visual, audio), mismatched)
-        return matching, localization, hearing
+        return matching, localization, mixture
 
 
 def schedule(config: Config) -> list[str]:
@@ -94,7 +94,7 @@ class StageTwo:
     Args:
         fabric: device, precision and processes.
         network: as stage one left it; trained in place.
-        scenes: pictures of several objects with the sound of some of them.
+        scenes: pictures of several objects with the sound of some.
         clips: what scenes are composed of; read where their sound is mixed anew.
         labels: pseudo-label of each of these clips, by `Clip.key`.
         run: where metrics and checkpoints go.
@@ -117,7 +117,7 @@ class StageTwo:
         self.remix = self._remix(clips, labels)
         if self.remix is None:
             reading = (self.options.batch, fabric.device, self.config.workers)
-            self.teacher = heard_in_mixtures(teacher or network.encoders, scenes, *reading)
+            self.teacher = predict_mixtures(teacher or network.encoders, scenes, *reading)
         trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, self.options.learning_rate, weight_decay=WEIGHT_DECAY)
         self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)
@@ -146,18 +146,18 @@ class StageTwo:
     def _one_pass(self, feed: Feed | None, each: Pass) -> dict[str, float]:
         self._set_learning_rate(each.number / len(schedule(self.config)))
         self.network.train()
-        seed, hears = self.config.seed * 20_011 + each.number, self.remix is not None
+        seed, remixes = self.config.seed * 20_011 + each.number, self.remix is not None
         if each.kind == "mixtures":
             batches, weights = self._mixtures(seed), (1.0, 0.0, 1.0)
         else:
             assert feed is not None, "opened for these passes"
             batches = self._matches(feed, seed, each.label)
-            weights = (1.0, self.options.localization_weight, 1.0 if hears else 0.0)
-        matching, localization, hearing = descend(self.fabric, batches, [self.optimizer], weights)
+            weights = (1.0, self.options.localization_weight, 1.0 if remixes else 0.0)
+        matching, localization, mixture = descend(self.fabric, batches, [self.optimizer], weights)
         if each.kind == "mixtures":
-            return {"hearing": hearing}
+            return {"hearing": mixture}
         found = {"matching": matching, "localization": localization}
-        return {**found, "hearing": hearing} if hears else found
+        return {**found, "hearing": mixture} if remixes else found
 
     def _set_learning_rate(self, done: float) -> None:
         share = (1 + math.cos(math.pi * done)) / 2 if self.options.cosine_decay else 1
@@ -166,7 +166,7 @@ class StageTwo:
 
     def _matches(self, feed: Feed, seed: int, label: str) -> Iterator[tuple[Losses, int]]:
         generator = torch.Generator().manual_seed(seed)
-        view = None if self.scenes.composed else seed  # composed pictures are seen whole, as in the paper
+        view = None if self.scenes.composed else seed  # composed pictures are never cropped, as in the paper
         for batch in feed.batches(self.picks.shuffled(seed), view, label):
             pairs = other_video(batch.videos, generator)
             if self.remix is None:

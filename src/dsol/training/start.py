@@ -51,7 +51,7 @@ def find_start(path: str | Path, config: Config) -> Start:
     """
     model = find_model(path)
     if is_onnx(model):
-        raise DsolError(model, "is exported and cannot be trained", "give the model that it was made of")
+        raise DsolError(model, "is exported and cannot be trained", "give the original model")
     card = load_card(model)
     if card.system != config.system:
         raise DsolError(model, f"is of the system {card.system}, not {config.system}", f"add --system {card.system}")

@@ -37,9 +37,9 @@ from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo
 from dsol.training.start import begin, find_start, weights_of
 
-VIDEO_WEIGHT = 15  # how much oftener a video is taken for a scene than a photo, with `balance_photos`
+VIDEO_WEIGHT = 15  # how much more often a scene has a video than a photo, with `balance_photos`
 SCENE_OPTIONS = ("--scenes.count", "--scenes.objects", "--scenes.sounding")
-OF_STAGE_TWO = ("recipe", "scenes", "stage_two", "mixtures", "inference")  # may differ where stage one is there already
+OF_STAGE_TWO = ("recipe", "scenes", "stage_two", "mixtures", "inference")  # may differ where stage one is finished
 
 
 def train(
@@ -51,7 +51,7 @@ def train(
     resume: bool = False,
     start: str | Path | None = None,
 ) -> Path:
-    """Train a model without labels.
+    """Train a model without labels of the clips.
 
     Args:
         store: single-source clips; of a store with splits, those of the split "train". A run goes on with its own only.
@@ -175,13 +175,13 @@ def training_clips(store: Store, config: Config, composes: bool = False) -> Stor
         if composes:
             check_numbers(config.scenes.count, objects, config.scenes.sounding, SCENE_OPTIONS)
     if len(videos) < 2:
-        raise DsolError(store.path, "holds one video only, so nothing to tell its sound from", "give more videos")
+        raise DsolError(store.path, "holds one video only, so there are no mismatched pairs", "give more videos")
     return clips
 
 
 def scene_sources(store: Store, clips: Store) -> Store:
     """What training scenes may be made of: the clips of stage one and, where the store has a split "synthesis", those
-    set aside for scenes. Scenes are then composed of these alone, as in the paper: stage one has not seen them."""
+    set aside for scenes. Scenes are then composed of these alone, as in the paper: stage one does not use them."""
     if SYNTHESIS not in store.splits:
         return clips
     return store.take([i for i, split in enumerate(store.column("split")) if split in ("train", SYNTHESIS)])
@@ -218,7 +218,7 @@ def _same_data(run: Run, clips: Store, scenes: Path | None, resume: bool) -> Pat
 
 
 def _told(scenes: Store | None) -> dict[str, str | None]:
-    """What a run remembers of scenes that it was given."""
+    """What a run records of scenes that it was given."""
     if scenes is None:
         return {"scenes": None, "scenes_fingerprint": None}
     return {"scenes": str(scenes.path.resolve()), "scenes_fingerprint": scenes.fingerprint}
@@ -289,7 +289,7 @@ def _card(run: Run, clips: Store, store: Store, config: Config, clusters: int, f
 
 
 def _label(fabric: Fabric, sources: Store, run: Run, first: Path) -> None:
-    """Pseudo-labels for clips that stage one has not seen: the cluster that its model finds nearest."""
+    """Pseudo-labels for clips that stage one was not trained on: the nearest cluster of its model."""
     if fabric.is_global_zero:
         labels = run.labels()
         unknown = sources.take([i for i, clip in enumerate(sources.column("clip")) if clip not in labels])
@@ -350,14 +350,14 @@ def _begun_with(run: Run) -> dict[str, str]:
 
 
 def with_note(made: dict[str, Any], scenes: Store) -> dict[str, Any]:
-    """Where a model comes from, with what must be known of its scenes."""
+    """Provenance of a model with the note of its scenes."""
     notes = [note for note in (made.get("note"), scenes.info.get("note")) if note]
-    told = notes[1:] if len(notes) == 2 and notes[0] in notes[1] else notes  # scenes keep the note of their clips
+    told = notes[1:] if len(notes) == 2 and notes[0] in notes[1] else notes  # scenes inherit the note of their clips
     return made | ({"note": "; ".join(told)} if told else {})
 
 
 def provenance(path: Path, clips: Store, config: Config) -> dict[str, Any]:
-    """Where a model comes from: data, options, versions."""
+    """Provenance of a model: data, options, versions."""
     return {
         "store": Path(path).name,
         "clips": len(clips),

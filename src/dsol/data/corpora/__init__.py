@@ -1,6 +1,6 @@
-"""What lies on disk in the world, as a list of videos with what is known of them.
+"""Data sets as they lie on disk, each as a list of videos with what is known of them.
 
-A layout is one module with one function, `read(folder: Path) -> Corpus`; it only looks at names and lists and
+A layout is one module with one function, `read(folder: Path) -> Corpus`; it reads names and lists only and
 opens no video. It is registered in `CORPORA` and imported when asked for. A layout that can give a part of its data
 set names the parts in `PARTS`, and its `read` takes one as second argument: `audioset:multi`.
 """
@@ -61,8 +61,8 @@ class Corpus:
         listed: how many videos its lists name; 0 without lists.
         missing: those of them that are not there, by name.
         skipped: files that are not used: name -> reason.
-        twice: videos that its lists name in more than one split; the one that is tested on counts.
-        note: what everyone who uses it must know; goes into the store and into what is made of it.
+        twice: videos that its lists name in more than one split; the test split counts.
+        note: what its users must know; copied into the store and into what is made of it.
         composed: its pictures are composed of several, and so are only ever resized: no crop may lose a part.
     """
 

@@ -2,7 +2,7 @@
 
     Boxes ──write──▶ FILE.partial ──read back──▶ the same boxes? ──▶ FILE
 
-A format that cannot hold something (a silent object, a second category, another time) would lose it without a word.
+A format that cannot hold something (a silent object, a second category, another time) would lose it silently.
 So what was written is read again before it gets its name, and refused where a frame comes back changed.
 """
 

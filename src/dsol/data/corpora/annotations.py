@@ -8,8 +8,8 @@
     flickr     a folder of XML files, one an image, xyxy pixels of 256×256, several annotators
     coco       COCO detection JSON, xywh pixels
 
-The official files say in no field which convention their boxes follow, and published code has read one as the
-other. So each reader knows the convention of its format, and refuses a file whose boxes do not fit it.
+The official files do not state which convention their boxes follow, and published code has confused them. So each
+reader assumes the convention of its format, and refuses a file whose boxes do not fit it.
 """
 
 import json
@@ -37,7 +37,7 @@ VGGSS_MIDDLE_S = 5.0  # VGG-SS annotates the middle of a ten-second clip
 FLICKR_PIXELS = 256
 OFFICIAL_PIXELS = 224  # that every published script cuts its boxes to
 FLICKR_CATEGORY = "sound source"
-SPOILT = 0.05  # share of boxes without area from which the convention is in doubt, not the box
+SPOILT = 0.05  # share of boxes without area above which the convention is in doubt, not the box
 
 
 def read_boxes(path: str | Path, format: str = "auto") -> Boxes:
@@ -188,7 +188,7 @@ def _read_flickr(path: Path) -> Boxes:
 
 
 def _flickr_frame(file: Path) -> Frame:
-    """One image; every annotator's box is kept, so that a protocol can form their consensus."""
+    """One image; every annotator's box is read, so that a protocol can form their consensus."""
     try:
         found = ElementTree.parse(file).getroot().iter("bbox")
         corners = [[int(child.text or "") for child in list(box)[-4:]] for box in found]  # a name may come first
@@ -264,7 +264,7 @@ def _extent(start: float, end: float) -> float:
 
 
 def _with_area(boxes: list[tuple], path: Path) -> list[tuple]:
-    """Those that cover something. A few that do not are the file's own faults, many mean another convention."""
+    """Those with an area. A few without are errors of the file, many mean another convention."""
     kept = [item for item in boxes if item[2][2] > 0 and item[2][3] > 0]
     lost = len(boxes) - len(kept)
     if lost > SPOILT * len(boxes):

@@ -2,7 +2,7 @@
 
 unbalanced_train_segments.csv                          -> split train
 balanced_train_segments.csv                            -> split test: the paper's "balanced"
-eval_segments.csv                                      -> split eval, which no figure of the paper is of
+eval_segments.csv                                      -> split eval, not used in the paper
 any tree of clips named after ids                      one clip an id, cut to its ten seconds
 audioset_box.json                                      official boxes, by the second of the clip
 

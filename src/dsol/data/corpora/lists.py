@@ -160,12 +160,12 @@ def ids_in(file: Path | None) -> list[str]:
 
 
 def corpus_of(folder: Path, listed: Iterable[Listed], boxes: Boxes | None, by_clip: bool = False) -> Corpus:
-    """The listed videos that are there. One that is listed twice counts as the split that is tested on, if any is.
+    """The listed videos that are there. One that is listed twice belongs to the test split, if that is one of them.
 
     Args:
         folder: where files lie, at any depth.
         listed: the list; in its order videos are prepared.
-        boxes: annotations whose `Frame.video` are keys of the list. Those of listed videos are kept.
+        boxes: annotations whose `Frame.video` are keys of the list. Those of listed videos are used.
         by_clip: keys are id and start, as `clip_id` gives them; otherwise ids.
 
     Raises:
@@ -201,7 +201,7 @@ def _once(listed: Iterable[Listed]) -> tuple[dict[str, Listed], tuple[str, ...]]
 
 
 def held_out(split: str | None) -> int:
-    """How much a split must be kept from training: 2 for one that is tested on, 1 for validation, 0."""
+    """How strictly a split is held out of training: 2 for a test split, 1 for validation, 0."""
     last = (split or "").rpartition("-")[2]
     return {"test": 2, "val": 1}.get(last, 0)
 
@@ -235,7 +235,7 @@ def attach(boxes: Boxes, names: Mapping[str, str]) -> Boxes:
 
 
 def known_names(names: Iterable[str]) -> dict[str, str]:
-    """What annotations may call a video -> its name: the name itself, its YouTube id, its id with start."""
+    """Names of a video in annotations -> its name: the name itself, its YouTube id, its id with start."""
     found: dict[str, str] = {}
     for name in sorted(names):
         ids = [alias for one, rest in _ids(name) for alias in (one, _with_start(one, rest))]

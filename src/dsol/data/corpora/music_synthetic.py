@@ -4,7 +4,7 @@ test1/video/0001.jpg    the scene                                    any folder 
 test1/audio/0001.pkl    (201, 64) log-mel spectrogram, pickled       one whose path holds "train" is the split train,
 test1/box/0001.npy      rows x, y, width, height, category id        any other the split test
 
-There is no waveform. The store keeps the spectrogram in its place; `Store.sound` gives it to the networks. Boxes are
+There is no waveform. The store holds the spectrogram instead; `Store.sound` gives it to the networks. Boxes are
 of the instruments that sound, in fractions, and the ids are those of the other official boxes.
 """
 

@@ -3,8 +3,8 @@
     bytes of the file ─▶ opcodes: few calls, no large memo ─▶ unpickled with stand-ins ─▶ shape and bytes fit ─▶ array
 
 Unpickling runs what the file says. Here no class of the file is ever looked up: the few names that a pickled array
-uses stand for plain containers of this module, any other name ends the reading, and the array is made of the bytes
-that they hold. A file takes no more memory than some times its own size, and leaves nothing behind.
+uses stand for plain containers of this module, any other name is an error, and the array is made of the bytes
+that they hold. A file takes no more memory than some times its own size, and changes no state.
 """
 
 import io

@@ -2,11 +2,11 @@
 
 photos/<split>/<category>/003.jpg     split: train, valid, test
 sounds/<category>/*.ogg               any recordings; `NAME-chunk3` and `NAME_03` are pieces of one recording, NAME
-masks/<split>/<category>/003.png      where the object is, kept where there is one
+masks/<split>/<category>/003.png      where the object is; optional
 boxes.json                            {"boxes": {"train/cello/003.jpg": [x, y, width, height]}}, fractions
 
 Each photo gets one second of one recording of its category, the loudest. Recordings are divided between the splits,
-so that none is heard in two of them; photos keep theirs. Both are fixed by the seed below.
+so that none is in two of them; photos have theirs from their folder. Both are fixed by the seed below.
 """
 
 import json
@@ -103,7 +103,7 @@ def read_pair(path: Path, size: tuple[int, int], sound: Path) -> Iterator[Second
 
 
 def loudest_second(sound: np.ndarray) -> np.ndarray:
-    """The second of a sound with the most energy; a shorter one is followed by silence.
+    """The second of a sound with the most energy; a shorter one is padded with silence.
 
     Args:
         sound: (n,) float32, 16 kHz.

@@ -69,10 +69,10 @@ def _instruments(folder: Path, listed: list[Listed]) -> list[Listed]:
             chosen[one][split] = None
     if chosen:
         return [replace(entry, split=split) for entry in played for split in chosen.get(entry.key[:11], ())]
-    seen: Counter[str | None] = Counter()
+    count: Counter[str | None] = Counter()
     halved = []
     for entry in played:
-        second = entry.split == "train" and seen[entry.category] % 2 == 1
-        seen[entry.category] += entry.split == "train"
+        second = entry.split == "train" and count[entry.category] % 2 == 1
+        count[entry.category] += entry.split == "train"
         halved.append(replace(entry, split=SYNTHESIS) if second else entry)
     return halved

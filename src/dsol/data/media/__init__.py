@@ -2,10 +2,10 @@
 
 `probe` says what a file holds, `read_seconds` streams it as seconds of frames and sound, `read_frames` as frames,
 `VideoWriter` writes frames with the original sound. All of these stream: no memory grows with a video's length.
-`read_photo` and `read_sound` read a picture and a recording that lie apart.
+`read_photo` and `read_sound` read single pictures and recordings.
 
-Time starts when the first picture or sound does, as in a player. Pictures are turned as the file asks (display
-matrix), pixels that are not square are made so, and high dynamic range is shown in the standard range.
+Time starts when the first picture or sound does, as in a player. Pictures are rotated as the file says
+(display matrix), pixels that are not square are made so, and high dynamic range is mapped to the standard range.
 """
 
 from dsol.data.media.info import (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import overload
+from typing import Literal, overload
 
 import av
 import numpy as np
@@ -35,24 +35,30 @@ HOLE_S = 0.5  # seconds that may fail to decode before a track counts as broken
 PRIMING_S = 0.05  # seconds by which a sound encoder may start early; not a start of the video
 MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 PLANES = 8  # of a frame of sound from which PyAV does not know their number
-LISTENED_S = 0.25  # seconds of sound that are looked at together for whether anything is heard
+LISTENED_S = 0.25  # seconds of sound that are tested together for silence
 
 
 @overload
-def stream_of(path: str | Path, container: InputContainer, kind: None = None) -> VideoStream | None: ...
+def stream_of(path: str | Path, container: InputContainer, kind: Literal["video"] = "video") -> VideoStream | None: ...
+@overload
+def stream_of(
+    path: str | Path, container: InputContainer, kind: Literal["audio"], audio_track: int | None = None
+) -> AudioStream | None: ...
 @overload
 def stream_of(
     path: str | Path, container: InputContainer, kind: Kind, audio_track: int | None = None
 ) -> VideoStream | AudioStream | None: ...
-def stream_of(path, container, kind="video", audio_track=None):
+def stream_of(
+    path: str | Path, container: InputContainer, kind: Kind = "video", audio_track: int | None = None
+) -> VideoStream | AudioStream | None:
     """The track to read; None if there is none.
 
     Args:
         path: of the video.
         container: it, open.
         kind: "video" or "audio".
-        audio_track: which sound track, counted from 1; by default the one that a player takes, or, where nothing
-            is heard in that, the first in which something is.
+        audio_track: which sound track, counted from 1; by default the one that a player takes, or, where that
+            is silent, the first that is not.
 
     Raises:
         DsolError: there is no such sound track.
@@ -70,7 +76,7 @@ def stream_of(path, container, kind="video", audio_track=None):
 
 
 def chosen_track(path: str | Path) -> int:
-    """The number, from 1, of the sound track that is read unless another is asked for; says it where not the first.
+    """The number, from 1, of the sound track that is read by default; with a message where a player takes another.
 
     Raises:
         DsolError: the file cannot be opened.
@@ -84,17 +90,17 @@ def _chosen(path: str, state: tuple[int, int]) -> int:
         streams = sound_streams(container)
         best = container.streams.best("audio")
         usual = next((n for n, stream in enumerate(streams, start=1) if best and stream.index == best.index), 1)
-    others = [n for n in range(1, len(streams) + 1) if n != usual]
-    if not others:
+    rest = [n for n in range(1, len(streams) + 1) if n != usual]
+    if not rest:
         return usual
-    found = next((n for n in (usual, *others) if _is_heard(path, n)), usual)
+    found = next((n for n in (usual, *rest) if _is_audible(path, n)), usual)
     if found != usual:
         say(f"{path}: sound track {usual} is silent, track {found} is used")
     return found
 
 
-def _is_heard(path: str, number: int) -> bool:
-    """Whether anything at all is heard in a sound track; of one that breaks off, what is there counts."""
+def _is_audible(path: str, number: int) -> bool:
+    """Whether a sound track is not silent; of one that breaks off, what is there counts."""
     parts, length_s = [], 0.0
     try:
         for _, frame in decoded(path, "audio", number):
@@ -105,7 +111,7 @@ def _is_heard(path: str, number: int) -> bool:
                     return True
                 parts, length_s = [], 0.0
     except DsolError:
-        length_s = 0.0  # whoever reads the track reports it
+        length_s = 0.0  # the reader of the track reports it
     return bool(parts) and not is_silent(np.concatenate(parts))
 
 
@@ -128,16 +134,18 @@ def floats(frame: av.AudioFrame) -> np.ndarray:
 
 
 @overload
-def decoded(path: str | Path, kind: None = None) -> Iterator[tuple[float, av.VideoFrame]]: ...
+def decoded(path: str | Path, kind: Literal["video"] = "video") -> Iterator[tuple[float, av.VideoFrame]]: ...
 @overload
 def decoded(
-    path: str | Path, kind: Kind, audio_track: int | None = None
-) -> Iterator[tuple[float, av.VideoFrame | av.AudioFrame]]: ...
-def decoded(path, kind="video", audio_track=None):
+    path: str | Path, kind: Literal["audio"], audio_track: int | None = None
+) -> Iterator[tuple[float, av.AudioFrame]]: ...
+def decoded(
+    path: str | Path, kind: Kind = "video", audio_track: int | None = None
+) -> Iterator[tuple[float, av.VideoFrame]] | Iterator[tuple[float, av.AudioFrame]]:
     """Decode one track: (time in s on the file's own clock, frame), in the order of time.
 
-    A packet that does not decode is passed over, as players do; `HOLE_S` without any is a break. Wild time stamps
-    are put right and gaps of hours are cut, see `dsol.data.media.timing`.
+    A packet that does not decode is skipped, as in players; `HOLE_S` without any is a break. Wrong time stamps
+    are corrected and gaps of hours are cut, see `dsol.data.media.timing`.
 
     Args:
         path: a video.
@@ -153,20 +161,20 @@ def decoded(path, kind="video", audio_track=None):
         if stream is None:
             raise no_track(path, kind)
         refuse_vast(path, stream)
-        seen = failed = False
+        started = failed = False
         start_s = last_s = end_s = 0.0
         for frames in _frames(container, stream, clock):
             failed = failed or frames is None
             for frame in frames or ():
                 time_s = end_s if frame.time is None else frame.time
-                if not seen:
+                if not started:
                     start_s = last_s = time_s
                 elif failed and time_s - end_s > HOLE_S:
                     raise _break(path, end_s - start_s)
                 last_s = max(last_s, time_s)
                 yield last_s, frame
-                seen, failed, end_s = True, False, last_s + lasts(frame, stream)
-        if not seen:
+                started, failed, end_s = True, False, last_s + lasts(frame, stream)
+        if not started:
             raise DsolError(path, f"has a {NAMES[kind]} that cannot be decoded", REPAIR)
         stated_s = end_s if clock.notes or is_cover(stream) else _stated_end(stream) or end_s
         # A last picture may stand longer than it says; then at least the sound reaches the stated end.
@@ -180,7 +188,7 @@ def _frames(container: InputContainer, stream: VideoStream | AudioStream, clock:
     while True:
         try:
             packet = next(packets, None)
-        except FFmpegError:  # the rest of the file cannot be told apart into packets
+        except FFmpegError:  # the rest of the file cannot be split into packets
             yield None
             packet = None
         if packet is None or not packet.size:
@@ -233,11 +241,11 @@ def start_of(path: str | Path, audio_track: int | None = None) -> float:
     """Where a video starts on its own clock: the time stamp in s of its first picture or sound.
 
     The sound counts only if it comes clearly first; otherwise all pictures would be late by the few
-    milliseconds that sound encoders need to get going.
+    milliseconds of delay of sound encoders.
     """
     picture_s = next(decoded(path))[0]
     try:
         sound_s = next(decoded(path, "audio", audio_track))[0]
-    except DsolError:  # no sound: who needs it will say so
+    except DsolError:  # no sound: its reader reports that
         return picture_s
     return sound_s if sound_s < picture_s - PRIMING_S else picture_s

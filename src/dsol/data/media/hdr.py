@@ -1,8 +1,8 @@
-"""High dynamic range (PQ and HLG, ITU-R BT.2100) shown in the standard range.
+"""High dynamic range (PQ and HLG, ITU-R BT.2100) mapped to the standard range.
 
     16-bit R'G'B' ─EOTF─▶ light in units of white ─BT.2020 to BT.709─▶ ─tone curve─▶ 8-bit R'G'B'
 
-White is 203 cd/m², as BT.2408 has it: a sheet of paper is nearly 255, and what is brighter gets the rest.
+White is 203 cd/m², as BT.2408 has it: a sheet of paper is nearly 255, and brighter values get the rest.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""Which videos there are, and what each says of itself."""
+"""Finding video files, and their properties."""
 
 import os
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ OTHER_VIDEOS = (
 
 @dataclass(frozen=True)
 class SoundTrack:
-    """What a sound track says of itself.
+    """Properties of a sound track.
 
     Attributes:
         number: counted from 1.
@@ -58,18 +58,18 @@ class SoundTrack:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself.
+    """Properties of a video file.
 
     Attributes:
         path: the file.
         duration_s: seconds, of the longest track; as stated, or measured where a file does not say or is wrong.
-        width: pixels, as shown: after the rotation that the file asks for, of square pixels.
+        width: pixels, as shown: after the rotation that the file says, of square pixels.
         height: pixels, as shown.
         fps: frames a second, on average.
         sample_rate: Hz, 0 without a sound track.
         channels: of the sound, 0 without a sound track.
         sound_tracks: all of them.
-        notes: what is wrong with its time stamps and was put right, for people.
+        notes: what was wrong with its time stamps and was corrected, for people.
     """
 
     path: Path
@@ -113,13 +113,13 @@ def unread_videos(folder: str | Path) -> dict[Path, str]:
 
 
 def _files(folder: str | Path) -> Iterator[Path]:
-    """All that is no folder under `folder`, hidden ones left out; a folder that links lead to again is seen once."""
-    seen = set()
+    """All that is no folder under `folder`, hidden ones left out; a folder that links lead to again is visited once."""
+    visited = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         here = os.path.realpath(place)
-        folders[:] = [] if here in seen else sorted(folders)
-        if here not in seen:
-            seen.add(here)
+        folders[:] = [] if here in visited else sorted(folders)
+        if here not in visited:
+            visited.add(here)
             yield from (Path(place, name) for name in files if not name.startswith("."))
 
 

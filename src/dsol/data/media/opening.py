@@ -20,7 +20,7 @@ Kind = Literal["video", "audio"]
 # Only true containers: a playlist that calls itself .mp4 must not make the reader open other files.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg"
 NAMED = "mp4, m4v, mov, 3gp, webm, mkv, avi, ts, mts, mpg, wmv, flv or ogv"
-FLATTEST, NARROWEST = 8.0, 1 / 8  # width of a pixel over its height beyond which a file does not tell the truth
+FLATTEST, NARROWEST = 8.0, 1 / 8  # width of a pixel over its height beyond which a file is wrong about it
 MOST_PIXELS = 2**26  # of a picture: 8192×8192; a larger one takes gigabytes to decode
 MOST_SIDE = 16_384  # pixels, of a picture's longer side; what encoders write ends there, the rest is damage
 REPAIR = "copy it again from its source, or repair it: ffmpeg -i IN -c copy OUT.mp4"
@@ -56,7 +56,7 @@ def reason(error: Exception) -> str:
 
 
 def state_of(path: str | Path) -> tuple[int, int]:
-    """Changes when a file does: what is remembered of it then no longer holds.
+    """Time and size of a file, by which cached facts of it are valid.
 
     Raises:
         DsolError: there is no such file.
@@ -109,7 +109,7 @@ def is_cover(stream: Stream) -> bool:
 
 
 def pixel_aspect(path: str | Path) -> float:
-    """Width of a pixel over its height, as the file or its picture track says; 1 where neither says a likely one."""
+    """Width of a pixel over its height, as the file or its picture track says; 1 where neither is plausible."""
     with opened(path) as container:
         stream = picture_stream(container)
         told = stream and stream.sample_aspect_ratio

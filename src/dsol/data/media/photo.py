@@ -1,4 +1,4 @@
-"""A picture from a file of its own."""
+"""A picture from an image file."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> np.ndar
 
     Args:
         path: the file.
-        size: (width, height) in pixels to scale to; as it is if None.
+        size: (width, height) in pixels to scale to; its own size if None.
 
     Raises:
         DsolError: no picture, or a broken one.

@@ -1,4 +1,4 @@
-"""From a decoded picture to RGB as it is shown: turned, in size, in the right colours."""
+"""From a decoded picture to RGB as shown: rotated, resized, in the right colours."""
 
 import av
 import numpy as np
@@ -10,14 +10,14 @@ UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 
 
 class Screen:
-    """Shows the pictures of one video, all turned and scaled as its first one asks.
+    """Converts the pictures of one video, all rotated and scaled as its first one says.
 
     High dynamic range becomes standard range; of interlaced pictures one field is shown, whose lines belong together;
     what is transparent is black, as in players.
 
     Args:
-        first: the first decoded picture. Asked only once: reading the side data of a frame ties it into a
-            reference cycle, and frames must go as soon as they are shown.
+        first: the first decoded picture. Read only once: reading the side data of a frame creates a
+            reference cycle, and frames must be freed at once.
         size: (width, height) in pixels to scale to; None for that of the first picture as shown.
         aspect: width of a pixel over its height, as stored.
 
@@ -26,7 +26,7 @@ class Screen:
     """
 
     def __init__(self, first: av.VideoFrame, size: tuple[int, int] | None = None, aspect: float = 1.0):
-        self._swap, self._mirror, self._flip = _turn(first)
+        self._swap, self._flip_x, self._flip_y = _turn(first)
         stored = (max(1, round(first.width * aspect)), first.height)
         self.size = size or (stored[::-1] if self._swap else stored)
 
@@ -35,17 +35,17 @@ class Screen:
         width, height = self.size[::-1] if self._swap else self.size
         rgb = _rgb(frame, width, height)
         rgb = rgb.transpose(1, 0, 2) if self._swap else rgb
-        return np.ascontiguousarray(rgb[:: -1 if self._flip else 1, :: -1 if self._mirror else 1])
+        return np.ascontiguousarray(rgb[:: -1 if self._flip_y else 1, :: -1 if self._flip_x else 1])
 
 
 def _rgb(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
-    untold_hd = frame.height >= HD_LINES and frame.colorspace == UNSPECIFIED
+    unstated_hd = frame.height >= HD_LINES and frame.colorspace == UNSPECIFIED
     transfer = TRANSFERS.get(int(frame.color_trc))
     transparent = any(component.is_alpha for component in frame.format.components)
     form = "rgb48le" if transfer else "rgba" if transparent else "rgb24"
     field = _one_field(frame) if frame.interlaced_frame else frame
     scaled = field.reformat(
-        width, height, form, src_colorspace="ITU709" if untold_hd else None, interpolation="BICUBIC", threads=1
+        width, height, form, src_colorspace="ITU709" if unstated_hd else None, interpolation="BICUBIC", threads=1
     ).to_ndarray()
     if transfer:
         return to_sdr(scaled, transfer)
@@ -60,8 +60,8 @@ def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
         return frame
     field = av.VideoFrame(frame.width, (frame.height + 1) // 2, frame.format.name)
     for source, target in zip(frame.planes, field.planes, strict=True):
-        lines = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)[::2]
-        room = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)
+        lines = np.frombuffer(memoryview(source), np.uint8).reshape(-1, source.line_size)[::2]
+        room = np.frombuffer(memoryview(target), np.uint8).reshape(-1, target.line_size)
         high, wide = min(len(lines), len(room)), min(lines.shape[1], room.shape[1])
         room[:high, :wide] = lines[:high, :wide]
     field.colorspace, field.color_range = frame.colorspace, frame.color_range
@@ -69,7 +69,7 @@ def _one_field(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def _turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """Whether to transpose, then to mirror left-right, then top-bottom, by the file's display matrix.
+    """Whether to transpose, then to flip left-right, then top-bottom, by the file's display matrix.
 
     The matrix sends the stored pixel (p, q) to x = a·p + c·q, y = b·p + d·q, up to a shift.
     """

@@ -21,7 +21,7 @@ from dsol.errors import DsolError
 
 ROUNDING_S = 0.0005  # seconds by which containers round time stamps (webm: to milliseconds)
 SHORT_S = 0.005  # seconds that the last whole second may lack, by rounding
-STILL_S = 1.0  # seconds: shorter pictures with a longer sound stand still until it ends
+STILL_S = 1.0  # seconds: of a shorter video with a longer sound the last picture lasts until it ends
 LEAST_S = 0.1  # seconds: what is shorter at the end is dropped
 
 
@@ -34,7 +34,7 @@ class Second:
         frames: (T, height, width, 3) uint8 RGB, the picture on screen at `times_s`.
         times_s: (T,) seconds from the start of the video: index, index + 1/T, …
         waveform: (16000,) float32 in [-1, 1], 16 kHz mono.
-        extras: what else belongs to it, as a file: name -> bytes. See `dsol.data.store.shards`. A video has none.
+        extras: further files: name -> bytes, see `dsol.data.store.shards`. A video has none.
         length_s: less than 1 for an incomplete last second.
     """
 
@@ -58,22 +58,22 @@ def read_seconds(
     """Stream a video, second after second.
 
     The frame for a time is the one on screen then, by time stamp: the last that appeared, or the first of all. So
-    video of a low or variable rate repeats frames. Sound that ends before the picture goes on as silence; sound
-    without picture at the end is left out, unless the picture stands still: one of less than a second.
+    video of a low or variable rate repeats frames. Sound that ends before the picture is continued by silence;
+    sound after the last picture is left out, unless the whole picture track is shorter than a second.
 
     Args:
         path: a file of one of `VIDEO_SUFFIXES`.
-        frames_per_second: how many times a second the picture is looked at, T.
+        frames_per_second: frames a second, T.
         size: (width, height) in pixels to scale to; as shown if None.
-        whole_only: drop an incomplete last second. Otherwise it is kept from 0.1 s on, with the frames that it
+        whole_only: drop an incomplete last second. Otherwise it is returned from 0.1 s on, with the frames that it
             has (fewer than T) and its waveform filled up with zeros.
-        keep: seconds that are kept however short they are.
-        audio_track: which sound track, counted from 1; by default the one that a player takes, or, where nothing is
-            heard in that, the first in which something is.
+        keep: seconds that are returned however short they are.
+        audio_track: which sound track, counted from 1; by default the one that a player takes, or, where that is
+            silent, the first that is not.
 
     Raises:
         DsolError: before any second: no video, no picture, no sound track, too short, nothing can be decoded.
-            After the good seconds: the file breaks off, and where; keep what came before if you can use it.
+            After the good seconds: the file breaks off, and where; what came before is good.
             (A cut-off avi does not know how long it was: it ends without an error.)
 
     Example:
@@ -132,7 +132,7 @@ def _shown(path: str | Path, start_s: float, sound_end_s: float) -> Iterator[tup
             held = time_s - start_s, frame
         if held and stream:
             end_s = held[0] + lasts(held[1], stream)
-            stands = end_s < STILL_S or end_s - held[0] > GAP_S  # at the very end it may say any time
+            stands = end_s < STILL_S or end_s - held[0] > GAP_S  # the end that it states may be anything
             yield held[0], max(min(end_s, held[0] + GAP_S), sound_end_s) if stands else end_s, held[1]
 
 

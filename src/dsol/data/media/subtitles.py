@@ -1,6 +1,5 @@
 """Subtitles as a track of their own in an mp4, to be switched on and off in a player."""
 
-import os
 import struct
 from collections.abc import Iterable
 from fractions import Fraction
@@ -11,6 +10,7 @@ from av.error import FFmpegError
 
 from dsol.data.media.opening import reason
 from dsol.errors import DsolError
+from dsol.files import whole
 
 THOUSANDTH = Fraction(1, 1000)  # of a second: the clock of the track
 STYLE = b"""[Script Info]
@@ -39,10 +39,10 @@ def add_subtitles(path: str | Path, captions: Iterable[tuple[float, float, str]]
     Example:
         >>> add_subtitles("party.mp4", [(0.0, 2.5, "[violin]")])                        # doctest: +SKIP
     """
-    partial = Path(f"{path}.partial")
     waiting = list(captions)
     try:
         with (
+            whole(path) as partial,
             av.open(f"file:{path}") as source,
             av.open(f"file:{partial}", "w", format="mp4", options={"movflags": "+faststart"}) as out,
         ):
@@ -59,12 +59,9 @@ def add_subtitles(path: str | Path, captions: Iterable[tuple[float, float, str]]
                 out.mux(packet)
             for caption in waiting:
                 out.mux(_packet(track, *caption))
-        os.replace(partial, path)
     except (FFmpegError, OSError) as error:
         what = f"cannot be given subtitles: {reason(error)}"
         raise DsolError(path, what, "free some space there, or write to another folder") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _packet(track, start_s: float, end_s: float, text: str) -> av.Packet:

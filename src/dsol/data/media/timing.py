@@ -33,7 +33,7 @@ LEAP_S = 1.0  # seconds between two packets of one track that make a new run, or
 LEAP_STEPS = 20  # times the usual step: decoding order is not the order of time
 FEW = 8  # packets that can be wild together, or
 FEW_SHARE = 0.05  # of all of the track
-MOST_RUNS = 500  # a file with more has no clock to speak of: only its gaps are cut
+MOST_RUNS = 500  # a file with more has no usable clock: only its gaps are cut
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Clock:
 
 
 def clock_of(path: str | Path) -> Clock:
-    """The clock of a video file; says once what is changed.
+    """The clock of a video file; reports once what is changed.
 
     Raises:
         DsolError: it cannot be opened.
@@ -152,8 +152,8 @@ def _stamps(path: str) -> tuple[dict[int, np.ndarray], dict[int, float]]:
         for packet in container.demux():
             if packet.stream_index in found and packet.size:
                 stamp = packet.dts if packet.pts is None else packet.pts
-                known = stamp is not None and packet.time_base
-                found[packet.stream_index].append(float(stamp * packet.time_base) if known else nan)
+                due_s = float(stamp * packet.time_base) if stamp is not None and packet.time_base else nan
+                found[packet.stream_index].append(due_s)
                 lengths[packet.stream_index] = float((packet.duration or 0) * (packet.time_base or 0))
     return {index: np.array(stamps) for index, stamps in found.items()}, lengths
 
@@ -187,11 +187,11 @@ def _wild(raw: np.ndarray, runs: list[np.ndarray], leap: float) -> set[int]:
         for m in range(n):
             if raw[runs[m]].max() - leap <= raw[run].min() and best[m] + len(run) > best[n]:
                 best[n], before[n] = best[m] + len(run), m
-    at, kept = int(np.argmax(best)), set()
+    at, chosen = int(np.argmax(best)), set()
     while at >= 0:
-        kept.add(at)
+        chosen.add(at)
         at = before[at]
-    return {n for n, run in enumerate(runs) if n not in kept and len(run) <= few}
+    return {n for n, run in enumerate(runs) if n not in chosen and len(run) <= few}
 
 
 def _put_right(due: np.ndarray, runs: list[np.ndarray], wild: set[int], usual: float, track: Track) -> None:

@@ -17,7 +17,7 @@ from dsol.data.media.timing import clock_of
 from dsol.data.media.waveform import Mono, aligned
 from dsol.errors import DsolError
 
-KEPT = {"aac", "mp3", "mp3float", "opus", "flac", "alac", "ac3", "eac3"}  # what mp4 holds and players play
+COPIED = {"aac", "mp3", "mp3float", "opus", "flac", "alac", "ac3", "eac3"}  # what mp4 holds and players play
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}  # Hz
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}  # channels; others are mixed to mono
 Chunks = Iterator[tuple[np.ndarray, int]]  # (samples (channels, n) float32, Hz)
@@ -33,14 +33,14 @@ def copied_sound(out: OutputContainer, path: str | Path, audio_track: int | None
     """Give `out` the sound track of the video at `path`; its packets, timed from that video's start.
 
     Packets are copied unchanged where mp4 holds their codec and encoded as AAC otherwise. They end where the sound
-    cannot be read any further: whoever reads that video reports it.
+    cannot be read any further: the reader of that video reports it.
     """
     with opened(path) as source:
         track = stream_of(path, source, "audio", audio_track)
         if track is None:
             return no_sound()
         start_s = start_of(path, audio_track)
-        if track.codec_context.name in KEPT:
+        if track.codec_context.name in COPIED:
             return _copied(path, start_s, audio_track, out.add_stream_from_template(track))
     return _encoded(out, _while_readable(aligned(path, start_s, audio_track)))
 
@@ -59,7 +59,7 @@ def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Pack
 def _copied(path: str | Path, start_s: float, audio_track: int | None, track: AudioStream) -> Packets:
     with opened(path) as source:
         sound = stream_of(path, source, "audio", audio_track)
-        assert sound is not None, "whoever calls has seen it"
+        assert sound is not None, "the caller has opened it"
         packets = clock_of(path).packets(source, sound)
         while True:
             try:
@@ -70,7 +70,7 @@ def _copied(path: str | Path, start_s: float, audio_track: int | None, track: Au
                 return
             shift = round(start_s / packet.time_base)
             decoded_at = packet.pts if packet.dts is None else packet.dts
-            if decoded_at is None:  # nobody knows when it sounds
+            if decoded_at is None:  # its time is not known
                 continue
             packet.dts = decoded_at - shift
             packet.pts = packet.dts if packet.pts is None else packet.pts - shift

@@ -1,4 +1,4 @@
-"""The sound of a video as 16 kHz mono, read bit by bit.
+"""The sound of a video as 16 kHz mono, read piece by piece.
 
 decoded frames ──gaps filled by time stamp──▶ aligned ──channels mixed──▶ mono ──soxr──▶ 16 kHz
 """
@@ -18,8 +18,8 @@ from dsol.errors import DsolError
 
 RECORDINGS = "ogg,wav,flac,mp3,mov,mp4,m4a"  # containers of sound alone
 GAP_S = 0.05  # seconds by which time stamps may stray from the count of samples: rounding, not a gap
-CANCELLED = 0.2  # the power of the mean of channels, where it would be 1 if they had nothing to do with each other
-REMEMBERED_S = 0.5  # seconds after which what was heard counts half
+CANCELLED = 0.2  # power of the mean of the channels, relative to that of uncorrelated ones
+HALF_LIFE_S = 0.5  # of past sound in the correlation of channels
 REENCODE = "write it anew: ffmpeg -i IN -ar 48000 -ac 2 OUT.mp4"
 
 
@@ -75,8 +75,8 @@ def _resampled(path: str | Path, start_s: float, audio_track: int | None) -> Gen
 class Mono:
     """Mixes channels to one, piece after piece: their mean, unless they would cancel each other.
 
-    Channels of opposite phase, as a wrongly wired cable makes them, are heard from two loudspeakers but have a mean
-    of nothing. While that is so, the channels that are opposed to the loudest are turned over.
+    Channels of opposite phase, as from a wrongly wired cable, are audible from two loudspeakers but have a mean of
+    zero. Where that is so, the channels that are opposed to the loudest are inverted.
     """
 
     def __init__(self):
@@ -88,7 +88,7 @@ class Mono:
             return chunk[0]
         products = chunk.astype(np.float64) @ chunk.T
         if self._alike.shape == products.shape:
-            products += self._alike * 0.5 ** (chunk.shape[1] / (rate * REMEMBERED_S))
+            products += self._alike * 0.5 ** (chunk.shape[1] / (rate * HALF_LIFE_S))
         self._alike = products
         if products.sum() >= CANCELLED * np.trace(products):
             return chunk.mean(0)
@@ -120,7 +120,7 @@ def aligned(path: str | Path, start_s: float, audio_track: int | None = None) ->
             zeros = min(gap, rate)
             yield np.zeros((len(samples), zeros), np.float32), rate
             gap, done = gap - zeros, done + zeros
-        samples = samples[:, -gap:]  # what was there already, or lies before the start
+        samples = samples[:, -gap:]  # overlaps earlier samples, or lies before the start
         done += samples.shape[1]
         yield samples, rate
 

@@ -1,4 +1,4 @@
-"""Write a video, whole or not at all, with the sound of another one kept as it was."""
+"""Write a video, whole or not at all, with the sound of another one copied."""
 
 import os
 from collections.abc import Iterator
@@ -31,15 +31,15 @@ class VideoWriter:
         path: of the mp4; its folder is made. Until it is complete it lies beside it, see `partial_of`.
         width, height: of the frames, in pixels; an odd size gets one more row or column, a copy of the last.
         fps: frames a second, where `write` gets no times; otherwise only how long the last frame lasts.
-        sound_from: a video whose sound to keep, packet by packet (AAC, MP3, Opus, FLAC, ALAC, AC-3) or, where mp4
+        sound_from: a video whose sound to copy, packet by packet (AAC, MP3, Opus, FLAC, ALAC, AC-3) or, where mp4
             cannot hold it, encoded anew as AAC. Without a sound track there the result is silent. Broken sound
-            is kept up to where it breaks off.
+            is copied up to where it breaks off.
         audio_track: which sound track of `sound_from`, counted from 1; see `dsol.data.media.decoding.stream_of`.
         waveform: (samples,) or (channels, samples) float32 in [-1, 1] instead.
         sample_rate: Hz of `waveform`.
 
     Raises:
-        DsolError: the file cannot be written, for want of space or right; what stood there before still does.
+        DsolError: the file cannot be written, for lack of space or permission; what was there before still is.
 
     Example:
         >>> with VideoWriter("found.mp4", 640, 360, 25, sound_from="party.mp4") as video:       # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Which clips make a scene: categories alike often, no video twice, one split."""
+"""Which clips make a scene: categories with equal probability, no video twice, one split."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -42,8 +42,8 @@ class Sources:
     Args:
         store: single-source clips.
         objects: sources a scene.
-        labels: clip key -> label, in place of the store's categories; clips that it leaves out are not used.
-        split: use this split only; without it each scene keeps to one split.
+        labels: clip key -> label, in place of the store's categories; clips without one are not used.
+        split: use this split only; without it each scene is of one split.
         boxed: use annotated frames only.
         video_weight: how much more often a video is chosen than a photo.
 
@@ -107,8 +107,8 @@ class Sources:
         if labelled:
             raise DsolError(self.store.path, "holds none of the clips that the labels are of",
                             "give the store that the run was trained on")  # fmt: skip
-        raise DsolError(self.store.path, "says of no clip what sounds in it",
-                        "train stage one first: its clusters stand for the categories")  # fmt: skip
+        raise DsolError(self.store.path, "has no category for any clip",
+                        "train stage one first and use its clusters in place of categories")  # fmt: skip
 
     def choose(self, sounding: int, random: np.random.Generator) -> Choice:
         """The sources of a scene of which `sounding` sound."""

@@ -21,7 +21,7 @@ from dsol.data.store.shards import TarBody
 from dsol.errors import DsolError
 from dsol.progress import say
 
-SCENES_A_PART = 250  # what a kill may cost, about two seconds of work
+SCENES_A_PART = 250  # that a kill may lose, about two seconds of work
 BY_CATEGORY = "scenes were composed by the categories of their clips: whoever trains on them uses labels"
 MOST_OBJECTS, SMALLEST, LARGEST = 16, 32, 1024
 
@@ -42,9 +42,9 @@ def compose(
 ) -> Store:
     """Make scenes of several objects of which some sound, as MUSIC-Synthetic was made.
 
-    Categories are drawn alike often, then a video, then a second of it. All sources of a scene are from one
+    Categories are drawn with equal probability, then a video, then a second of it. All sources of a scene are from one
     split, which becomes the scene's; of the split "synthesis" scenes for training are made, of the split "train". A
-    scene is annotated where the frames of all its sources are; the boxes of silent sources are kept, as not sounding.
+    scene is annotated where the frames of all its sources are; boxes of silent sources are included, as not sounding.
 
     Args:
         store: single-source clips.
@@ -107,7 +107,7 @@ OPTIONS = ("--scenes", "--objects", "--sounding")
 
 
 def check_numbers(scenes: int, objects: int, sounding: int, options: Sequence[str] = OPTIONS) -> None:
-    """Refuse numbers that no scenes can be composed by.
+    """Refuse numbers with which no scenes can be composed.
 
     Args:
         scenes, objects, sounding: how many.
@@ -130,7 +130,7 @@ class SceneMaker:
     """Makes the scenes numbered start to stop; each depends on the seed and its number alone.
 
     Attributes:
-        by_category: labels say what is mixed, in scenes that may be trained on; their note tells.
+        by_category: labels decide what is mixed, in scenes that may be trained on; their note says so.
     """
 
     by_category = False
@@ -170,8 +170,8 @@ class SceneMaker:
         return paint(ground, frames, tiles), tiles
 
     def _sound(self, choice: Choice, random: np.random.Generator) -> np.ndarray:
-        heard = [self.store.waveform(i) for i, sounds in zip(choice.clips, choice.sounds, strict=True) if sounds]
-        return mix(np.stack(heard)[None], random)[0] if heard else np.zeros(SAMPLE_RATE, np.float32)
+        sounds = [self.store.waveform(i) for i, on in zip(choice.clips, choice.sounds, strict=True) if on]
+        return mix(np.stack(sounds)[None], random)[0] if sounds else np.zeros(SAMPLE_RATE, np.float32)
 
     def _boxes(self, video: str, choice: Choice, tiles: list[Tile]) -> list | None:
         """[video, [[category, xywh, sounding], ...], sources] of a scene whose sources are all annotated."""

@@ -12,7 +12,7 @@ EMPTY = 127  # grey of grid places without a source
 SIDES = (0.5, 0.95)  # free layout: side of a source, as a share of its place in the grid
 SHRINK = 0.96  # free layout: applied after a try in which the sources did not fit
 PLACES_TRIED = 20  # per source and try
-COLOURS = (60, 196)  # of plain backgrounds: nothing garish
+COLOURS = (60, 196)  # of plain backgrounds: muted
 BLUR = 6  # cells a side that a blurred background is made of
 
 
@@ -52,7 +52,7 @@ def grid(objects: int, tile: int) -> list[Tile]:
 
 
 def free(objects: int, tile: int, random: np.random.Generator) -> list[Tile]:
-    """At random places and of random sizes, none on another: no fixed grid to be learnt as a shortcut."""
+    """At random places and of random sizes, without overlap: no fixed grid to be learnt as a shortcut."""
     scale = 1.0
     while True:
         tiles = _scatter([round(s * scale * tile) for s in random.uniform(*SIDES, objects)],
@@ -75,7 +75,7 @@ def _scatter(sides: Sequence[int], size: tuple[int, int], random: np.random.Gene
 
 
 def paint(background: Image.Image, frames: Sequence[np.ndarray], tiles: Sequence[Tile]) -> np.ndarray:
-    """Put each frame, squeezed to a square, in its place.
+    """Put each frame, resized to a square, in its place.
 
     Args:
         background: as large as the scene.
@@ -97,7 +97,7 @@ def plain(size: tuple[int, int], colour: tuple[int, int, int] = (EMPTY, EMPTY, E
 
 
 def backdrop(size: tuple[int, int], frames: Sequence[np.ndarray], random: np.random.Generator) -> Image.Image:
-    """What lies behind freely placed sources: a colour, or the blurred mean of all, which tells none apart."""
+    """The background of freely placed sources: a colour, or the blurred mean of all, which favours none."""
     if random.random() < 0.5:
         red, green, blue = random.integers(*COLOURS, 3).tolist()
         return plain(size, (red, green, blue))

@@ -2,7 +2,7 @@
 
     tasks ──make, in any process──▶ OUT.partial/<part>.tar + .json ──merge, in order──▶ OUT.partial/store ──▶ OUT
 
-A part is kept as soon as it is done, and its .json is written last: what is there is whole. The merge runs in
+A part is saved as soon as it is done, and its .json is written last: what is there is whole. The merge runs in
 the order of the tasks and the parts do not depend on it, so the result is the same to the byte whatever the
 number of workers and however often the work was stopped. While it runs it takes twice the room of the result.
 """
@@ -38,7 +38,7 @@ Make = Callable[[Any, TarBody], tuple[list[dict], Report]]
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of work that is kept as a whole.
+    """A piece of work that is saved as a whole.
 
     Attributes:
         name: a file name that changes whenever the part's content would.
@@ -67,7 +67,7 @@ def build(
         out: the folder to make.
         made: how it is made, JSON: goes into store.json.
         parts: the work, in the order of the result.
-        make: from a task and an open body to its rows and a report; a part without rows is not kept.
+        make: from a task and an open body to its rows and a report; a part without rows is not saved.
         finish: from all reports, in order, to more entries for store.json and the annotations.
         label, unit: what is done to what, for the progress.
         engine, workers, lost: see `engines.run`; `lost` makes the report of a task that killed its process.
@@ -92,7 +92,7 @@ def build(
 
 
 def finished(out: str | Path, made: dict) -> Store | None:
-    """The store if it is there already, made the same way; None if there is nothing in its place.
+    """The store if it exists already, made the same way; None if there is nothing in its place.
 
     Raises:
         DsolError: something else is there.
@@ -108,9 +108,9 @@ def finished(out: str | Path, made: dict) -> Store | None:
         raise DsolError(out, "exists and is not a store", "choose another folder")
     other = [f"{k} {there.get(k)!r}, not {made.get(k)!r}" for k in {**made, **there} if made.get(k) != there.get(k)]
     if other:
-        raise DsolError(out, f"exists and was made otherwise: {'; '.join(other)}", "remove it or choose another folder")
+        raise DsolError(out, f"exists, made with {'; '.join(other)}", "remove it or choose another folder")
     shutil.rmtree(partial_folder(out), ignore_errors=True)  # a kill after the last rename leaves it
-    say(f"{out}: is there already, made the same way")
+    say(f"{out}: exists already, made the same way")
     return Store.open(out)
 
 
@@ -124,7 +124,7 @@ def _writing(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "is there room, and may you write there? What is done is kept: run it again"
+        remedy = "check the free space and the permissions, then run it again: finished parts are not repeated"
         raise DsolError(out, f"cannot be written: {error.strerror or error}", remedy) from None
 
 
@@ -145,7 +145,7 @@ def _workspace(out: Path) -> Iterator[Path]:
 
 
 def _leave(folder: Path) -> None:
-    """Removes what is not worth keeping, once no other process works there."""
+    """Remove a workspace without finished parts, unless another process works there."""
     if folder.is_dir() and not any(folder.glob("*.json")):
         with locked(folder / "lock") as is_ours:
             pass
@@ -155,9 +155,9 @@ def _leave(folder: Path) -> None:
 
 def _make_part(folder: Path, make: Make, part: Part) -> Report:
     """One part, unless it is there already."""
-    kept = folder / f"{part.name}.json"
-    if kept.exists():
-        return json.loads(read_text(kept))["report"]
+    finished = folder / f"{part.name}.json"
+    if finished.exists():
+        return json.loads(read_text(finished))["report"]
     draft = folder / f"{part.name}.{uuid4().hex}{DRAFT}"
     try:
         with open(draft, "wb") as file:
@@ -165,7 +165,7 @@ def _make_part(folder: Path, make: Make, part: Part) -> Report:
         if rows:
             os.replace(draft, folder / f"{part.name}.tar")
             draft.write_text(json.dumps({"report": report, "rows": rows}), "utf-8")
-            os.replace(draft, kept)
+            os.replace(draft, finished)
     finally:
         draft.unlink(missing_ok=True)
     return report
@@ -176,10 +176,10 @@ def _merge(folder: Path, names: list[str], info: dict, boxes: Boxes | None) -> P
     store = folder / "store"
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir()
-    kept = [name for name in names if (folder / f"{name}.json").exists()]
+    saved = [name for name in names if (folder / f"{name}.json").exists()]
     clips, videos, shards = 0, set(), 0
     with IndexWriter(store / INDEX) as index:
-        for shards, group in enumerate(_groups(folder, kept), start=1):
+        for shards, group in enumerate(_groups(folder, saved), start=1):
             rows = _join(folder, group, store / shard_name(shards - 1), shards - 1)
             index.add(rows)
             clips += len(rows)

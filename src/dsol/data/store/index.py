@@ -34,7 +34,7 @@ class Row:
         frame_offset, frame_size: bytes, one a frame.
         sound_offset, sound_size: bytes.
         checksum: CRC-32 of the frames', the sound's and the extras' bytes.
-        extras: names of what else is kept of it, see `shards.EXTRAS`; None where there is nothing.
+        extras: names of its extras, `shards.MASK` or `shards.LOG_MEL`; None where there are none.
         extra_offset, extra_size: bytes, one an extra.
     """
 

@@ -133,7 +133,7 @@ class Store:
     def composed(self) -> bool:
         """Whether its pictures are composed of several, by `dsol compose` or before they came. Such are only ever
         resized, in training too, as in the paper: a crop would lose parts, and tiles would leave their places."""
-        official = str(self.info.get("made", {}).get("layout")) == OFFICIAL_SCENES  # of stores that do not say it
+        official = str(self.info.get("made", {}).get("layout")) == OFFICIAL_SCENES  # of older stores
         return official or bool(self.info.get("composed")) or any(self.column("sources"))
 
     @cached_property
@@ -166,7 +166,7 @@ class Store:
         return self._read(i, int(self._places.sound_offset[i]), int(self._places.sound_size[i]))
 
     def sound(self, i: int) -> np.ndarray:
-        """What is heard in clip i: its waveform, or its log-mel spectrogram (201, 64) where nothing else is known.
+        """The sound of clip i: its waveform, or its log-mel spectrogram (201, 64) where nothing else is available.
 
         `dsol.model.audio.log_mel` takes either. A clip of the second kind has a silent waveform.
         """
@@ -183,7 +183,7 @@ class Store:
         return self.column("extras")
 
     def extra(self, i: int, name: str) -> bytes | None:
-        """What clip i keeps under the name of an extra, as it is stored; None where it has none such."""
+        """An extra of clip i by its name, as it is stored; None where it has none such."""
         if name not in (self._extras[i] or ()):
             return None
         row = self.row(i)

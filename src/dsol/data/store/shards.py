@@ -1,7 +1,7 @@
 """The bytes of a store: clips as members of tar files that WebDataset reads.
 
     clip -> <member>.json, <member>.0.jpg, <member>.1.jpg, ..., <member>.wav -> tar body + offsets
-                                                             <member>.<extra> where a clip has more to keep
+                                                             <member>.<extra> where a clip has extras
 
 A body is a tar file without its end marker, so bodies can be joined by joining their bytes. Headers carry no
 time, user or machine: the same clips give the same bytes.
@@ -29,9 +29,9 @@ from dsol.data.levels import rms
 JPEG_QUALITY = 90  # Pillow's scale, 4:2:0
 WAV_HEADER = 44  # bytes before the samples of a .wav
 END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
-MAX_MEMBER = 60  # characters of a video's name kept in its members' names
+MAX_MEMBER = 60  # characters of a video's name in its members' names
 MASK = "mask.png"  # extra: where the object is in the first frame, one bit a pixel
-LOG_MEL = "mel.npy"  # extra: (201, 64) float32 in place of a sound that is to be had in no other form
+LOG_MEL = "mel.npy"  # extra: (201, 64) float32 in place of a sound that is available in no other form
 
 
 def encode_jpeg(frame: np.ndarray) -> bytes:
@@ -128,7 +128,7 @@ class TarBody:
             facts: what is known of it, JSON: at least video, second and times_s; goes into the .json member.
             frames: T pictures (height, width, 3) uint8.
             waveform: (16000,) float32.
-            extras: what else to keep: `MASK` or `LOG_MEL` -> bytes.
+            extras: further files: `MASK` or `LOG_MEL` -> bytes.
 
         Returns:
             Its row of the index, with offsets from the beginning of this body.
@@ -140,7 +140,7 @@ class TarBody:
         places = [self.add(f"{member}.{j}.jpg", picture) for j, picture in enumerate(pictures)]
         sound_offset, sound_size = self.add(f"{member}.wav", sound)
         more = dict(extras or {})
-        kept = [self.add(f"{member}.{name}", data) for name, data in more.items()]
+        added = [self.add(f"{member}.{name}", data) for name, data in more.items()]
         return {
             **facts,
             "rms": float(rms(waveform)),
@@ -150,8 +150,8 @@ class TarBody:
             "sound_offset": sound_offset,
             "sound_size": sound_size,
             "checksum": checksum(*pictures, sound, *more.values()),
-            **({"extras": list(more), "extra_offset": [offset for offset, _ in kept],
-                "extra_size": [size for _, size in kept]} if more else {}),
+            **({"extras": list(more), "extra_offset": [offset for offset, _ in added],
+                "extra_size": [size for _, size in added]} if more else {}),
         }  # fmt: skip
 
 

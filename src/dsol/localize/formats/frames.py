@@ -1,12 +1,12 @@
 """The pictures that the boxes speak of, as JPEG files: for tools that know no video."""
 
-import os
 from pathlib import Path
 
 from PIL import Image
 
 from dsol.data.media import read_seconds
 from dsol.errors import DsolError
+from dsol.files import whole
 from dsol.localize.localization import Timeline
 
 QUALITY = 92  # of the JPEG files
@@ -42,9 +42,8 @@ def write_frames(video: str | Path, timeline: Timeline, out: str | Path, audio_t
         for name, picture in zip(names, pictures, strict=True):
             path = Path(out) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            Image.fromarray(picture).save(partial, format="JPEG", quality=QUALITY)
-            os.replace(partial, path)
+            with whole(path) as partial:
+                Image.fromarray(picture).save(partial, format="JPEG", quality=QUALITY)
     except OSError as error:
         what = f"cannot be written: {error.strerror or error}"
         raise DsolError(out, what, "free some space, or choose another folder") from None
