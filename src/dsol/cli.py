@@ -21,6 +21,7 @@ Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
              "mix-and-localize")  # fmt: skip
+WILD = "wild"  # of `evaluate` alone: it needs labels beside the boxes
 PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
 COMPARED = SYSTEMS[1:]
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
@@ -299,7 +300,8 @@ def evaluate(parser, words: Words) -> Work:
     """Score a model on the annotated frames of a store."""
     parser.add_argument("model", type=path, help="model file or run folder")
     parser.add_argument("store", type=path, help="store with boxes")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--protocol", choices=(*PROTOCOLS, WILD), default="solo", help="metrics: docs/evaluation.md")
+    parser.add_argument("--labels", type=path, default=None, help=f"for {WILD}: CSV of what sounds in which second")
     parser.add_argument("--match", type=path, default=None, help="labelled store that tells which cluster is what")
     parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
@@ -316,6 +318,10 @@ def evaluate(parser, words: Words) -> Work:
         _make_room_for(args.json, args.maps, folder=args.figures)
         if args.size is not None and not 32 <= args.size <= 2048:
             raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
+        if args.protocol == WILD:
+            return _show(_wild(args), args.json)
+        if args.labels is not None:
+            raise DsolError("--labels", f"is of no use to the protocol {args.protocol}", f"give --protocol {WILD}")
         result = evaluate(
             args.model,
             args.store,
@@ -332,6 +338,18 @@ def evaluate(parser, words: Words) -> Work:
         _show(result, args.json)
 
     return run
+
+
+def _wild(args):
+    """The protocol that has labels of its own."""
+    from dsol.evaluation.wild import evaluate_wild
+
+    if args.labels is None:
+        raise DsolError(f"--protocol {WILD}", "needs labels of the clips", "give their CSV file with --labels")
+    for option in ("match", "floor", "maps", "figures"):
+        if getattr(args, option) is not None:
+            raise DsolError(f"--{option}", f"is of no use to the protocol {WILD}", "leave it out")
+    return evaluate_wild(args.model, args.store, args.labels, size=args.size)
 
 
 def score(parser, words: Words) -> Work:
@@ -441,7 +459,7 @@ def _show(result: Any, json_file: Path | None) -> None:
 def localize(parser, words: Words) -> Work:
     """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats."""
     parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files")
-    parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
+    parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
     _add_result_options(parser)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
@@ -512,7 +530,7 @@ def correct(parser, words: Words) -> Work:
 
 def serve(parser, words: Words) -> Work:
     """Serve a web page on this machine: drop a video, see who sounds when and where."""
-    parser.add_argument("--model", default="small", help="model file, run folder, or the name of a shipped model")
+    parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: others may use it, too")
     parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")
     parser.add_argument("--limit", type=whole_number, default=500, help="largest video that is taken, MB")

@@ -287,3 +287,22 @@ def test_a_result_never_replaces_the_video_it_is_made_of(tmp_path):
 def test_no_video_at_all_is_an_error(tmp_path):
     with pytest.raises(DsolError, match="no video"):
         localize_videos([], Localizer(TwoTones()), tmp_path)
+
+
+def test_what_is_heard_and_not_seen_is_told_apart():
+    """Of two categories one is seen to sound, one is only heard; where neither is heard, something unknown sounds."""
+    score = np.array([[0.9, 0.0], [0.9, 0.0], [0.0, 0.0]])
+    heard = np.array([[0.9, 0.8], [0.9, 0.8], [0.1, 0.2]])
+    found = Localization("a.mp4", (64, 48), 1.5, 0.5, ("Dog", "Speech"), np.array([0.25, 0.75, 1.25]),
+                         np.ones((3, 2, 2, 2)), np.ones((3, 2, 2)), score, np.full(3, 0.1), heard=heard, seen=heard)  # fmt: skip
+    content = found.to_json()
+    assert [segment["category"] for segment in content["segments"]] == ["Dog"]
+    assert [(s["category"], s["start_s"], s["end_s"]) for s in content["off_screen"]] == [("Speech", 0.0, 1.0)]
+    assert content["unknown"] == [False, False, True]
+
+
+def test_a_system_that_cannot_tell_says_nothing_of_what_is_heard():
+    found = Localization("a.mp4", (64, 48), 0.5, 0.5, ("Dog",), np.array([0.25]), np.ones((1, 1, 2, 2)),
+                         np.ones((1, 2, 2)), np.array([[0.1]]), np.full(1, 0.1))  # fmt: skip
+    assert found.to_json()["off_screen"] == []
+    assert found.to_json()["unknown"] == [False]

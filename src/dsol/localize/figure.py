@@ -8,13 +8,14 @@ from dsol.files import whole
 from dsol.letters import finalise
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import colours_of, spoken
+from dsol.localize.strip import off_screen_lanes
 from dsol.text import name_of
 
 WIDTH, ROW = 9.0, 0.52  # inches
 
 
 def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
-    """One row a category that ever sounds, one for the sounding area, one for the sound; x in seconds.
+    """One row a category that ever sounds, one for each that is heard only, the sounding area, the sound; x in seconds.
 
     Args:
         timeline: who sounds when.
@@ -25,12 +26,16 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     """
     from matplotlib.figure import Figure  # takes half a second
 
-    colours = colours_of(timeline.heard)
-    rows = len(colours) + 2
+    colours = colours_of(timeline.ever_sounding)
+    hidden = off_screen_lanes(timeline)
+    rows = len(colours) + len(hidden) + 2
     figure = Figure(figsize=(WIDTH, ROW * rows + 1.1), dpi=150, layout="constrained")
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     for axis, (place, colour) in zip(axes, colours.items(), strict=False):
         _category_row(axis, timeline, place, tuple(part / 255 for part in colour))
+    for axis, lane in zip(axes[len(colours) :], hidden, strict=False):
+        _bare(axis, lane.name)
+        axis.fill_between(*_curve(timeline, lane.level), color="#aab", linewidth=0)
     _strength_row(axes[-2], timeline)
     _sound_row(axes[-1], timeline)
     axes[0].set_title(_title(timeline, bool(colours)), loc="left", fontsize=11, color="#222", pad=10)

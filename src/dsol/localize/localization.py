@@ -15,11 +15,16 @@ import numpy as np
 from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
+from dsol.data.levels import SILENCE_DB
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES, UNKNOWN
 from dsol.localize.stretches import Stretch, stretches_of
 from dsol.localize.tracks import BOX_LEVEL, Parts, Track, link, look_of, parts_of
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold
+HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
+VISIBLE = 0.85  # how surely a category must be in the picture to count as there and silent
+MOST_OFF_SCREEN, MOST_SILENT = 2, 2  # at a time: the surest
+QUIET = 10 ** (SILENCE_DB / 20)  # root mean square below which nothing sounds
 USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
 
 
@@ -58,6 +63,8 @@ class Timeline:
         state: (T, K) places in `STATES`, -1 for nothing; where None, what sounds is seen.
         fps: frames a second of the video.
         frame_names: T names of files with the pictures that were looked at, where these are kept.
+        heard: (T, K) in [0, 1], how surely each category is heard, seen or not; None where a system cannot tell.
+        seen: (T, K) in [0, 1], how surely each is in the picture, sounding or not; None likewise.
     """
 
     video: str
@@ -74,6 +81,8 @@ class Timeline:
     state: np.ndarray | None = None
     fps: float = USUAL_FPS
     frame_names: tuple[str, ...] | None = None
+    heard: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     @cached_property
     def sounding(self) -> np.ndarray:
@@ -89,14 +98,41 @@ class Timeline:
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
 
     @cached_property
-    def heard(self) -> list[int]:
+    def ever_sounding(self) -> list[int]:
         """The categories that ever sound, as places in `categories`."""
         return np.flatnonzero(self.sounding.any(axis=0)).tolist()
 
     @cached_property
     def states(self) -> np.ndarray:
         """(T, K) int: what each category does, as a place in `STATES`; -1 where it is not there."""
-        return np.where(self.sounding, SEEN, -1) if self.state is None else self.state
+        if self.state is not None:
+            return self.state
+        found = np.where(self.silent, SILENT, -1)
+        found = np.where(self.off_screen, OFF_SCREEN, found)
+        return np.where(self.sounding, SEEN, found)
+
+    @cached_property
+    def off_screen(self) -> np.ndarray:
+        """(T, K) bool: clearly heard, and not in the picture; of all categories the surest two at most."""
+        if self.heard is None:
+            return np.zeros(self.score.shape, bool)
+        return (self.heard >= HEARD) & (_rank(self.heard) < MOST_OFF_SCREEN) & ~self.sounding
+
+    @cached_property
+    def silent(self) -> np.ndarray:
+        """(T, K) bool: clearly in the picture, and not heard; of all categories the surest two at most."""
+        if self.heard is None or self.seen is None:
+            return np.zeros(self.score.shape, bool)
+        there = (self.seen >= VISIBLE) & (_rank(self.seen) < MOST_SILENT)
+        return there & (self.heard < HEARD) & ~self.sounding
+
+    @cached_property
+    def unknown(self) -> np.ndarray:
+        """(T,) bool: something sounds, and no category is heard clearly or seen to sound."""
+        if self.heard is None:
+            return np.zeros(len(self.times_s), bool)
+        named = self.sounding.any(axis=1) | (self.heard >= HEARD).any(axis=1)
+        return ~named & (self.loudness > QUIET)
 
     @cached_property
     def tracks(self) -> list[Track]:
@@ -137,12 +173,19 @@ class Timeline:
             >>> found.timeline().segments()[0]                                  # doctest: +SKIP
             Segment(category='violin', start_s=0.0, end_s=4.125, score=0.91)
         """
+        return self._stretches(self.sounding, self.score)
+
+    def off_screen_segments(self) -> list[Segment]:
+        """All stretches in which a category is heard and not seen, by start; scored by how surely it is heard."""
+        return [] if self.heard is None else self._stretches(self.off_screen, self.heard)
+
+    def _stretches(self, during: np.ndarray, score: np.ndarray) -> list[Segment]:
         found = []
         for k, category in enumerate(self.categories):
-            switches = np.flatnonzero(np.diff(self.sounding[:, k], prepend=False, append=False))
+            switches = np.flatnonzero(np.diff(during[:, k], prepend=False, append=False))
             for first, end in switches.reshape(-1, 2):
                 start_s, end_s = float(self.edges_s[first]), float(self.edges_s[end])
-                found.append(Segment(category, start_s, end_s, float(self.score[first:end, k].mean())))
+                found.append(Segment(category, start_s, end_s, float(score[first:end, k].mean())))
         return sorted(found, key=lambda s: (s.start_s, s.category))
 
     def boxes(self) -> Boxes:
@@ -162,7 +205,8 @@ class Timeline:
             "categories", "segments" ({"category", "start_s", "end_s", "score"} each). Columns of T entries:
             "times_s", "score" (K numbers), "strength", "loudness", "boxes" (a list of {"category", "xywh",
             "score"}, xywh in fractions of the frame, top left corner first), "objects" (the same object by object:
-            {"track", "category", "xywh", "score", "state"}). Of the objects: "tracks" and "stretches".
+            {"track", "category", "xywh", "score", "state"}), "unknown" (whether something sounds that has no name
+            here). Of the objects: "tracks" and "stretches". "off_screen": segments of what is heard and not seen.
         """
         place = {name: k for k, name in enumerate(self.categories)}
         boxes = [
@@ -179,11 +223,7 @@ class Timeline:
             "duration_s": _rounded(self.duration_s),
             "threshold": self.threshold,
             "categories": list(self.categories),
-            "segments": [
-                {"category": s.category, "start_s": _rounded(s.start_s), "end_s": _rounded(s.end_s),
-                 "score": _rounded(s.score)}
-                for s in self.segments()
-            ],
+            "segments": [_plain(segment) for segment in self.segments()],
             "times_s": _rounded(self.times_s),
             "score": _rounded(self.score),
             "strength": _rounded(self.strength),
@@ -194,6 +234,8 @@ class Timeline:
                        for each in self.tracks],
             "stretches": [each.to_json() for each in self.stretches()],
             "objects": [self._objects(t) for t in range(len(self.times_s))],
+            "off_screen": [_plain(segment) for segment in self.off_screen_segments()],
+            "unknown": self.unknown.tolist(),
         }  # fmt: skip
 
     def _objects(self, t: int) -> list[dict]:
@@ -242,6 +284,7 @@ class Localization:
         maps: (T, K, H, W) float32, one map a category, gated by sound.
         area: (T, H, W) float32, where anything sounds.
         pictures: (T, height, width, 3) uint8 RGB, what is seen, small: enough to tell two objects apart. Or None.
+        heard, seen: as in `Timeline`.
 
     Example:
         >>> found = localizer("party.mp4")                                      # doctest: +SKIP
@@ -262,13 +305,15 @@ class Localization:
     pictures: np.ndarray | None = None
     state: np.ndarray | None = None
     fps: float = USUAL_FPS
+    heard: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     def timeline(self) -> Timeline:
         """Who sounds when, and in which box."""
         strength, parts = self.area.max(axis=(1, 2)), self._parts()
         return Timeline(self.video, self.size, self.duration_s, self.threshold, self.categories, self.times_s,
                         self.score, strength, self.loudness, self._xywh(parts),
-                        parts, self.state, self.fps)  # fmt: skip
+                        parts, self.state, self.fps, heard=self.heard, seen=self.seen)  # fmt: skip
 
     def boxes(self) -> Boxes:
         """A box round every sounding object at every time."""
@@ -289,6 +334,8 @@ class Localization:
         there = self.score >= STAY * self.threshold
         if self.state is not None:
             there |= self.state >= 0
+        elif self.seen is not None:  # it may be there and silent, if there is a map that says where
+            there |= (self.seen >= VISIBLE) & (self.maps.max(axis=(2, 3)) > 0)
         found = [(t, k, box) for t, k in np.argwhere(there) for box in parts_of(self.maps[t, k])]
         at = np.array([(t, k) for t, k, _ in found], int).reshape(-1, 2)
         looks = [look_of(self.pictures[t], box) for t, _, box in found] if self.pictures is not None else []
@@ -303,7 +350,7 @@ def joined(parts: Sequence[Part]) -> Part:
     """One localization (or timeline) of the parts of one video, in their order."""
     columns = ["times_s", "score", "loudness"]
     columns += ["maps", "area", "pictures"] if isinstance(parts[0], Localization) else ["strength", "xywh"]
-    columns = [name for name in (*columns, "state") if getattr(parts[0], name) is not None]
+    columns = [name for name in (*columns, "state", "heard", "seen") if getattr(parts[0], name) is not None]
     whole: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in columns}
     places = [p.parts for p in parts if isinstance(p, Timeline) and p.parts is not None]
     if places:
@@ -328,6 +375,17 @@ def box_of(map_: np.ndarray, level: float = BOX_LEVEL) -> tuple[float, float, fl
         [0.5, 0.5, 0.5, 0.5]
     """
     return parts_of(map_, level)[0]
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+    """(T, K) place of each category at each time, 0 for the largest."""
+    return np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1, kind="stable")
+
+
+def _plain(segment: Segment) -> dict:
+    """A segment as result.json has it."""
+    start_s, end_s, score = (_rounded(v) for v in (segment.start_s, segment.end_s, segment.score))
+    return {"category": segment.category, "start_s": start_s, "end_s": end_s, "score": score}
 
 
 def _connected(mask: np.ndarray, structure=None) -> np.ndarray:

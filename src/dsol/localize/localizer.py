@@ -35,7 +35,7 @@ class Localizer:
             nothing is heard in that, the first in which something is.
 
     Example:
-        >>> localizer = Localizer.load("model.safetensors")                     # doctest: +SKIP
+        >>> localizer = Localizer.load()                                        # doctest: +SKIP
         >>> localizer("party.mp4").timeline().segments()                        # doctest: +SKIP
     """
 
@@ -54,7 +54,7 @@ class Localizer:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path = "general",
         threshold: float | None = None,
         sources: int | None = None,
         inference: Mapping[str, Any] | None = None,
@@ -63,7 +63,7 @@ class Localizer:
         """The localizer of a model file, a run folder or the name of a shipped model.
 
         Args:
-            model: which one.
+            model: which one; "general" knows everyday things, "small" eleven instruments.
             threshold, audio_track: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
             inference: changed options of inference, see `dsol.config.InferenceOptions`.
@@ -114,6 +114,8 @@ class Localizer:
             loudness=self._loudness(second),
             pictures=_small(second.frames),
             fps=info.fps or USUAL_FPS,
+            heard=answer.heard,
+            seen=answer.seen,
         )
 
     def _loudness(self, second: Second) -> np.ndarray:
@@ -126,7 +128,7 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
     """Nothing sounds in the frames of `silent` (B,): systems are trained on sound alone and cannot tell."""
     if not silent.any():
         return answer
-    parts = {name: getattr(answer, name) for name in ("area", "maps", "score")}
+    parts = {name: getattr(answer, name) for name in ("area", "maps", "score", "heard")}
     zeroed = {name: part.copy() for name, part in parts.items() if part is not None}
     for part in zeroed.values():
         part[silent] = 0

@@ -39,13 +39,13 @@ class Painter:
     def __init__(self, timeline: Timeline, show: Show = USUAL):
         self.timeline, self.show = timeline, show
         there = np.flatnonzero((timeline.states >= 0).any(axis=0)).tolist()
-        self.places = np.array(sorted({*timeline.heard, *there}), int)
+        self.places = np.array(sorted({*timeline.ever_sounding, *there}), int)
         self.colours = colours_of(self.places.tolist())
         times = _zoom(timeline.size)
         self.picture = (timeline.size[0] * times, timeline.size[1] * times)
         width = max(self.picture[0] + self.picture[0] % 2, SMALLEST_SIDE)  # the strip must have room
         self.letters = min(max(round(6 + width / 70), 11), 32)
-        lanes = lanes_of(timeline, {k: self.colours[k] for k in timeline.heard})
+        lanes = lanes_of(timeline, {k: self.colours[k] for k in timeline.ever_sounding})
         self.strip = Strip(lanes, timeline.duration_s, width, self.letters)
         height = self.picture[1] + self.strip.height
         self.size = (width, height + height % 2)

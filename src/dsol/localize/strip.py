@@ -9,6 +9,7 @@ from dsol.localize.localization import Timeline
 from dsol.localize.palette import MIST, NIGHT, SNOW, Colour, font, mixed, spoken
 
 MOST_LANES = 8  # the categories that sound longest; more would leave no room for the picture
+MOST_OFF_SCREEN, SHORTEST_OFF_SCREEN = 2, 2  # lanes for what is heard only, and answers from which one is drawn
 TO_COME = 0.62  # how much darker the strip is after the present moment
 
 
@@ -37,9 +38,22 @@ def lanes_of(timeline: Timeline, colours: dict[int, Colour]) -> list[Lane]:
     for k in sorted(longest):
         level = np.where(timeline.sounding[:, k], timeline.score[:, k], 0)
         lanes.append(Lane(spoken(timeline.categories[k]), colours[k], timeline.times_s, np.clip(level, 0, 1)))
+    lanes += off_screen_lanes(timeline)
     if len(longest) < len(colours):
         none = np.zeros_like(timeline.times_s)
         lanes.append(Lane(f"and {len(colours) - len(longest)} more", MIST, timeline.times_s, none))
+    return lanes
+
+
+def off_screen_lanes(timeline: Timeline) -> list[Lane]:
+    """A colourless lane for each of the categories that are longest heard without being seen."""
+    often = timeline.off_screen.sum(axis=0)
+    lanes = []
+    for k in sorted(np.argsort(-often, kind="stable")[:MOST_OFF_SCREEN]):
+        if timeline.heard is not None and often[k] >= SHORTEST_OFF_SCREEN:
+            level = np.where(timeline.off_screen[:, k], timeline.heard[:, k], 0)
+            name = f"{spoken(timeline.categories[k])}, not seen"
+            lanes.append(Lane(name, MIST, timeline.times_s, np.clip(level, 0, 1)))
     return lanes
 
 

@@ -39,6 +39,9 @@ class Maps:
         area: (N, H, W) float32, the class-agnostic sounding area: for single-source frames.
         score: (N, K) float32, how surely each category is heard *and* seen. None without categories.
         categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
+        heard: (N, K) float32, how surely each category is heard, as far as the picture bears it out. None where a
+            localiser cannot tell what is heard from what is heard and seen.
+        seen: (N, K) float32, how surely each is in the picture, whether it sounds or not. None likewise.
     """
 
     keys: tuple[str, ...]
@@ -46,14 +49,17 @@ class Maps:
     maps: np.ndarray | None = None
     score: np.ndarray | None = None
     categories: tuple[str, ...] = ()
+    heard: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def take(self, which: slice) -> "Maps":
         """Some of the frames."""
-        maps, score = (None if part is None else part[which] for part in (self.maps, self.score))
-        return Maps(self.keys[which], self.area[which], maps, score, self.categories)
+        parts = (self.maps, self.score, self.heard, self.seen)
+        maps, score, heard, seen = (None if part is None else part[which] for part in parts)
+        return Maps(self.keys[which], self.area[which], maps, score, self.categories, heard, seen)
 
 
 def merge_clusters(maps: Maps, assignment: np.ndarray, categories: Sequence[str]) -> Maps:

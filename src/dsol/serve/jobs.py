@@ -108,7 +108,7 @@ class Job:
 
 def colours_by_name(timeline: Timeline) -> dict[str, str]:
     """The colours of the annotated video, for those who draw beside it."""
-    colours = colours_of(timeline.heard)
+    colours = colours_of(timeline.ever_sounding)
     return {timeline.categories[k]: "#{:02x}{:02x}{:02x}".format(*colour) for k, colour in colours.items()}
 
 

@@ -20,7 +20,7 @@ GRACE_S = 2  # seconds that open connections get when the server stops
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listen at -> what a browser on this machine opens
 
 
-def serve(model: str | Path = "small", host: str = "127.0.0.1", port: int = 8000, limit_mb: int = 500) -> None:
+def serve(model: str | Path = "general", host: str = "127.0.0.1", port: int = 8000, limit_mb: int = 500) -> None:
     """Serve the page until Ctrl-C. What was uploaded and found is gone afterwards.
 
     Args:

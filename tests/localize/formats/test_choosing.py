@@ -43,7 +43,7 @@ def test_every_format_writes_its_files_and_nothing_else(tmp_path, found):
     written = write_formats(found, tmp_path, "all")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in written) == sorted(files_of(FORMATS))
     emptiable = {"localized.srt", "sounds.rttm", "audacity.txt"}
-    assert all(path.stat().st_size for path in written if path.name not in emptiable or found.heard)
+    assert all(path.stat().st_size for path in written if path.name not in emptiable or found.ever_sounding)
 
 
 def test_no_two_formats_write_the_same_file():

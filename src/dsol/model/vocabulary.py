@@ -1,0 +1,144 @@
+"""What `general` can name: categories of things that sound, by ear and by eye.
+
+`models/vocabulary.csv` has a line a category: its parent, the AudioSet tags that are heard of it ("~": heard of it, but
+of much else, too), the ImageNet classes that it looks like (numbers of ILSVRC 2012, "151-268": a range), and synonyms.
+A line without a parent is a root ("Animal", "Music"): it gathers what is below it and is no answer itself.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dsol.config import SHIPPED
+from dsol.errors import DsolError
+
+COLUMNS = ("category", "parent", "audible", "visible", "synonyms")
+WEAK = "~"  # before a tag that does not tell its category from others
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One category.
+
+    Attributes:
+        category: its name.
+        parent: name of the category above it; "" of a root.
+        audible: AudioSet tags.
+        weak: those of them that are heard of much else, too.
+        visible: numbers of ImageNet classes.
+        synonyms: other names.
+    """
+
+    category: str
+    parent: str
+    audible: tuple[str, ...]
+    weak: frozenset[str]
+    visible: tuple[int, ...]
+    synonyms: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All categories.
+
+    Attributes:
+        entries: by name, in the order of the file.
+
+    Example:
+        >>> vocabulary().entries["Violin"].parent
+        'Bowed string instrument'
+    """
+
+    entries: dict[str, Entry]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The names that can be answered: all but the roots."""
+        return tuple(name for name, entry in self.entries.items() if entry.parent)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All AudioSet tags in it, sorted."""
+        return tuple(sorted({tag for entry in self.entries.values() for tag in entry.audible}))
+
+    def root(self, category: str) -> str:
+        """The root above a category.
+
+        Example:
+            >>> vocabulary().root("Violin")
+            'Music'
+        """
+        while parent := self.entries[category].parent:
+            category = parent
+        return category
+
+    def known(self, label: str) -> str | None:
+        """The category that a label names, by its own name or a synonym; None where there is none."""
+        if label in self.entries:
+            return label
+        return next((name for name, entry in self.entries.items() if label in entry.synonyms), None)
+
+    def right(self, answer: str, label: str) -> bool:
+        """Whether an answer names what a label says: the label itself or a synonym, a child of it, or its parent one
+        level up, unless that is a root.
+
+        Example:
+            >>> [vocabulary().right(answer, "Cello") for answer in ("Cello", "Bowed string instrument", "Music")]
+            [True, True, False]
+        """
+        if answer not in self.entries or (known := self.known(label)) is None:
+            return answer == label
+        said, meant = self.entries[answer], self.entries[known]
+        synonym = label in said.synonyms or known in said.synonyms or answer in meant.synonyms
+        is_parent = meant.parent == answer and bool(said.parent)
+        return answer == known or synonym or said.parent == known or is_parent
+
+
+def read_vocabulary(path: str | Path) -> Vocabulary:
+    """A vocabulary's file.
+
+    Raises:
+        DsolError: it cannot be read, lacks a column, or a parent that it names is missing.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise DsolError(path, f"cannot be read: {error.strerror}", "give a CSV file of categories") from None
+    if not rows or not set(COLUMNS) <= rows[0].keys():
+        raise DsolError(path, f"lacks one of the columns {', '.join(COLUMNS)}", "add it")
+    entries = {row["category"]: _entry(row, path) for row in rows}
+    lost = next((entry for entry in entries.values() if entry.parent and entry.parent not in entries), None)
+    if lost is not None:
+        what = f"'{lost.category}' has the parent '{lost.parent}', which is missing"
+        raise DsolError(path, what, "add a line for it")
+    return Vocabulary(entries)
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """The vocabulary of `general`."""
+    return read_vocabulary(SHIPPED / "vocabulary.csv")
+
+
+def _entry(row: dict[str, str], path: str | Path) -> Entry:
+    tags = _parts(row["audible"])
+    try:
+        visible = tuple(number for part in _parts(row["visible"]) for number in _range(part))
+    except ValueError:
+        what = f"'{row['visible']}' of '{row['category']}' names no ImageNet classes"
+        raise DsolError(path, what, "write numbers from 0 to 999 and ranges, 151-268;273") from None
+    weak = frozenset(tag.removeprefix(WEAK) for tag in tags if tag.startswith(WEAK))
+    audible = tuple(tag.removeprefix(WEAK) for tag in tags)
+    return Entry(row["category"], row["parent"], audible, weak, visible, frozenset(_parts(row["synonyms"])))
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in text.split(";") if part]
+
+
+def _range(text: str) -> Iterable[int]:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)

@@ -1,0 +1,102 @@
+"""The general model's parts, with made-up weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from dsol.model.file import ModelCard
+from dsol.model.general import (
+    FAINTEST,
+    NEVER_SEEN,
+    SIZE,
+    Categories,
+    Correspondence,
+    GeneralNetwork,
+    GeneralSystem,
+    best_cells,
+)
+from dsol.model.system import load_system
+from dsol.model.vocabulary import vocabulary
+
+NOISE = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def system() -> GeneralSystem:
+    torch.manual_seed(0)
+    words = vocabulary()
+    card = ModelCard("general", {"encoders": {"size": SIZE}}, words.categories, True, 0.15)
+    return GeneralSystem(GeneralNetwork(words), card)
+
+
+def _question(count: int) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
+    frames = [NOISE.integers(0, 255, (90, 160, 3), np.uint8) for _ in range(count)]
+    sounds = NOISE.normal(0, 0.1, (count, 16_000)).astype(np.float32)
+    return frames, sounds, [f"frame {n}" for n in range(count)]
+
+
+def test_it_answers_with_what_is_heard_what_is_seen_and_both(system):
+    found = system.predict(*_question(2))
+    assert found.keys == ("frame 0", "frame 1")
+    assert found.categories == vocabulary().categories
+    for part in (found.score, found.heard, found.seen):
+        assert part.shape == (2, len(found.categories))
+        assert ((part >= 0) & (part <= 1)).all()
+    assert found.maps.shape[:2] == found.score.shape
+    assert found.area.shape[1:] == found.maps.shape[2:]
+
+
+def test_a_picture_with_two_sounds_is_answered_as_two_pictures(system):
+    (frame, _), sounds, keys = _question(2)
+    together = system.predict([frame, frame], sounds, keys)
+    apart = [system.predict([frame], sounds[n : n + 1], keys[n : n + 1]) for n in range(2)]
+    np.testing.assert_allclose(together.score, np.concatenate([part.score for part in apart]), atol=1e-5)
+    np.testing.assert_allclose(together.area, np.concatenate([part.area for part in apart]), atol=1e-5)
+
+
+def test_a_file_gives_the_same_answers(system, tmp_path):
+    file = tmp_path / "general.safetensors"
+    system.save(file)
+    question = _question(1)
+    np.testing.assert_allclose(load_system(file).predict(*question).score, system.predict(*question).score, atol=1e-6)
+
+
+def test_what_is_heard_of_a_family_lifts_its_members(system, monkeypatch):
+    """ "Music" alone is heard: instruments are nearly as audible as it is; dogs are not."""
+    words = vocabulary()
+    tags = torch.full((1, len(words.tags)), -9.0)
+    tags[0, words.tags.index("Music")] = 3.0
+    monkeypatch.setattr(system.network.ear.head, "forward", lambda embedding: tags)
+    audible = system.audible_logits(torch.zeros(1, 1024))[0]
+    names = list(words.entries)
+    assert audible[names.index("Violin")] == 2.0
+    assert audible[names.index("Dog")] == FAINTEST
+
+
+def test_categories_without_a_class_are_never_surely_seen(system):
+    found = system.predict(*_question(1))
+    k = found.categories.index("Helicopter")
+    assert found.seen[0, k] == pytest.approx(NEVER_SEEN)
+
+
+def test_the_best_cells_are_those_of_the_best_class():
+    classes = torch.zeros(1, 1000, 20, 20)
+    classes[0, 7, :5, :4] = 2.0
+    assert best_cells(classes, [[7, 8], [9], []]).tolist() == [[2.0, 0.0, 0.0]]
+
+
+def test_the_correspondence_is_highest_where_the_picture_goes_with_the_sound():
+    torch.manual_seed(0)
+    correspondence, sound = Correspondence(), torch.randn(1, 1024)
+    cells = torch.randn(1, 128, 20, 20) * 0.1
+    wanted = correspondence.sound(sound) - correspondence.picture.bias
+    cells[0, :, 3, 4] = torch.linalg.lstsq(correspondence.picture.weight[:, :, 0, 0], wanted[0]).solution
+    found = correspondence(cells, sound)[0, 0]
+    assert found.argmax() == 3 * 20 + 4
+    assert found.max().item() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_people_are_what_speaks_and_what_claps():
+    places, names = Categories(vocabulary()), list(vocabulary().entries)
+    assert {"Speech", "Singing", "Clapping"} <= {names[k] for k in places.people}
+    assert "Dog" not in {names[k] for k in places.people}
