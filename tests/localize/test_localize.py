@@ -294,7 +294,8 @@ def test_what_is_heard_and_not_seen_is_told_apart():
     score = np.array([[0.9, 0.0], [0.9, 0.0], [0.0, 0.0]])
     heard = np.array([[0.9, 0.8], [0.9, 0.8], [0.1, 0.2]])
     found = Localization("a.mp4", (64, 48), 1.5, 0.5, ("Dog", "Speech"), np.array([0.25, 0.75, 1.25]),
-                         np.ones((3, 2, 2, 2)), np.ones((3, 2, 2)), score, np.full(3, 0.1), heard=heard, seen=heard)  # fmt: skip
+                         np.ones((3, 2, 2, 2)), np.ones((3, 2, 2)), score, np.full(3, 0.1),
+                         heard=heard, seen=heard)  # fmt: skip
     content = found.to_json()
     assert [segment["category"] for segment in content["segments"]] == ["Dog"]
     assert [(s["category"], s["start_s"], s["end_s"]) for s in content["off_screen"]] == [("Speech", 0.0, 1.0)]
