@@ -7,9 +7,7 @@ import pytest
 
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT
 from dsol.localize import Localization, Localizer
-from dsol.localize.formats import write_formats
 from dsol.localize.localization import box_of, joined
-from dsol.localize.reading import read_timeline
 from dsol.localize.tracks import Parts, iou, link, parts_of
 from tests.localize.test_localize import CELLS, AnySound, spot
 from tests.videos import tone, write_video
@@ -165,27 +163,3 @@ def test_overlap_of_boxes():
     assert iou(one, one) == pytest.approx(1)
     assert iou(one, np.array([0.25, 0.0, 0.5, 0.5])) == pytest.approx(1 / 3)
     assert iou(one, np.array([0.5, 0.5, 0.5, 0.5])) == 0
-
-
-def test_states_come_from_what_is_heard_and_what_is_seen(tmp_path):
-    """Of three categories one is seen to sound, one is only heard, one only seen; at last something unknown sounds."""
-    score = np.array([[0.9, 0.0, 0.0]] * 8 + [[0.0, 0.0, 0.0]] * 4)
-    heard = np.array([[0.9, 0.8, 0.1]] * 8 + [[0.1, 0.2, 0.1]] * 4)
-    seen = np.array([[0.9, 0.1, 0.9]] * 12)
-    base = scene([[(0.5, 0.5)]] * 12, score=score, categories=("dog", "speech", "piano"))
-    maps = np.repeat(base.maps[:, :1], 3, axis=1)
-    found = replace(base, maps=maps, heard=heard, seen=seen).timeline()
-    told = {(s.category, s.state): (s.start_s, s.end_s) for s in found.stretches()}
-    assert told == {
-        ("dog", "seen"): (0, 1.875),
-        ("dog", "silent"): (1.875, 3),
-        ("speech", "off screen"): (0, 1.875),
-        ("piano", "silent"): (0, 3),
-        ("unknown sound", "unknown"): (1.875, 3),
-    }
-    written = write_formats(found, tmp_path, "all")
-    assert "[unknown sound]" in next(path for path in written if path.suffix == ".srt").read_text()
-    again = read_timeline(tmp_path / "result.json").stretches()
-    assert [(s.name, s.state, s.start_s, s.end_s) for s in again] == [
-        (s.name, s.state, s.start_s, s.end_s) for s in found.stretches()
-    ]

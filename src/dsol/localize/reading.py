@@ -57,15 +57,13 @@ def _timeline(data: dict[str, Any]) -> Timeline:
         state=_states(data, places, times_s),
         fps=float(data.get("fps", USUAL_FPS)),
     )
-    vars(timeline)["unknown"] = np.asarray(data.get("unknown", np.zeros(len(times_s))), bool)
     vars(timeline)["tracks"] = _tracks(data, places)  # as they were linked: what linked them is not in the file
     return timeline
 
 
 def _states(data: dict[str, Any], places: dict[str, int], times_s: np.ndarray) -> np.ndarray:
     state = np.full((len(times_s), len(places)), -1)
-    own = [stretch for stretch in data["stretches"] if stretch["category"] in places]
-    for stretch in own:  # what is off screen is told there only
+    for stretch in data["stretches"]:  # what is off screen is told there only
         inside = (times_s >= stretch["start_s"]) & (times_s < stretch["end_s"])
         state[inside, places[stretch["category"]]] = STATES.index(stretch["state"])
     for t, objects in enumerate(data["objects"]):

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dsol.data.states import OFF_SCREEN, SILENT, STATES, UNKNOWN
+from dsol.data.states import OFF_SCREEN, SILENT, STATES
 
 if TYPE_CHECKING:
     from dsol.localize.localization import Timeline
-
-NAMELESS = "unknown sound"  # stands for the category of what has none
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,6 @@ def stretches_of(timeline: Timeline) -> list[Stretch]:
     for place, category in enumerate(timeline.categories):
         hidden = np.where(timeline.states[:, place] == OFF_SCREEN, OFF_SCREEN, -1)
         found += [_stretch(timeline, place, run, 0, category, None) for run in _runs(hidden)]
-    found += [_nameless(timeline, run) for run in _runs(np.where(timeline.unknown, UNKNOWN, -1))]
     return sorted(found, key=lambda s: (s.start_s, s.name))
 
 
@@ -85,8 +82,7 @@ def _stretch(
     timeline: Timeline, place: int, run: tuple[int, int, int], track: int, name: str, xywh: np.ndarray | None
 ) -> Stretch:
     first, end, what = run
-    heard = timeline.score if timeline.heard is None or what != OFF_SCREEN else timeline.heard
-    score = heard[first:end, place]
+    score = timeline.score[first:end, place]
     surest = first + int(score.argmax())
     x, y, w, h = (float(v) for v in xywh[surest]) if xywh is not None else (0.0, 0.0, 0.0, 0.0)
     return Stretch(
@@ -100,12 +96,3 @@ def _stretch(
         at_s=float(timeline.times_s[surest]),
         xywh=None if xywh is None else (x, y, w, h),
     )
-
-
-def _nameless(timeline: Timeline, run: tuple[int, int, int]) -> Stretch:
-    """Something sounds that is none of the categories; its score is how surely anything in the picture does."""
-    first, end, what = run
-    level = timeline.strength[first:end]
-    start_s, end_s = float(timeline.edges_s[first]), float(timeline.edges_s[end])
-    at_s = float(timeline.times_s[first + int(level.argmax())])
-    return Stretch(0, NAMELESS, NAMELESS, start_s, end_s, float(level.mean()), STATES[what], at_s, None)

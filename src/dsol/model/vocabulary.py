@@ -1,8 +1,9 @@
-"""What `general` can name: categories of things that sound, by ear and by eye.
+"""What `general` can name: categories of things that sound, by audio tags and visual classes.
 
-`models/vocabulary.csv` has a line a category: its parent, the AudioSet tags that are heard of it ("~": heard of it, but
-of much else, too), the ImageNet classes that it looks like (numbers of ILSVRC 2012, "151-268": a range), and synonyms.
-A line without a parent is a root ("Animal", "Music"): it gathers what is below it and is no answer itself.
+`models/vocabulary.csv` has a line a category: its parent, the AudioSet tags of its sound ("~": a tag that
+other sounds have, too), the ImageNet classes that it looks like (numbers of ILSVRC 2012, "151-268": a range), and
+synonyms.
+A line without a parent is a root ("Animal", "Music"): it groups what is below it and is never predicted itself.
 """
 
 import csv
@@ -15,7 +16,7 @@ from dsol.config import SHIPPED
 from dsol.errors import DsolError
 
 COLUMNS = ("category", "parent", "audible", "visible", "synonyms")
-WEAK = "~"  # before a tag that does not tell its category from others
+WEAK = "~"  # before a tag that other categories have, too
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Entry:
         category: its name.
         parent: name of the category above it; "" of a root.
         audible: AudioSet tags.
-        weak: those of them that are heard of much else, too.
+        weak: those of them that other sounds have, too.
         visible: numbers of ImageNet classes.
         synonyms: other names.
     """
@@ -55,7 +56,7 @@ class Vocabulary:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The names that can be answered: all but the roots."""
+        """The names that can be predicted: all but the roots."""
         return tuple(name for name, entry in self.entries.items() if entry.parent)
 
     @property

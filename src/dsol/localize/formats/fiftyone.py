@@ -12,12 +12,11 @@ from dsol.localize.localization import Timeline
 
 def write_fiftyone(timeline: Timeline, path: Path) -> None:
     """fiftyone.json: FiftyOneTemporalDetectionDataset; a video is called by its name without suffix."""
-    classes = list(dict.fromkeys((*timeline.categories, *(s.category for s in timeline.stretches()))))
-    places = {name: k for k, name in enumerate(classes)}
+    places = {name: k for k, name in enumerate(timeline.categories)}
     found = [
         {"label": places[s.category], "timestamps": [round(s.start_s, 3), round(s.end_s, 3)],
          "confidence": round(s.score, 4), "attributes": {"state": s.state, "object": s.name}}
         for s in timeline.stretches()
     ]  # fmt: skip
-    content = {"classes": classes, "labels": {Path(timeline.video).stem: found}}
+    content = {"classes": list(timeline.categories), "labels": {Path(timeline.video).stem: found}}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

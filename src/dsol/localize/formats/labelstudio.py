@@ -22,8 +22,8 @@ BOX, SOUNDS, STATE, CATEGORY, VIDEO = "box", "sounds", "state", "category", "vid
 def write_labelstudio(timeline: Timeline, path: Path) -> None:
     """labelstudio.json: one task; a person accepts the prediction and corrects it."""
     regions = [region for n, run in enumerate(runs_of(timeline)) for region in _rectangles(timeline, run, n)]
-    heard = [s for s in timeline.stretches() if s.sounding and s.category in timeline.categories]
-    regions += [_range(timeline, s.start_s, s.end_s, s.category, n, s.score) for n, s in enumerate(heard)]
+    regions += [_range(timeline, s.start_s, s.end_s, s.category, n, s.score)
+                for n, s in enumerate(timeline.stretches()) if s.sounding]  # fmt: skip
     data = {"video": LOCAL + quote(Path(timeline.video).name), "dsol_video": timeline.video, "fps": timeline.fps,
             "duration_s": round(timeline.duration_s, 3)}  # fmt: skip
     scores = [region["score"] for region in regions]
