@@ -306,4 +306,4 @@ def test_what_is_heard_and_not_seen_is_told_apart(tmp_path):
     video = write_video(tmp_path / "a.mp4")
     found = Localizer(Hears())(video).timeline()
     assert {(s.category, s.state) for s in found.stretches()} == {("Dog", "seen"), ("Speech", "off screen")}
-    assert {s["category"] for s in found.to_json()["segments"]} == {"Dog"}
+    assert {box.category for frame in found.boxes().frames for box in frame.boxes} == {"Dog"}
