@@ -1,9 +1,12 @@
 """The general model's parts, with made-up weights."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
 
+from dsol.config import SHIPPED
 from dsol.model.file import ModelCard
 from dsol.model.general import (
     LEAST_AUDIBLE,
@@ -100,3 +103,21 @@ def test_people_are_what_speaks_and_what_claps():
     places, names = Categories(vocabulary()), list(vocabulary().entries)
     assert {"Speech", "Singing", "Clapping"} <= {names[k] for k in places.people}
     assert "Dog" not in {names[k] for k in places.people}
+
+
+def test_the_shipped_model_is_small_and_loads_in_a_second():
+    file = SHIPPED / "general.safetensors"
+    assert file.stat().st_size <= 25e6
+    assert "labels" in (SHIPPED / "general.md").read_text()
+    start = time.process_time()
+    system = load_system(file)
+    assert time.process_time() - start < 2  # half of it on a machine that does nothing else
+    assert system.categories == vocabulary().categories
+
+
+def test_the_shipped_model_is_dark_in_silence_and_noise():
+    system = load_system(SHIPPED / "general.safetensors")
+    frame = NOISE.integers(0, 255, (90, 160, 3), np.uint8)
+    noise = NOISE.normal(0, 0.05, 16_000)
+    found = system.predict([frame, frame], np.stack([np.zeros(16_000), noise]).astype(np.float32), ["a", "b"])
+    assert found.score.max() < system.threshold

@@ -18,6 +18,7 @@ from dsol.data.states import OFF_SCREEN, SEEN
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
+from dsol.model.vocabulary import vocabulary
 from dsol.text import name_of
 
 HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
@@ -139,12 +140,17 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
 
 def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
-    among the surest that are heard and not seen; -1 for nothing. None for any other system."""
+    among the surest that are heard, and nothing of its family is seen; -1 for nothing. Of a category and one below it
+    only the narrower is told. None for any other system."""
     if answer.heard is None or answer.score is None:
         return None
+    above = vocabulary().ancestors(answer.categories)
     seen = answer.score >= threshold
+    seen &= ~(seen @ above)  # "Guitar" says nothing more where "Acoustic guitar" is seen to sound
     rank = np.argsort(np.argsort(-answer.heard, axis=1, kind="stable"), axis=1, kind="stable")
-    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~seen
+    explained = seen @ vocabulary().families(answer.categories)
+    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
+    hidden &= ~(hidden @ above)
     return np.select([seen, hidden], [SEEN, OFF_SCREEN], -1)
 
 

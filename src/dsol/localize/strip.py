@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from dsol.data.states import OFF_SCREEN, SEEN
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import MIST, NIGHT, SNOW, Colour, font, mixed, spoken
 
 MOST_LANES = 8  # the categories that sound longest; more would leave no room for the picture
+HIDDEN = 0.4  # level of what sounds off screen: its score says how surely it is seen, too
 TO_COME = 0.62  # how much darker the strip is after the present moment
 
 
@@ -35,8 +37,11 @@ def lanes_of(timeline: Timeline, colours: dict[int, Colour]) -> list[Lane]:
     lanes = [Lane("sound", MIST, timeline.times_s, timeline.swell, mirrored=True)]
     longest = sorted(colours, key=lambda k: -timeline.sounding[:, k].sum())[:MOST_LANES]
     for k in sorted(longest):
-        level = np.where(timeline.sounding[:, k], timeline.score[:, k], 0)
-        lanes.append(Lane(spoken(timeline.categories[k]), colours[k], timeline.times_s, np.clip(level, 0, 1)))
+        hidden = timeline.states[:, k] == OFF_SCREEN
+        level = np.where(hidden, HIDDEN, np.where(timeline.sounding[:, k], timeline.score[:, k], 0))
+        away = ", off screen" if hidden.any() and not (timeline.states[:, k] == SEEN).any() else ""
+        name, colour = spoken(timeline.categories[k]) + away, MIST if away else colours[k]
+        lanes.append(Lane(name, colour, timeline.times_s, np.clip(level, 0, 1)))
     if len(longest) < len(colours):
         none = np.zeros_like(timeline.times_s)
         lanes.append(Lane(f"and {len(colours) - len(longest)} more", MIST, timeline.times_s, none))

@@ -7,10 +7,12 @@ A line without a parent is a root ("Animal", "Music"): it groups what is below i
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from dsol.config import SHIPPED
 from dsol.errors import DsolError
@@ -74,6 +76,25 @@ class Vocabulary:
         while parent := self.entries[category].parent:
             category = parent
         return category
+
+    def families(self, categories: Sequence[str]) -> np.ndarray:
+        """(K, K) bool: which of some categories are of one family; what is not in the vocabulary is its own.
+
+        Example:
+            >>> vocabulary().families(["Violin", "Drum", "Dog", "gizmo"]).sum(1).tolist()
+            [2, 2, 1, 1]
+        """
+        roots = np.array([self.root(name) if name in self.entries else name for name in categories])
+        return roots[:, None] == roots[None]
+
+    def ancestors(self, categories: Sequence[str]) -> np.ndarray:
+        """(K, K) bool: whether category j is above category i, at any distance."""
+        above = [set(self._above(name)) for name in categories]
+        return np.array([[name in mine for name in categories] for mine in above])
+
+    def _above(self, category: str) -> Iterator[str]:
+        while category in self.entries and (category := self.entries[category].parent):
+            yield category
 
     def known(self, label: str) -> str | None:
         """The category that a label names, by its own name or a synonym; None where there is none."""

@@ -93,6 +93,9 @@ def test_what_is_made_of_them_says_so_too(stills, tmp_path):
     store = prepare(stills, tmp_path / "store", layout="stills", size=64, workers=1)
     scenes = compose(store, tmp_path / "scenes", scenes=2, objects=2, sounding=1, split="train", tile=64)
     assert scenes.info["note"] == f"{NOTE}; {BY_CATEGORY}"
+    labels = {row.clip: row.category for row in store.rows}
+    mixed = compose(store, tmp_path / "mixed", scenes=2, objects=2, sounding=1, split="train", tile=64, labels=labels)
+    assert mixed.info["note"] == NOTE
 
 
 def test_the_loudest_second_is_taken(tmp_path):
