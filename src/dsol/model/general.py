@@ -9,7 +9,7 @@
               └─▶ embedding ─┬─ cosine ─▶ l ─ best cells ─▶ whether picture and sound match
     picture ─▶ cells ────────┘
     score_k = audible_k × visible_k × match                                    equations 5 and 7: all agree
-    area = mean shape of the categories that sound, by how surely they do
+    area = mean shape of the categories that sound, by how surely they do; all of it for the flipped picture, too
 
 The visual encoder is a frozen ImageNet classifier, whose rows are the dictionary; the audio encoder a compressed
 AudioSet tagger; the vocabulary says which classes and tags are of one category. `people`, `extent` and the
@@ -17,6 +17,7 @@ correspondence l are small networks, trained without a label of what sounds: see
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which its probabil
 TOGETHER, COUNTS = 2.0, 0.6  # steepness over standard deviations of l, and the power with which it enters the score
 NEVER_SEEN = 0.15  # visibility of a category without visual classes
 SHOWN = 4  # categories whose shapes make up the localisation map
-SHAPE_THRESHOLD, MAP_THRESHOLD, SHARPNESS = 0.5, 0.58, 20.0  # see `object_shapes`
+SURE = 0.5  # steepness with which the surer of them weigh more
+SHAPE_THRESHOLD, MAP_THRESHOLD, SHARPNESS = 0.5, 0.62, 20.0  # see `object_shapes`
 
 
 class Extent(nn.Module):
@@ -211,6 +213,20 @@ def _levels_below(category: str, words: Vocabulary) -> int:
     return 1 + max(_levels_below(child, words) for child in children) if children else 0
 
 
+@dataclass(frozen=True)
+class View:
+    """What is seen of B pictures.
+
+    Attributes:
+        cells, classes: see `GeneralNetwork.see`.
+        people: (B, 2, H, W) in [0, 1].
+    """
+
+    cells: Tensor
+    classes: Tensor
+    people: Tensor
+
+
 class GeneralSystem(SavedSystem):
     """`general` behind the interface of `dsol.model.system.System`.
 
@@ -240,15 +256,23 @@ class GeneralSystem(SavedSystem):
         different = {id(frame): frame for frame in frames}
         place = {of: n for n, of in enumerate(different)}
         rows = torch.tensor([place[id(frame)] for frame in frames])
-        cells, classes = self.network.see(stack(list(different.values()), self.size), self._eye)
+        views = self.views(stack(list(different.values()), self.size))
         embedding = self.network.ear.embed(torch.from_numpy(np.asarray(waveforms, np.float32)))
-        audible, together = self.audible_logits(embedding), self.network.correspondence.together(cells[rows], embedding)
-        people = self.network.people(cells).sigmoid()
-        visible = self.visible(classes, people)
-        found = self._maps(cells[rows], classes[rows], people[rows], audible, visible[rows])
+        together = self.network.correspondence.together(views[0].cells[rows], embedding)
+        visible = torch.stack([self.visible(view.classes, view.people) for view in views]).mean(0)
+        found = self._maps(views, rows, self.audible_logits(embedding), visible[rows])
         area, maps, score, heard, seen = (part.cpu().numpy() for part in found)
         agreeing = score * together.pow(COUNTS).cpu().numpy()[:, None]
         return Maps(tuple(keys), area, maps, agreeing, self.categories, heard, seen)
+
+    def views(self, pictures: Tensor) -> list[View]:
+        """Pictures (B, 3, S, S) in [0, 1] as they are, and in a mirror, turned back."""
+        found = []
+        for mirrored in (False, True):
+            cells, classes = self.network.see(pictures.flip(3) if mirrored else pictures, self._eye)
+            parts = (cells, classes, self.network.people(cells).sigmoid())
+            found.append(View(*(part.flip(3) if mirrored else part for part in parts)))
+        return found
 
     def audible_logits(self, embedding: Tensor) -> Tensor:
         """How audible each entry is, (B, E) logits, from the sound alone: embeddings (B, 1024)."""
@@ -272,10 +296,9 @@ class GeneralSystem(SavedSystem):
         found[:, list(self.places.people)] = (heads.logit() / 1.5).clamp(-2.5, 2.5)[:, None]
         return found
 
-    def _maps(
-        self, cells: Tensor, classes: Tensor, people: Tensor, audible: Tensor, visible: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Localisation map, maps, scores, audibility and visibility for B pictures with their sounds."""
+    def _maps(self, views: list[View], rows: Tensor, audible: Tensor, visible: Tensor) -> tuple[Tensor, ...]:
+        """Localisation map, maps, scores, audibility and visibility of B sounds with the pictures at `rows` of the
+        views."""
         answers = self.places.answers
         logits = audible + BORNE_OUT * visible
         behind = self._behind_rivals(logits)
@@ -284,12 +307,12 @@ class GeneralSystem(SavedSystem):
         seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
         score = (heard * seen * (-behind).exp())[:, answers]  # one sound has one name: equation 6 in each family
         surest = borne_out.topk(SHOWN, 1)
-        area = torch.zeros(len(cells), *cells.shape[2:])
-        maps = torch.zeros(len(cells), len(answers), *cells.shape[2:])
-        for b in range(len(cells)):
+        side = views[0].cells.shape[2:]
+        area, maps = torch.zeros(len(rows), *side), torch.zeros(len(rows), len(answers), *side)
+        for b, row in enumerate(rows.tolist()):
             shown = surest.indices[b].tolist()
-            shapes = self.shapes(cells[b], classes[b], people[b], [answers[k] for k in shown])
-            weight = surest.values[b].softmax(0)
+            shapes = torch.stack([self.shapes(view, row, [answers[k] for k in shown]) for view in views]).mean(0)
+            weight = (SURE * surest.values[b]).softmax(0)
             area[b] = (weight[:, None, None] * shapes).sum(0)
             outlined = object_shapes(shapes[:, None], SHAPE_THRESHOLD, SHARPNESS)[:, 0]
             maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
@@ -305,9 +328,10 @@ class GeneralSystem(SavedSystem):
             behind[:, family] = mine.amax(1, keepdim=True) - mine
         return behind
 
-    def shapes(self, cells: Tensor, classes: Tensor, people: Tensor, shown: Sequence[int]) -> Tensor:
-        """The shape (S, H, W) in [0, 1] of each of S entries in one picture: cells (128, H, W), classes (1000, H, W),
-        people (2, H, W). Entries without visual classes get the map of the best class of all."""
+    def shapes(self, view: View, row: int, shown: Sequence[int]) -> Tensor:
+        """The shape (S, H, W) in [0, 1] of each of S entries in one picture. Entries without visual classes get the map
+        of the best class of all."""
+        cells, classes, people = view.cells[row], view.classes[row], view.people[row]
         anything = classes.amax(0)
         query = torch.stack([classes[mine].amax(0) if (mine := self.places.classes[k]) else anything for k in shown])
         many = cells.expand(len(shown), -1, -1, -1)
