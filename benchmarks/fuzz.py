@@ -1,6 +1,6 @@
 """Does any file end in a traceback, a hang or a full memory?
 
-    python benchmarks/fuzz.py [--files 2000] [--texts 400] [--seed 0] [--limit 30] [--keep DIR] [--only TEXT]
+    python benchmarks/fuzz.py [--files 2000] [--texts 400] [--seed 0] [--limit 60] [--keep DIR] [--only TEXT]
 
 Makes files that nobody should have, and does with each what a person would: a video is prepared and inspected (one in
 three also localized), a list read, a model loaded, a store checked. Videos are real ones (of DSOL_DATA, if that is set)
@@ -358,7 +358,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2000, help="spoilt videos")
     parser.add_argument("--texts", type=int, default=400, help="spoilt files of each other format")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=float, default=30, help="seconds a file")
+    parser.add_argument("--limit", type=float, default=60, help="seconds a file")
     parser.add_argument("--only", default="", help="kinds whose name has this in it")
     parser.add_argument("--keep", type=Path, default=None, help="folder for the files that are faults")
     args = parser.parse_args()

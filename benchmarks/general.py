@@ -2,7 +2,7 @@
 
     DSOL_DATA=... python benchmarks/general.py --mediapipe PYTHON [--cache DIR] [--out FILE] [--without FOLD]
 
-    sounds ─ YAMNet, its two widest layers along principal directions ─▶ ear
+    sounds ─ YAMNet, its two widest layers along principal directions ─▶ tagger
     frames of videos ─ EfficientNet-Lite0 ─▶ cells: mean, principal directions; classes: mean, spread    (standardising)
     frames and sound of videos, of `wild` too ─ which came with which ─▶ correspondence
     frames of videos, of `wild` too ─ a public person segmenter and face finder ─▶ where people are ─▶ people
@@ -36,7 +36,6 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.media import find_sounds, find_videos, read_seconds, read_sound
 from dsol.errors import DsolError
 from dsol.model.backbones import lite0_weights_file, load_weights
-from dsol.model.ear import Ear, compressed
 from dsol.model.file import ModelCard, save_model
 from dsol.model.folding import folded
 from dsol.model.general import (
@@ -52,6 +51,7 @@ from dsol.model.general import (
     clues,
 )
 from dsol.model.images import LITE0_MEAN, LITE0_STD, normalise, stack
+from dsol.model.tagger import AudioTagger, compressed
 from dsol.model.vocabulary import vocabulary
 from dsol.progress import say
 
@@ -59,7 +59,7 @@ FOLDS = 5
 CELLS = 20
 FOLDERS = {"videos": "videos", "music_mini": "music_mini/videos", "wild": "wild/videos"}
 STANDARD = ("videos", "music_mini")  # what is standardised by: none of `wild`
-HEARD = 1500  # seconds of sound that the ear is compressed for
+HEARD = 1500  # seconds of sound that the tagger is compressed for
 SCENES = 3000
 PEOPLE_STEPS, EXTENT_STEPS, PAIR_STEPS, BATCH, PAIRS, RATE = 400, 700, 300, 32, 64, 2e-3
 DECAY = 2e-2  # of weights; of the correspondence's, which sees few videos, far more
@@ -118,19 +118,19 @@ def standardise(network: GeneralNetwork, features: Tensor) -> None:
     network.visible_std.copy_(best.std(0).clamp(min=1e-3))
 
 
-def whole_ear(weights: Path) -> Ear:
+def whole_tagger(weights: Path) -> AudioTagger:
     """YAMNet."""
     given = {name: torch.from_numpy(value) for name, value in np.load(weights).items()}
-    ear = Ear(len(given["fc_b"]), {}).eval()
+    tagger = AudioTagger(len(given["fc_b"]), {}).eval()
     own = {"mel": given["mel"], "first.weight": given["l1_w"], "first.bias": given["l1_b"],
            "head.weight": given["fc_w"], "head.bias": given["fc_b"]}  # fmt: skip
     for i in range(2, 15):
         for part, short in (("depthwise", "d"), ("pointwise", "p")):
             own |= {f"layers.{i - 2}.{part}.weight": given[f"l{i}_{short}w"],
                     f"layers.{i - 2}.{part}.bias": given[f"l{i}_{short}b"]}  # fmt: skip
-    shapes = {name: value.shape for name, value in ear.state_dict().items()}
-    ear.load_state_dict({name: value.reshape(shapes[name]) for name, value in own.items()})
-    return ear
+    shapes = {name: value.shape for name, value in tagger.state_dict().items()}
+    tagger.load_state_dict({name: value.reshape(shapes[name]) for name, value in own.items()})
+    return tagger
 
 
 def heard(data: Path) -> Tensor:
@@ -151,13 +151,13 @@ def heard(data: Path) -> Tensor:
 
 
 def ear_of(data: Path, cache: Path) -> dict[str, Tensor]:
-    """The weights of the ear."""
+    """The weights of the audio tagger."""
     kept = cache / "ear.pt"
     if not kept.is_file():
         with open(data / "weights" / "yamnet_class_map.csv", newline="") as file:
             names = [row["display_name"] for row in csv.DictReader(file)]
         tags = [names.index(tag) for tag in vocabulary().tags]
-        ear = compressed(whole_ear(data / "weights" / "yamnet_fused.npz"), heard(data), tags)
+        ear = compressed(whole_tagger(data / "weights" / "yamnet_fused.npz"), heard(data), tags)
         torch.save(ear.state_dict(), kept)
     return torch.load(kept, weights_only=True)
 
@@ -177,7 +177,7 @@ def people_in(frames: dict[str, tuple[list[str], np.ndarray]], cache: Path, pyth
 
 
 def embeddings_of(network: GeneralNetwork, data: Path, cache: Path) -> dict[str, Tensor]:
-    """Folder -> what the ear makes of the sound of each frame's second, (N, 1024)."""
+    """Folder -> the embedding of the sound of each frame's second, (N, 1024)."""
     kept = cache / "embeddings.pt"
     if not kept.is_file():
         found = {}

@@ -452,8 +452,8 @@ def test_names_come_from_one_place(call, shapes, unlabelled, trained, tmp_path):
     before = content(trained)
     for words, says in [
         ([], "nothing to take names from"),
-        (["--interactive"], "no clips to look at"),
-        (["--gallery", tmp_path / "gallery"], "no clips to look at"),
+        (["--interactive"], "no clips to show"),
+        (["--gallery", tmp_path / "gallery"], "no clips to show"),
         ([shapes.path, "--names", names], "neither store"),
         (["--names", names, "--gallery", tmp_path / "gallery"], "neither store"),
         (["--names", names, "--interactive"], "neither store"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from dsol.config import SECTIONS
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.store.build import Part, build
 from dsol.errors import DsolError
@@ -103,7 +104,7 @@ def test_a_shard_that_was_cut_or_lost_is_found(copy):
 def test_an_index_of_another_store_is_found(copy):
     info = json.loads((copy / "store.json").read_text())
     (copy / "store.json").write_text(json.dumps({**info, "clips": 7}))
-    with pytest.raises(DsolError, match="tells of 7 clips, the index of 6"):
+    with pytest.raises(DsolError, match="has 7 clips, the index 6"):
         inspect(copy)
 
 
@@ -171,3 +172,14 @@ def test_what_is_none_of_these_is_refused(tmp_path):
     (tmp_path / "half.partial").mkdir()
     with pytest.raises(DsolError, match="is not finished"):
         inspect(tmp_path / "half")
+
+
+def test_the_options_of_a_model_are_printed_by_section_under_their_present_names(capsys):
+    print_report(inspect("small"))
+    lines = [line.removeprefix("metadata").strip() for line in capsys.readouterr().out.splitlines()]
+    printed = dict(line.split(": ", 1) for line in lines if ": " in line)
+    for section, kind in SECTIONS.items():
+        names = [option.split(" ")[0] for option in printed[section].split(", ")]
+        assert names == list(kind.__dataclass_fields__), section
+    assert "pca 256" in printed["encoders"]
+    assert max(map(len, lines)) < 400

@@ -1,7 +1,7 @@
 """The `dsol` command: verb -> function, nothing else.
 
 Each verb adds its arguments to a parser and returns the call that does the work; what does the work is imported only
-then, so that `--help` answers at once. Exit status: 0 done, 2 a wrong call or input (one line on stderr says which).
+then, so that `--help` is immediate. Exit status: 0 done, 2 a wrong call or input (one line on stderr says which).
 """
 
 import argparse
@@ -16,17 +16,17 @@ import dsol
 from dsol.config import SYSTEMS
 from dsol.errors import DsolError
 
-SCENE_STORE = "--scene_store"  # what --scenes is called inside: to the parser that is the section of --scenes.count
+SCENE_STORE = "--scene_store"  # internal name of --scenes, which to the parser is the section of --scenes.count
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
              "mix-and-localize")  # fmt: skip
 WILD = "wild"  # of `evaluate` alone: it needs labels beside the boxes
-PUBLISHED = "also the published figures for which the annotation tells how to read a map; never compare by these"
+PUBLISHED = "also the published figures that use the annotation to read a map; not for comparisons"
 COMPARED = SYSTEMS[1:]
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
-SOURCES = "how many objects sound, for DMC, which cannot find it out"
-AUDIO_TRACK = "which sound track of a video, from 1; without it the usual one, or the first with sound in it"
+SOURCES = "number of sounding objects, for DMC, which cannot infer it"
+AUDIO_TRACK = "sound track of a video, from 1; by default that of players, or if silent the first that is not"
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
 
 
@@ -36,9 +36,9 @@ def path(text: str) -> Path:
 
 
 def demo(parser, words: Words) -> Work:
-    """Run the whole job on data it makes: train, score, localise, report."""
-    parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all that it makes")
-    parser.add_argument("--quick", action="store_true", help="a smaller one, to see that everything runs")
+    """Run the whole pipeline on generated data: train, evaluate, localise, report."""
+    parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all output")
+    parser.add_argument("--quick", action="store_true", help="little data, few passes: a check that everything runs")
 
     def run(args):
         from dsol.demo.demo import demo
@@ -49,7 +49,7 @@ def demo(parser, words: Words) -> Work:
 
 
 def toyband(parser, words: Words) -> Work:
-    """Make the embedded data set: drawn instruments that play, alone and together."""
+    """Generate the built-in data set: drawn instruments that play, alone and together."""
     parser.add_argument("out", type=path, help="folder to make")
     parser.add_argument("--solos", type=int, default=132, help="videos of one instrument")
     parser.add_argument("--duets", type=int, default=44, help="videos of several, two of them sounding")
@@ -67,13 +67,13 @@ def toyband(parser, words: Words) -> Work:
 def prepare(parser, words: Words) -> Work:
     """Cut the videos of a corpus into one-second clips: a store."""
     parser.add_argument("corpus", type=path, help="folder of videos")
-    parser.add_argument("out", type=path, help="store to make; goes on where it was stopped")
+    parser.add_argument("out", type=path, help="store to make; resumes where it was stopped")
     from dsol.data.corpora import CORPORA
 
-    layouts = f"how the corpus lies on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
+    layouts = f"layout of the corpus on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
     parser.add_argument("--layout", default="folders", help=layouts)
-    parser.add_argument("--boxes", type=path, default=None, help="annotations of any format, if not the corpus's own")
-    told = "keep them to score by; keep their videos out of training, too; or label seconds by them, for dsol name"
+    parser.add_argument("--boxes", type=path, default=None, help="annotations of any format; default: the corpus's")
+    told = "use: to score by; to score by, their videos held out of training; or as labels of seconds, for dsol name"
     parser.add_argument("--boxes-for", choices=("scoring", "holding-out", "naming"), default="scoring", help=told)
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
@@ -109,9 +109,7 @@ def compose(parser, words: Words) -> Work:
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same scenes")
     parser.add_argument("--split", default=None, help="use clips of this split only")
     parser.add_argument("--boxed", action="store_true", help="use annotated frames only, for scenes to test on")
-    parser.add_argument(
-        "--labels", type=path, default=None, help="run folder whose pseudo-labels stand in for categories"
-    )
+    parser.add_argument("--labels", type=path, default=None, help="run folder whose pseudo-labels replace categories")
 
     def run(args):
         import json
@@ -142,7 +140,7 @@ def compose(parser, words: Words) -> Work:
 
 
 def inspect(parser, words: Words) -> Work:
-    """Say what is in a store, model, video or boxes file, and whether it is sound."""
+    """Show and validate a store, model, video or boxes file."""
     parser.add_argument("path", type=path, help="store, model file, run folder, video or boxes.json")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
@@ -159,18 +157,18 @@ def inspect(parser, words: Words) -> Work:
 
 
 def train(parser, words: Words) -> Work:
-    """Train a model without labels: stage one on single-source clips, stage two on scenes."""
+    """Train a model without labels of the clips: stage one on single-source clips, stage two on scenes."""
     from dsol.config import Config, flat
 
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
-    parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed where not given")
-    told = "best, paper, paper_audioset, quick, tiny, a system's own or a YAML file; a run that goes on has its own"
+    parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed if not given")
+    told = "best, paper, paper_audioset, quick, tiny, a system's name or a YAML file; a resumed run has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    told = "begin with the weights of this model file or run folder, and with its options where no recipe is given"
+    told = "initialise with the weights of this model file or run folder, and with its options if no recipe is given"
     parser.add_argument("--start", type=path, default=None, help=told)
-    told = "go on with the run in that folder; begin one where there is none"
+    told = "resume the run in that folder; start one if there is none"
     parser.add_argument("--resume", action="store_true", help=told)
     _add_training_options(parser)
     parser.set_defaults(flat(_base_options(words)))
@@ -198,11 +196,11 @@ TYPES = {path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
     "system": (SYSTEMS, "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
-    "workers": (whole_number, "processes that read clips; 0: none but the training itself"),
+    "workers": (whole_number, "processes that read clips; 0: the training process itself"),
     "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
     "device": (("auto", "cpu", "cuda"), "where to train"),
     "devices": (int, "processes (CPU) or GPUs to train on"),
-    "balance_photos": (bool, "where photos are among the clips, give photos and videos the same weight"),
+    "balance_photos": (bool, "give photos and videos the same total weight, where there are both"),
 }
 
 
@@ -218,7 +216,7 @@ def _add_training_options(parser) -> None:
 
 
 def _add_inference_options(parser) -> None:
-    """Options of the section `inference`; those that are not given stay as the model has them."""
+    """Options of the section `inference`; those that are not given are the model's."""
     from dsol.config import InferenceOptions
 
     _add_section(parser, "inference", InferenceOptions)
@@ -279,11 +277,11 @@ def _takes_value(before: Words) -> bool:
 
 
 def name(parser, words: Words) -> Work:
-    """Name the clusters of a model: after the categories of a labelled store, or by looking at them."""
+    """Name the clusters of a model: by a labelled store, or by inspecting them."""
     parser.add_argument("model", type=path, help="model file or run folder")
-    told = "labelled store, its test split is never used; to look at, any store of single-source clips"
+    told = "labelled store, its test split is never used; with --gallery or --interactive any single-source store"
     parser.add_argument("store", type=path, nargs="?", default=None, help=told)
-    told = "show what fell into each cluster of the store: pictures, sounds, and a names.json to edit"
+    told = "folder for a gallery of each cluster: pictures, sounds, and a names.json to edit"
     parser.add_argument("--gallery", type=path, default=None, help=told)
     parser.add_argument("--names", type=path, default=None, help="JSON, cluster -> name, as in the gallery; no store")
     parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
@@ -302,12 +300,12 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("store", type=path, help="store with boxes")
     parser.add_argument("--protocol", choices=(*PROTOCOLS, WILD), default="solo", help="metrics: docs/evaluation.md")
     parser.add_argument("--labels", type=path, default=None, help=f"for {WILD}: CSV of what sounds in which second")
-    parser.add_argument("--match", type=path, default=None, help="labelled store that tells which cluster is what")
-    parser.add_argument("--size", type=int, default=None, help="side of the picture shown to the model, pixels")
+    parser.add_argument("--match", type=path, default=None, help="labelled store to name the clusters by")
+    parser.add_argument("--size", type=int, default=None, help="side of the model's input picture, pixels")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
-    parser.add_argument("--floor", choices=FLOORS, default=None, help="score this in the model's place")
-    parser.add_argument("--json", type=path, default=None, help="write the figures here")
-    parser.add_argument("--maps", type=path, default=None, help="write the maps here (.npz)")
+    parser.add_argument("--floor", choices=FLOORS, default=None, help="score this baseline in place of the model")
+    parser.add_argument("--json", type=path, default=None, help="write the figures to this JSON file")
+    parser.add_argument("--maps", type=path, default=None, help="write the maps to this file (.npz)")
     parser.add_argument("--figures", type=path, default=None, help="write pictures into this folder")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
     _add_inference_options(parser)
@@ -348,47 +346,47 @@ def _wild(args):
         raise DsolError(f"--protocol {WILD}", "needs labels of the clips", "give their CSV file with --labels")
     for option in ("match", "floor", "maps", "figures"):
         if getattr(args, option) is not None:
-            raise DsolError(f"--{option}", f"is of no use to the protocol {WILD}", "leave it out")
+            raise DsolError(f"--{option}", f"is not used by the protocol {WILD}", "leave it out")
     return evaluate_wild(args.model, args.store, args.labels, size=args.size)
 
 
 def score(parser, words: Words) -> Work:
-    """Score anyone's maps against boxes."""
+    """Score maps of any method against boxes."""
     parser.add_argument("maps", type=path, help="maps file (.npz)")
     parser.add_argument("boxes", type=path, help="boxes.json, or an official annotation file")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="solo", help="metrics: docs/evaluation.md")
-    parser.add_argument("--swapped", type=path, default=None, help="maps of the same frames with other clips' sound")
+    parser.add_argument("--swapped", type=path, default=None, help="maps of the same frames with mismatched sound")
     parser.add_argument("--silence", type=path, default=None, help="robust: maps of the same frames with silence")
     parser.add_argument("--noise", type=path, default=None, help="robust: maps of the same frames with noise")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
-    parser.add_argument("--json", type=path, default=None, help="write the figures here")
+    parser.add_argument("--json", type=path, default=None, help="write the figures to this JSON file")
 
     def run(args):
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        others = {"swapped": args.swapped, "silence": args.silence, "noise": args.noise}
-        how = {"format": args.format, "strict": not args.published, **others}
+        mismatched = {"swapped": args.swapped, "silence": args.silence, "noise": args.noise}
+        how = {"format": args.format, "strict": not args.published, **mismatched}
         _show(score_files(args.maps, args.boxes, args.protocol, **how), args.json)
 
     return run
 
 
 def table(parser, words: Words) -> Work:
-    """Run what a table of the paper lacks, and print ours beside the paper's figures."""
+    """Reproduce a table of the paper: run what is missing, print our figures beside the paper's."""
     parser.add_argument("number", choices=tuple("12345"), metavar="N", help="1 to 5: docs/tables.md")
-    parser.add_argument("--runs", type=path, required=True, help="folder of the runs; remembers the options below")
+    parser.add_argument("--runs", type=path, required=True, help="folder of the runs; it saves the options below")
     for option, told in TABLE_STORES.items():
         parser.add_argument(f"--{option}", type=path, default=None, help=told)
     parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
-    told = "ImageNet weights of ResNet-18, a file of torchvision's: the paper's start, which cannot be shipped"
+    told = "ImageNet weights of ResNet-18, a file of torchvision: the paper's initialisation, which cannot be shipped"
     parser.add_argument("--encoders.vision_weights", type=path, default=None, help=told)
     parser.add_argument("--seeds", type=whole_number, default=None, help="runs a row; at first 1, then as before")
     parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
-    parser.add_argument("--show", action="store_true", help="run nothing, print what is there")
+    parser.add_argument("--show", action="store_true", help="run nothing, print the existing figures")
     parser.add_argument("--format", choices=TABLE_FORMATS, default=None, help="by the ending of --out, else text")
-    parser.add_argument("--out", type=path, default=None, help="write the table here too (.txt, .md, .csv, .tex)")
+    parser.add_argument("--out", type=path, default=None, help="also write the table here (.txt, .md, .csv, .tex)")
     parser.add_argument("--figures", type=path, default=None, help="draw the paper's figures 3 and 4 into this folder")
 
     def run(args):
@@ -431,7 +429,7 @@ TABLE_FORMATS = ("text", "markdown", "csv", "latex")
 
 
 def _make_room_for(*files: Path | None, folder: Path | None = None) -> None:
-    """Fails before the work, not after it, where a file or a folder cannot be."""
+    """Fail before the work, not after it, where a file or a folder cannot be written."""
     for file in filter(None, files):
         if file.is_dir():
             raise DsolError(file, "is a folder", "give the name of a file")
@@ -477,15 +475,15 @@ def localize(parser, words: Words) -> Work:
 
 
 def _add_result_options(parser) -> None:
-    told = "formats to write as well, with commas, or all: docs/formats.md"
+    told = "formats to write, separated by commas, or all: docs/formats.md"
     parser.add_argument("--format", default="json,coco", help=told)
-    told = "write the pictures that boxes.coco.json speaks of, four a second, into this folder"
+    told = "write the frames that boxes.coco.json refers to, four a second, into this folder"
     parser.add_argument("--frames", type=path, default=None, help=told)
-    told = "what is painted: heat, boxes, silent, off-screen, subtitles, with commas"
+    told = "overlays: heat, boxes, silent, off-screen, subtitles, separated by commas"
     parser.add_argument("--show", default="heat,boxes", help=told)
     parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
-    parser.add_argument("--preview", action="store_true", help="write preview.jpg: one sheet of the surest moments")
-    told = "write localized.gif of so many seconds, those in which most sounds"
+    parser.add_argument("--preview", action="store_true", help="write preview.jpg: the moments with the highest scores")
+    told = "write localized.gif, so many seconds long: those in which most objects sound"
     parser.add_argument("--gif", type=float, default=0.0, metavar="SECONDS", help=told)
     parser.add_argument("--no-video", action="store_true", help="write no annotated mp4, which takes most of the time")
 
@@ -508,11 +506,11 @@ def _wanted(args):
 
 
 def correct(parser, words: Words) -> Work:
-    """Read back what was corrected in Label Studio, CVAT, ELAN or a COCO tool, as boxes.json."""
+    """Import corrections from Label Studio, CVAT, ELAN or a COCO tool as boxes.json."""
     told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
     parser.add_argument("files", type=path, nargs="+", metavar="file", help=told)
     parser.add_argument("--out", type=path, default=Path("boxes.json"), help="boxes.json to write")
-    told = "folder of the videos, as for dsol prepare: they are called by their path below it"
+    told = "folder of the videos, as for dsol prepare: their names are their paths below it"
     parser.add_argument("--videos", type=path, default=None, help=told)
     told = "frames a second of the video, for CVAT, where neither --videos nor result.json tells"
     parser.add_argument("--fps", type=float, default=None, help=told)
@@ -529,11 +527,11 @@ def correct(parser, words: Words) -> Work:
 
 
 def serve(parser, words: Words) -> Work:
-    """Serve a web page on this machine: drop a video, see who sounds when and where."""
+    """Serve a web page on this machine: drop a video, see what sounds when and where."""
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: others may use it, too")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: open to other machines")
     parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")
-    parser.add_argument("--limit", type=whole_number, default=500, help="largest video that is taken, MB")
+    parser.add_argument("--limit", type=whole_number, default=500, help="largest video that is accepted, MB")
 
     def run(args):
         from dsol.serve import serve
@@ -569,7 +567,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if argv is None and sys.getfilesystemencoding() != "utf-8":
         _start_again_as_utf_8()
     words = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter gets its number, not a traceback
+    for stream in (sys.stdout, sys.stderr):  # a terminal without a letter gets its number, not a traceback
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if not words or words[0] in ("-h", "--help"):
@@ -583,7 +581,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise DsolError(words[0], "is no verb of dsol", f"give one of {', '.join(VERBS)}")
         _run(words[0], words[1:])
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read what was printed has seen enough
+    except BrokenPipeError:  # the reader of stdout has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except DsolError as error:
@@ -653,7 +651,7 @@ def overview() -> str:
         [
             "dsol: which objects in a video are making sound, where are they, what are they?",
             "",
-            "usage: dsol VERB …        dsol VERB --help tells more",
+            "usage: dsol VERB …        dsol VERB --help: arguments and options",
             "",
             *lines,
         ]

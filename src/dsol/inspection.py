@@ -1,4 +1,4 @@
-"""What is in a file or folder of ours, and is it sound: every clip of a store is read."""
+"""Contents of a store, model, video or boxes file, validated: every clip of a store is read."""
 
 import json
 import tarfile
@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from dsol.config import SHIPPED
+from dsol.config import SHIPPED, Config
 from dsol.data.boxes import Boxes
 from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import rms
@@ -18,6 +18,7 @@ from dsol.data.store.shards import checksum, decode_jpeg, shard_name
 from dsol.errors import DsolError
 from dsol.files import partial_of
 from dsol.model.onnx_file import is_onnx, open_onnx
+from dsol.old_options import from_version_1
 from dsol.progress import track
 from dsol.text import name_of
 
@@ -27,17 +28,17 @@ KINDS = "a store, a video, a boxes.json, a .safetensors or .onnx model, a run fo
 
 
 def inspect(path: str | Path, audio_track: int | None = None) -> dict[str, Any]:
-    """Look into a store, boxes.json, video, model file or run folder, and check it.
+    """Describe and validate a store, boxes.json, video, model file or run folder.
 
     Args:
-        path: what to look into.
-        audio_track: of a video: which sound track to listen to, counted from 1.
+        path: what to inspect.
+        audio_track: of a video: which sound track to read, counted from 1.
 
     Returns:
-        What is in it, JSON; "kind" says what it is.
+        Its contents, JSON; "kind" says what it is.
 
     Raises:
-        DsolError: nothing of ours, or not sound: says where and what.
+        DsolError: nothing of ours, or damaged: says where and what.
 
     Example:
         >>> inspect("music")["clips"]
@@ -69,7 +70,7 @@ def inspect_store(path: Path) -> dict[str, Any]:
     store = Store.open(path)
     _check_counts(store)
     _check_shards(store)
-    shapes = Counter(_check_clip(store, i) for i in track(range(len(store)), "Checking", unit="clips"))
+    shapes = Counter(_check_clip(store, i) for i in track(range(len(store)), "Validating clips", unit="clips"))
     categories, splits = Counter(store.column("category")), Counter(store.column("split"))
     missing = sum(store.find(frame.video, frame.time_s) is None for frame in store.boxes)
     return {
@@ -100,9 +101,9 @@ def _check_counts(store: Store) -> None:
     found = {"clips": len(store), "videos": len(store.videos)}
     for name in told:
         if told[name] != found[name]:
-            _unsound(store, f"store.json tells of {told[name]} {name}, the index of {found[name]}")
+            _damaged(store, f"store.json has {told[name]} {name}, the index {found[name]}")
     if len(set(store.column("clip"))) != len(store):
-        _unsound(store, "the index names a clip twice")
+        _damaged(store, "the index has a clip twice")
 
 
 def _check_shards(store: Store) -> None:
@@ -113,11 +114,11 @@ def _check_shards(store: Store) -> None:
             with tarfile.open(store.path / name) as tar:
                 found = {m.name: (m.offset_data, m.size) for m in tar if not m.name.endswith(".json")}
         except (OSError, tarfile.TarError) as error:
-            _unsound(store, f"{name} cannot be read: {error}")
+            _damaged(store, f"{name} cannot be read: {error}")
         expected = _members(store, number)
         if found != expected:
             wrong = min(k for k in found.keys() | expected.keys() if found.get(k) != expected.get(k))
-            _unsound(store, f"{name} and the index differ, first in {wrong}")
+            _damaged(store, f"{name} and the index differ, first in {wrong}")
 
 
 def _members(store: Store, shard: int) -> dict[str, tuple[int, int]]:
@@ -140,16 +141,16 @@ def _check_clip(store: Store, i: int) -> tuple[int, int]:
     pictures = [store.frame_bytes(i, j) for j in range(store.frame_count(i))]
     extras = [store.extra(i, name) or b"" for name in row.extras or ()]
     if checksum(*pictures, store.sound_bytes(i), *extras) != row.checksum:
-        _unsound(store, f"clip {row.clip} in {shard_name(row.shard)} has changed")
+        _damaged(store, f"clip {row.clip} in {shard_name(row.shard)} has changed")
     shapes = {decode_jpeg(picture).shape[:2] for picture in pictures}
     if len(shapes) != 1 or len(pictures) != len(row.times_s):
-        _unsound(store, f"clip {row.clip} has {len(pictures)} frames of sizes {shapes} at {len(row.times_s)} times")
+        _damaged(store, f"clip {row.clip} has {len(pictures)} frames of sizes {shapes} at {len(row.times_s)} times")
     if len(store.waveform(i)) != SAMPLE_RATE:
-        _unsound(store, f"clip {row.clip} has {len(store.waveform(i))} samples, not one second")
+        _damaged(store, f"clip {row.clip} has {len(store.waveform(i))} samples, not one second")
     return shapes.pop()
 
 
-def _unsound(store: Store, what: str) -> NoReturn:
+def _damaged(store: Store, what: str) -> NoReturn:
     raise DsolError(store.path, what, "it was damaged after it was made: copy it again, or make it again")
 
 
@@ -213,7 +214,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
 
 
 def inspect_exported(path: Path) -> dict[str, Any]:
-    """What an exported model takes, answers and says of itself."""
+    """Inputs, outputs and metadata of an exported model."""
     file = open_onnx(path)
     if "dsol" not in file.metadata:
         raise DsolError(path, "is an ONNX file, but none of dsol", "give one of `dsol export`")
@@ -252,10 +253,23 @@ def print_report(report: dict[str, Any]) -> None:
 
 def _sound_track(number: int, codec: str, sample_rate: int, channels: int, title: str, used: bool) -> str:
     what = f"{number}: {codec}, {sample_rate:,} Hz, {channels} channels"
-    return what + (f", {title}" if title else "") + (" (this one is heard)" if used else "")
+    return what + (f", {title}" if title else "") + (" (this one is used)" if used else "")
+
+
+def _by_section(card: dict[str, Any]) -> list[str]:
+    """The options of a model by their present names: those of the whole run, then a line for each section."""
+    config = card["config"]
+    if card.get("version") == 1:
+        config = Config.from_dict(from_version_1(config, "model")).to_dict()
+    whole = {name: value for name, value in config.items() if not isinstance(value, dict)}
+    sections = {"config": whole, **{name: value for name, value in config.items() if isinstance(value, dict)}}
+    return [f"{name}: {_lines(options)[0]}" for name, options in sections.items()]
 
 
 def _lines(value: Any) -> list[str]:
+    card = value.get("dsol") if isinstance(value, dict) else None
+    if isinstance(card, dict) and isinstance(card.get("config"), dict):
+        return [*_by_section(card), *_lines({key: part for key, part in card.items() if key != "config"})]
     if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
         return [f"{key}: {', '.join(_lines(v))}" for key, v in value.items()]
     if isinstance(value, dict):

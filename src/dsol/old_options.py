@@ -1,4 +1,4 @@
-"""Options of version 1 and where they went: for model files of then, and for whoever still types them."""
+"""Options of version 1 and their successors: for old model files, and for error messages."""
 
 from collections.abc import Mapping
 from typing import Any

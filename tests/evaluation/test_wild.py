@@ -5,6 +5,7 @@ import pytest
 
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.errors import DsolError
+from dsol.evaluation import wild
 from dsol.evaluation.evaluate import select_categories
 from dsol.evaluation.wild import evaluate_system, read_labels
 from dsol.model.maps import Maps
@@ -86,7 +87,7 @@ def test_a_second_that_is_not_in_the_store_is_left_out(tmp_path):
     ("text", "says"),
     [
         ("video,label\n0.mp4,Dog\n", "has no column source_visible, time_s"),
-        ("video,label,source_visible,time_s\n9.mp4,Dog,yes,1\n", "tells of no second"),
+        ("video,label,source_visible,time_s\n9.mp4,Dog,yes,1\n", "has no second that"),
         ("video,label,source_visible,time_s\n0.mp4,Dog,yes,soon\n", "is 'soon'"),
     ],
 )
@@ -102,3 +103,15 @@ def test_a_category_is_the_same_however_it_is_written():
     found = select_categories(answer, ("acoustic_guitar", "cello"))
     assert found.score.tolist() == [[1.0, 0.0]]
     assert found.categories == ("acoustic_guitar", "cello")
+
+
+def test_a_model_without_categories_is_refused():
+    class Agnostic:
+        categories = ()
+
+        def predict(self, frames, waveforms, keys):
+            return Maps(tuple(keys), np.zeros((len(frames), 2, 2)))
+
+    maps = wild._maps(Agnostic(), [wild.GREY], [np.zeros(16_000, np.float32)])
+    with pytest.raises(DsolError, match="this model has no categories"):
+        wild._named(maps)

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dsol.data.states import SEEN
 from dsol.errors import DsolError
 from dsol.localize import Localization, Localizer, Timeline, localize_videos, render
 from dsol.localize.files import FILES
 from dsol.localize.localization import STAY, box_of, joined
+from dsol.localize.localizer import _states
 from dsol.model.maps import Maps
 from tests.oracles.sounding import sounding as slow_sounding
 from tests.videos import tone, write_silent, write_text, write_truncated, write_video
@@ -316,3 +318,10 @@ def test_whether_a_sound_is_in_the_picture_is_unknown_where_no_picture_can_tell(
     system.helicopter = 0.9
     found = Localizer(system)(write_video(tmp_path / "a.mp4")).timeline()
     assert ("Helicopter", "unknown") in {(s.category, s.state) for s in found.stretches()}
+
+
+def test_of_a_category_and_one_below_it_the_narrower_is_told():
+    scores = np.array([[0.9, 0.8, 0.0], [0.0, 0.8, 0.0]])
+    found = Maps(("a", "b"), np.zeros((2, 1, 1)), np.zeros((2, 3, 1, 1)), scores,
+                 ("Acoustic guitar", "Guitar", "Dog"), scores, scores)  # fmt: skip
+    assert _states(found, 0.5).tolist() == [[SEEN, -1, -1], [-1, SEEN, -1]]

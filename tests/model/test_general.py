@@ -9,7 +9,7 @@ import torch
 from dsol.config import SHIPPED
 from dsol.model.file import ModelCard
 from dsol.model.general import (
-    FAINTEST,
+    LEAST_AUDIBLE,
     NEVER_SEEN,
     SIZE,
     Categories,
@@ -74,7 +74,7 @@ def test_what_is_heard_of_a_family_lifts_its_members(system, monkeypatch):
     audible = system.audible_logits(torch.zeros(1, 1024))[0]
     names = list(words.entries)
     assert audible[names.index("Violin")] == 2.0
-    assert audible[names.index("Dog")] == FAINTEST
+    assert audible[names.index("Dog")] == LEAST_AUDIBLE
 
 
 def test_no_picture_tells_of_a_category_without_a_class(system):

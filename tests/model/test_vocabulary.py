@@ -60,3 +60,10 @@ def test_a_broken_vocabulary_is_one_clear_error(tmp_path):
         read_vocabulary(file)
     with pytest.raises(DsolError, match="cannot be read"):
         read_vocabulary(tmp_path / "none.csv")
+
+
+def test_ancestors_are_above_at_any_distance():
+    names = ("Acoustic guitar", "Guitar", "Dog")
+    above = vocabulary().ancestors(names)
+    assert above[0].tolist() == [False, True, False]
+    assert not above[1:].any()

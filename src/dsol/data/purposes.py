@@ -1,4 +1,4 @@
-"""What annotations of a corpus are there for: to score by, to hold videos out of training, or to name clusters by."""
+"""What annotations of a corpus are used for: to score by, to hold videos out of training, or to name clusters by."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -17,12 +17,12 @@ def used_for(purpose: str, corpus: Corpus, boxes: Boxes | None) -> tuple[Corpus,
 
     Args:
         purpose: one of `PURPOSES`. "scoring": nothing changes. "holding-out": annotated videos get the split "test",
-            all others that have none "train". "naming": the annotations become labels, and none is left to score by.
+            videos without a split "train". "naming": the annotations become labels, and none is left to score by.
         corpus: the videos.
         boxes: their annotations, if there are any.
 
     Raises:
-        DsolError: an unknown purpose, no annotations to serve it, or no video left to train on.
+        DsolError: an unknown purpose, no annotations for it, or no video left to train on.
     """
     if purpose not in PURPOSES:
         raise DsolError("--boxes-for", f"{purpose!r} is not known", f"choose one of {', '.join(PURPOSES)}")
@@ -44,12 +44,12 @@ def labels_of(boxes: Boxes) -> Labels:
         >>> labels_of(Boxes(("cello",), (Frame("a.mp4", 3.0, (cello,)), Frame("a.mp4", 4.0, ()))))
         {'a.mp4': {3: 'cello'}}
     """
-    heard: dict[tuple[str, int], list[frozenset[str]]] = defaultdict(list)
+    sounding_in: dict[tuple[str, int], list[frozenset[str]]] = defaultdict(list)
     for frame in boxes:
         sounding = frozenset(box.category for box in frame.boxes if box.sounding)
-        heard[frame.video, int(frame.time_s + ROUNDING_S)].append(sounding)
+        sounding_in[frame.video, int(frame.time_s + ROUNDING_S)].append(sounding)
     labels: Labels = {}
-    for (video, second), sets in heard.items():
+    for (video, second), sets in sounding_in.items():
         if len(set(sets)) == 1 and len(sets[0]) == 1:
             labels.setdefault(video, {})[second] = next(iter(sets[0]))
     return labels

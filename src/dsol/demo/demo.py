@@ -80,7 +80,7 @@ def demo(out: Path, quick: bool = False) -> Path:
         with whole(model) as partial:
             shutil.copyfile(out / "run" / "model.safetensors", partial)
             name_model(partial, solo.path)
-    say("3 of 5: score")
+    say("3 of 5: evaluate")
     tests = {"solo": solo, "synthetic": scenes, "duet": duet}
     evaluations = _made(out / "evaluation.json", model, lambda: _evaluate(model, tests, out / "figures"))
     say("4 of 5: localise a duet with silent instruments")
@@ -91,7 +91,7 @@ def demo(out: Path, quick: bool = False) -> Path:
     say("5 of 5: report")
     if not _newer(report, model):
         _report(report, out, video, evaluations, time.monotonic() - start)
-    say(f"Open {report}; the whole job took {time.monotonic() - start:.0f} s")
+    say(f"Open {report}; the demo took {time.monotonic() - start:.0f} s")
     return report
 
 

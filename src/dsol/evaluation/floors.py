@@ -66,7 +66,7 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
 
     Args:
         name: "whole_image", "best_centred_box" or "random".
-        truth: the frames that it will be asked for.
+        truth: the frames that it will predict.
         protocol: what it will be scored by.
         seed: of the noise.
     """

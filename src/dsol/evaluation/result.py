@@ -15,7 +15,7 @@ SPOKEN = {
     "off_screen_tn": "off-screen TN", "off_screen_fp": "off-screen FP", "predicted_own": "predicted, own sound",
     "fpr_silence": "FPR, silence", "fpr_noise": "FPR, noise", "fpr_other_sound": "FPR, mismatched sound", "fpr": "FPR",
     "whole_image": "whole image", "best_centred_box": "centred box", "random": "random",
-    "swapped_sound": "mismatched sound", "by_ear": "by ear alone", "by_eye": "by eye alone",
+    "swapped_sound": "mismatched sound", "by_ear": "sound alone", "by_eye": "picture alone",
     "in_vocabulary": "in vocabulary", "mismatch_auroc": "mismatch AUROC", "off_screen_auroc": "off-screen AUROC",
 }  # fmt: skip
 SCENES_NOTE = "Scenes share videos: intervals draw the source videos of what sounds, and those are counted here."

@@ -95,14 +95,7 @@ def score(
         each.without_nsa()
     statistics = statistics_of(found, truth, plan)
     draws = draws_of_groups(draws_of(truth.videos, bootstrap, seed), truth.members)
-    blind = {
-        "whole_image": floors.whole_image(truth, plan),
-        "best_centred_box": floors.best_centred_box(truth, plan),
-        "random": floors.random_maps(truth, plan, seed),
-    }
-    for floor in blind.values():
-        add_wrong_sounds(floor, dict.fromkeys(wrong, floor), plan)  # they do not depend on the sound
-    tallies = blind | {"swapped_sound": wrong.get("other_sound")}
+    tallies = {**_blind(truth, plan, seed, wrong), "swapped_sound": wrong.get("other_sound")}
     beside = {name: None if floor is None else statistics_of(floor, truth, plan) for name, floor in tallies.items()}
     names = _names(statistics)
     return Evaluation(
@@ -165,6 +158,18 @@ def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -
             raise
         where = source if error.where == "maps" else f"{source}, frame {error.where}"
         raise DsolError(where, error.what, error.remedy) from None
+
+
+def _blind(truth: Truth, plan: Protocol, seed: int, kinds: Iterable[str]) -> dict[str, Tally]:
+    """The baselines that neither look nor listen: they do not depend on the sound."""
+    found = {
+        "whole_image": floors.whole_image(truth, plan),
+        "best_centred_box": floors.best_centred_box(truth, plan),
+        "random": floors.random_maps(truth, plan, seed),
+    }
+    for floor in found.values():
+        add_wrong_sounds(floor, dict.fromkeys(kinds, floor), plan)
+    return found
 
 
 def _check_wrong_sounds(plan: Protocol, silence: object, noise: object) -> None:

@@ -1,8 +1,8 @@
-"""The protocol `wild`: everyday videos, of which people said what sounds and whether its source can be seen.
+"""The protocol `wild`: everyday videos, labelled with what sounds and whether its source is visible.
 
     clips.csv ─▶ labelled seconds ─ own sound ─▶ names, scores      ─▶ name@1, name@3, off_screen_auroc
                                   ─ ten sounds of clips with other labels ─▶ scores ─▶ mismatch_auroc
-    boxes of the store ─▶ annotated frames ─▶ area ─▶ iou@0.5, auc (as `solo`)
+    boxes of the store ─▶ annotated frames ─▶ localisation map ─▶ iou@0.5, auc (as `solo`)
 
 A name is right by `Vocabulary.right`: the label or a synonym, its child, or its parent one level up, never a root.
 """
@@ -26,11 +26,11 @@ from dsol.model.vocabulary import Vocabulary, vocabulary
 from dsol.progress import say, track
 
 COLUMNS = ("video", "label", "source_visible", "time_s")
-OTHERS = 10  # sounds of clips with other labels that each picture is shown with
+MISMATCHED = 10  # sounds of clips with other labels for each picture
 BATCH = 8  # pictures
 BEST = (1, 3)  # so many of the best names may be right
-SAYS = "what sounds, where, and whether it can be seen; sounding area above 0.1 of its maximum"
-GREY = np.full((64, 64, 3), 127, np.uint8)  # a picture that shows nothing
+SAYS = "what sounds, where, and whether it is visible; localisation map above 0.1 of its maximum"
+GREY = np.full((64, 64, 3), 127, np.uint8)  # an empty picture
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Labelled:
 
     Attributes:
         video, label: of each.
-        visible: (N,) bool, whether its source can be seen.
+        visible: (N,) bool, whether its source is in the picture.
         places: row of the store and frame of its clip.
     """
 
@@ -50,14 +50,14 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a system says to labelled seconds.
+class Predicted:
+    """What a system predicts for labelled seconds.
 
     Attributes:
         names: (N, 3) the best names, or as many as there are.
-        by_ear, by_eye: likewise with a grey picture, and of what is seen alone; None where a system cannot tell.
-        surest: (N,) the score of the surest category that is seen and heard.
-        mismatched: (V, 10) the same for the V visible ones, with other sounds.
+        by_ear, by_eye: likewise with a grey picture, and from the picture alone; None where a system has none.
+        surest: (N,) the highest score of a category.
+        mismatched: (V, 10) the same for the V visible ones, with mismatched sounds.
     """
 
     names: np.ndarray
@@ -76,9 +76,9 @@ def evaluate_wild(
         model: model file, run folder or the name of a shipped model.
         store: the videos, with boxes of some of the frames.
         labels: CSV file with the columns `COLUMNS`.
-        size: side of the picture shown to the model, pixels; its own where None.
+        size: side of the model's input picture, pixels; its own where None.
         bootstrap: draws of videos for the intervals.
-        seed: of these, and of the other sounds.
+        seed: of these, and of the mismatched sounds.
 
     Raises:
         DsolError: a file that cannot be read, or nothing in it that the store holds.
@@ -98,8 +98,8 @@ def evaluate_system(
     """As `evaluate_wild`, of what is loaded; `words` says what is a right name, the shipped vocabulary where None."""
     words = words or vocabulary()
     located = _located(system, clips, bootstrap, seed)
-    heard = _heard(system, clips, labelled, seed)
-    found = _statistics(heard, labelled, system.categories, words)
+    predicted = _predict(system, clips, labelled, seed)
+    found = _statistics(predicted, labelled, system.categories, words)
     draws = draws_of(len(set(labelled.video)), bootstrap, seed)
     floors = {name: None if floor is None else located.floors[name] for name, floor in located.floors.items()}
     own = {name: value(statistic, draws.shape[1]) for name, statistic in found["own"].items()}
@@ -134,7 +134,7 @@ def read_labels(path: Path, clips: Store) -> Labelled:
     """The labelled seconds that a store holds.
 
     Raises:
-        DsolError: the file cannot be read, lacks a column, or tells of no second of the store.
+        DsolError: the file cannot be read, lacks a column, or has no second of the store.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -147,7 +147,7 @@ def read_labels(path: Path, clips: Store) -> Labelled:
     found = [(row, clips.find(row["video"], _seconds(row, path))) for row in rows]
     kept = [(row, place) for row, place in found if place is not None]
     if not kept:
-        raise DsolError(path, f"tells of no second that {clips.path} holds", "prepare the videos that it names")
+        raise DsolError(path, f"has no second that {clips.path} holds", "prepare the videos that it names")
     if len(kept) < len(rows):
         say(f"{len(rows) - len(kept)} of {len(rows)} labelled seconds are not in the store and are left out")
     return Labelled(
@@ -169,47 +169,53 @@ def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluat
     """The annotated frames, scored as `solo`."""
     boxes, places = annotated_frames(clips)
     sounds = [own_sounds(clips, places), own_sounds(clips, swapped_places(boxes, places))]
-    answers = list(predict_frames(system, clips, boxes, places, sounds, True, "Localising, wild"))
-    own, other = ([answer[n] for answer in answers] for n in range(2))
+    batches = list(predict_frames(system, clips, boxes, places, sounds, True, "Localising, wild"))
+    own, other = ([batch[n] for batch in batches] for n in range(2))
     return score(own, boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
 
 
-def _heard(system: System, clips: Store, labelled: Labelled, seed: int) -> Heard:
-    """What the system says to each second: with its own sound, with others, without its picture and without a sound."""
-    others = iter(_other_sounds(labelled, seed))
-    parts = [_heard_part(system, clips, labelled, part, others) for part in _parts(len(labelled.video))]
+def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Predicted:
+    """The predictions for each second: with its own sound, with mismatched ones, and with an empty picture."""
+    strange = iter(_mismatched_sounds(labelled, seed))
+    parts = [_predict_part(system, clips, labelled, part, strange) for part in _parts(len(labelled.video))]
     names, by_ear, by_eye, surest, mismatched = zip(*parts, strict=True)
-    seen = None if any(part is None for part in by_eye) else np.concatenate(by_eye)
-    return Heard(
-        np.concatenate(names), np.concatenate(by_ear), seen, np.concatenate(surest), np.concatenate(mismatched)
+    visual = None if any(part is None for part in by_eye) else np.concatenate(by_eye)
+    return Predicted(
+        np.concatenate(names), np.concatenate(by_ear), visual, np.concatenate(surest), np.concatenate(mismatched)
     )
 
 
 def _parts(count: int) -> Iterator[range]:
-    for start in track(range(0, count, BATCH), "Naming, wild", unit=f"batches of {BATCH} clips"):
+    for start in track(range(0, count, BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips"):
         yield range(start, min(start + BATCH, count))
 
 
-def _heard_part(system: System, clips: Store, labelled: Labelled, part: range, others: Iterator[list[int]]) -> tuple:
+def _predict_part(system: System, clips: Store, labelled: Labelled, part: range, rows: Iterator[list[int]]) -> tuple:
     frames = [clips.frame(*labelled.places[i]) for i in part]
     sounds = [clips.waveform(labelled.places[i][0]) for i in part]
-    own = _answer(system, frames, sounds)
-    shown = [frame for i, frame in zip(part, frames, strict=True) if labelled.visible[i] for _ in range(OTHERS)]
-    strange = [j for i in part if labelled.visible[i] for j in next(others)]
+    own = _maps(system, frames, sounds)
+    shown = [frame for i, frame in zip(part, frames, strict=True) if labelled.visible[i] for _ in range(MISMATCHED)]
+    strange = [j for i in part if labelled.visible[i] for j in next(rows)]
     mismatched = np.zeros(0)
     if shown:
-        mismatched = _answer(system, shown, [clips.waveform(labelled.places[j][0]) for j in strange]).score.max(1)
-    by_ear = _answer(system, [GREY] * len(frames), sounds)
+        mismatched = _scores(_maps(system, shown, [clips.waveform(labelled.places[j][0]) for j in strange])).max(1)
+    by_ear = _maps(system, [GREY] * len(frames), sounds)
     by_eye = None if own.seen is None else _best(own.seen)
-    return _named(own), _named(by_ear), by_eye, own.score.max(1), mismatched.reshape(-1, OTHERS)
+    return _named(own), _named(by_ear), by_eye, _scores(own).max(1), mismatched.reshape(-1, MISMATCHED)
 
 
-def _answer(system: System, frames: Sequence[np.ndarray], sounds: Sequence[np.ndarray]) -> Maps:
+def _maps(system: System, frames: Sequence[np.ndarray], sounds: Sequence[np.ndarray]) -> Maps:
     return join_names(system.predict(frames, np.stack(sounds), [str(n) for n in range(len(frames))]))
 
 
-def _named(answer: Maps) -> np.ndarray:
-    return _best(answer.score if answer.heard is None else answer.heard)
+def _scores(maps: Maps) -> np.ndarray:
+    if maps.score is None:
+        raise DsolError("--protocol wild", "names what sounds, and this model has no categories", "give another model")
+    return maps.score
+
+
+def _named(maps: Maps) -> np.ndarray:
+    return _best(_scores(maps) if maps.heard is None else maps.heard)
 
 
 def _best(likely: np.ndarray) -> np.ndarray:
@@ -217,22 +223,22 @@ def _best(likely: np.ndarray) -> np.ndarray:
     return np.argsort(-likely, axis=1, kind="stable")[:, : max(BEST)]
 
 
-def _other_sounds(labelled: Labelled, seed: int) -> list[list[int]]:
-    """For each second with a visible source, ten others with other labels."""
+def _mismatched_sounds(labelled: Labelled, seed: int) -> list[list[int]]:
+    """For each second with a visible source, ten seconds with other labels."""
     rng, label = np.random.default_rng(seed), np.array(labelled.label)
     found = []
     for i in np.flatnonzero(labelled.visible):
-        strangers = np.flatnonzero(label != label[i])
-        if not len(strangers):
+        different = np.flatnonzero(label != label[i])
+        if not len(different):
             raise DsolError("--labels", "all clips have one label", "give clips of several, for mismatched sounds")
-        found.append(rng.choice(strangers, OTHERS, replace=len(strangers) < OTHERS).tolist())
+        found.append(rng.choice(different, MISMATCHED, replace=len(different) < MISMATCHED).tolist())
     return found
 
 
 def _statistics(
-    heard: Heard, labelled: Labelled, categories: Sequence[str], words: Vocabulary
+    predicted: Predicted, labelled: Labelled, categories: Sequence[str], words: Vocabulary
 ) -> dict[str, dict[str, Statistic]]:
-    """Figures of the protocol's own, and those of what hears or sees alone."""
+    """Figures of the protocol's own, and those from sound or picture alone."""
     names, video = np.unique(labelled.video, return_inverse=True)
     spoken = [_as_in(words, name) for name in dict.fromkeys(categories)]
     known = np.array([any(_names(words, name, label) for name in spoken) for label in labelled.label])
@@ -246,15 +252,15 @@ def _statistics(
         return {name: Mean.over(found, video, len(names)) for name, found in values.items()}
 
     visible = np.flatnonzero(labelled.visible)
-    scores = np.concatenate([heard.surest[visible], heard.mismatched.ravel()])
+    scores = np.concatenate([predicted.surest[visible], predicted.mismatched.ravel()])
     owned = np.arange(len(scores)) < len(visible)
-    of = np.concatenate([video[visible], np.repeat(video[visible], OTHERS)])
-    own = named(heard.names) | {
+    of = np.concatenate([video[visible], np.repeat(video[visible], MISMATCHED)])
+    own = named(predicted.names) | {
         "in_vocabulary": Mean.over(known.astype(float), video, len(names)),
         "mismatch_auroc": Ranking.over(scores, owned, of, len(names)),
-        "off_screen_auroc": Ranking.over(heard.surest, labelled.visible, video, len(names)),
+        "off_screen_auroc": Ranking.over(predicted.surest, labelled.visible, video, len(names)),
     }
-    return {"own": own, "by_ear": named(heard.by_ear), "by_eye": named(heard.by_eye)}
+    return {"own": own, "by_ear": named(predicted.by_ear), "by_eye": named(predicted.by_eye)}
 
 
 def _as_in(words: Vocabulary, category: str) -> str:

@@ -83,7 +83,7 @@ class Timeline:
         states are known, they say it.
         """
         if self.state is not None:
-            return np.isin(self.state, (SEEN, OFF_SCREEN, UNKNOWN))
+            return np.isin(self.state, (SEEN, UNKNOWN))
         stays = self.score >= STAY * self.threshold
         runs = _connected(stays, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))

@@ -142,13 +142,16 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
 def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
     among the surest that are heard, and nothing of its family is seen: off screen, or unknown where no picture can tell
-    of it. -1 for nothing. None for any other system."""
+    of it. -1 for nothing. Of a category and one below it only the narrower is told. None for any other system."""
     if answer.heard is None or answer.seen is None or answer.score is None:
         return None
+    above = vocabulary().ancestors(answer.categories)
     seen = answer.score >= threshold
+    seen &= ~(seen @ above)  # "Guitar" says nothing more where "Acoustic guitar" is seen to sound
     rank = np.argsort(np.argsort(-answer.heard, axis=1, kind="stable"), axis=1, kind="stable")
     explained = seen @ vocabulary().families(answer.categories)
     heard = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
+    heard &= ~(heard @ above)
     hidden, untold = heard & (answer.seen < ABSENT), heard & np.isnan(answer.seen)
     return np.select([seen, untold, hidden], [SEEN, UNKNOWN, OFF_SCREEN], -1)
 

@@ -137,7 +137,7 @@ class ObjectDecoder(nn.Module):
 
 
 class SigmoidDecoder(SoftmaxDecoder):
-    """Each class map by itself, as in the released AudioSet variant: what is seen decides, sound is in the score."""
+    """Each class map by itself, as in the released AudioSet variant: from the picture alone, sound is in the score."""
 
     def forward(self, views: list[VisualFeatures], audio: AudioFeatures, audible: Tensor) -> Prediction:
         """See `SoftmaxDecoder.forward`."""

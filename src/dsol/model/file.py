@@ -96,7 +96,7 @@ def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) ->
     Raises:
         DsolError: the folder cannot be written.
     """
-    from safetensors.torch import save  # save_file lets nobody but its owner read the file
+    from safetensors.torch import save  # save_file writes a file that only its owner may read
 
     saved = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:

@@ -1,19 +1,19 @@
-"""`general`: the paper's method for any everyday video, with a dictionary that nobody had to cluster.
+"""`general`: the paper's method for any everyday video, its dictionary the rows of a classifier.
 
-    picture ─ eye ─▶ f ─ classes ─▶ z ─┬─ best class of each category ─▶ m_k                  equation 4
+    picture ─ CNN ─▶ f ─ classes ─▶ z ─┬─ best class of each category ─▶ m_k                  equation 4
                      │                 └─ best class of all ─▶ whatever there is
                      ├─ people ─▶ m_k of voices and of what people do
                      └─ principal directions ─▶ cells that look alike ─┐
     m_k ─ object feature o_k under m_k (equation 2), cells like o_k ───┴─ extent ─▶ shape of k
-    sound ─ ear ─▶ tags ─▶ audible_k                 m_k ─ best cells ─▶ visible_k
-              └─▶ embedding ─┬─ cosine ─▶ l ─ best cells ─▶ whether picture and sound belong together
+    sound ─ CNN ─▶ tags ─▶ audible_k                 m_k ─ best cells ─▶ visible_k
+              └─▶ embedding ─┬─ cosine ─▶ l ─ best cells ─▶ whether picture and sound match
     picture ─▶ cells ────────┘
-    score_k = audible_k × visible_k × belong together                          equations 5 and 7: all agree
-    area = mean shape of the categories that sound, by how surely they do; all of it seen in a mirror, too
+    score_k = audible_k × visible_k × match                                    equations 5 and 7: all agree
+    area = mean shape of the categories that sound, by how surely they do; all of it for the flipped picture, too
 
-The eye is a frozen ImageNet classifier, whose own rows are the dictionary; the ear a compressed AudioSet tagger; the
-vocabulary says which class and which tag are of one category. `people`, `extent` and the correspondence l are small
-networks, learned without a label of what sounds: see the model's card.
+The visual encoder is a frozen ImageNet classifier, whose rows are the dictionary; the audio encoder a compressed
+AudioSet tagger; the vocabulary says which classes and tags are of one category. `people`, `extent` and the
+correspondence l are small networks, trained without a label of what sounds: see the model's card.
 """
 
 from collections.abc import Sequence
@@ -27,34 +27,34 @@ from torch.nn import functional as F
 
 from dsol.model.backbones import EfficientNetLite0
 from dsol.model.dictionary import object_shapes, objectness, refined, stretched
-from dsol.model.ear import WIDTHS, Ear
 from dsol.model.file import ModelCard, SavedSystem, fill, load_card
 from dsol.model.folding import folded
 from dsol.model.images import LITE0_MEAN, LITE0_STD, normalise, stack
 from dsol.model.maps import Maps
+from dsol.model.tagger import WIDTHS, AudioTagger
 from dsol.model.vocabulary import Vocabulary, vocabulary
 
 SIZE = 320  # pixels: 20×20 cells
 CLASSES, DIRECTIONS = 1000, 128  # of ImageNet; in which cells are compared
 WHOLE, HEAD_AND_CHEST = 0, 1  # maps of people
 VOICES, ACTIONS = "Human voice", "Human action"  # roots whose categories are people
-BEST_CELLS = 20  # of 400: as many say how visible a category is
+BEST_CELLS = 20  # of 400, whose mean is the visibility of a category
 PEOPLE_CELLS = 8
-WEAK_TAG = 1.0  # logits less for a tag that is heard of much else, too
-FAINTEST = -8.0  # logits less than that are all alike
-LIFT = 1.0  # a family's root ("Music") is heard: its surest member is at most so many logits below
+WEAK_TAG = 1.0  # subtracted from the logit of a tag that other sounds have, too
+LEAST_AUDIBLE = -8.0  # smallest logit
+LIFT = 1.0  # a family's root ("Music") is audible: its most audible member is at most so many logits below
 BORNE_OUT = 0.7  # logits that a category gains for each standard deviation in which it is visible
 STRIKING, BEYOND = 4.0, 0.25  # standard deviations beyond the first count by the second: rare classes have many
 BROAD = 1.0  # logits less for each level of groups below a category: "Percussion" gathers "Drum", a group itself
 RIVAL = 0.6  # of what a category has less than the surest of its family, it loses this share once more
-AUDIBLE = (0.7, -1.0)  # steepness, and logits at which a category is as likely heard as not
-VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which it is as likely seen as not
+AUDIBLE = (0.7, -1.0)  # steepness, and logits at which its probability is one half
+VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which its probability is one half
 TOGETHER, COUNTS = 2.0, 0.6  # steepness over standard deviations of l, and the power with which it enters the score
-NEVER_SEEN = 0.15  # how visible a category is that no picture tells of
-SHOWN = 4  # categories whose shapes make up the area
+NEVER_SEEN = 0.15  # visibility of a category without visual classes
+SHOWN = 4  # categories whose shapes make up the localisation map
 DRAWN = 8  # categories that get a map: the likeliest, for a picture may show several
 SURE = 0.5  # steepness with which the surer of them weigh more
-SHAPE_EDGE, AREA_EDGE, SHARPNESS = 0.5, 0.62, 20.0  # see `object_shapes`
+SHAPE_THRESHOLD, MAP_THRESHOLD, SHARPNESS = 0.5, 0.62, 20.0  # see `object_shapes`
 
 
 class Extent(nn.Module):
@@ -123,7 +123,7 @@ class Correspondence(nn.Module):
 
 
 def clues(cells: Tensor, query: Tensor, anything: Tensor) -> Tensor:
-    """What `Extent` judges by, (B, 10, H, W).
+    """Input of `Extent`, (B, 10, H, W).
 
     Args:
         cells: (B, 128, H, W), see `GeneralNetwork.see`.
@@ -162,9 +162,9 @@ class GeneralNetwork(nn.Module):
     def __init__(self, words: Vocabulary):
         super().__init__()
         count, channels = len(words.entries), EfficientNetLite0.channels
-        self.words = words
+        self.words = words  # `eye` and `ear` below are names of tensors in the model file
         self.eye, self.classes = EfficientNetLite0(), nn.Linear(channels, CLASSES)
-        self.ear, self.people, self.extent = Ear(len(words.tags)), People(), Extent()
+        self.ear, self.people, self.extent = AudioTagger(len(words.tags)), People(), Extent()
         self.correspondence = Correspondence()
         self.register_buffer("mean", torch.zeros(channels))  # of f over the cells of many videos
         self.register_buffer("directions", torch.zeros(channels, DIRECTIONS))
@@ -174,10 +174,10 @@ class GeneralNetwork(nn.Module):
         self.register_buffer("visible_std", torch.ones(count))
 
     def see(self, pictures: Tensor, eye: nn.Module | None = None) -> tuple[Tensor, Tensor]:
-        """What is seen of pictures (B, 3, S, S) in [0, 1], by a faster copy of the eye where there is one.
+        """Visual features of pictures (B, 3, S, S) in [0, 1], by a faster copy of the visual encoder if given.
 
         Returns:
-            cells (B, 128, H, W), in which what looks alike lies together; classes z (B, 1000, H, W), standardised.
+            cells (B, 128, H, W), near each other where they look alike; classes z (B, 1000, H, W), standardised.
         """
         eye = self.eye if eye is None else eye
         return self.place(eye(normalise(pictures, LITE0_MEAN, LITE0_STD).contiguous(memory_format=torch.channels_last)))
@@ -196,7 +196,7 @@ class Categories:
     def __init__(self, words: Vocabulary):
         names, tags = list(words.entries), list(words.tags)
         entries = list(words.entries.values())
-        self.answers = [k for k, entry in enumerate(entries) if entry.parent]  # places of what can be answered
+        self.answers = [k for k, entry in enumerate(entries) if entry.parent]  # indices of what can be predicted
         self.tags = [[tags.index(tag) for tag in entry.audible] for entry in entries]
         self.less = [[WEAK_TAG * (tag in entry.weak) for tag in entry.audible] for entry in entries]
         self.classes = [list(entry.visible) for entry in entries]
@@ -235,7 +235,7 @@ class GeneralSystem(SavedSystem):
     Args:
         network: what is saved.
         card: the model file's metadata; its categories are those of the vocabulary that are no roots.
-        size: side of the picture that the network sees, pixels.
+        size: side of the network's input picture, pixels.
     """
 
     network: GeneralNetwork
@@ -247,7 +247,7 @@ class GeneralSystem(SavedSystem):
 
     @classmethod
     def load(cls, path: str | Path, size: int | None = None, sources: int | None = None) -> "GeneralSystem":
-        """From a model file. Pictures are always seen in `SIZE`: what the eye is standardised by holds there alone."""
+        """From a model file. Pictures are always resized to `SIZE`: the statistics of standardisation are for that."""
         network = GeneralNetwork(vocabulary())
         fill(network, path)
         return cls(network, load_card(path))
@@ -277,11 +277,11 @@ class GeneralSystem(SavedSystem):
         return found
 
     def audible_logits(self, embedding: Tensor) -> Tensor:
-        """How audible each entry is, (B, E) logits, by ear alone: of embeddings (B, 1024)."""
+        """How audible each entry is, (B, E) logits, from the sound alone: embeddings (B, 1024)."""
         tags = self.network.ear.head(embedding)
         pairs = zip(self.places.tags, self.places.less, strict=True)
         own = torch.stack([(tags[:, mine] - tags.new_tensor(less)).amax(1) for mine, less in pairs], 1)
-        own = own.clamp(min=FAINTEST)
+        own = own.clamp(min=LEAST_AUDIBLE)
         found = own.clone()
         for family in self.places.families:
             root = self.places.root[family[0]]
@@ -290,7 +290,7 @@ class GeneralSystem(SavedSystem):
         return found - found.new_tensor(self.places.broad)
 
     def visible(self, classes: Tensor, people: Tensor) -> Tensor:
-        """How visible each entry is, (B, E) standard deviations; 0 of what no picture tells of."""
+        """How visible each entry is, (B, E) standard deviations; 0 without visual classes."""
         best = best_cells(classes, self.places.classes)
         found = (best - self.network.visible_mean) / self.network.visible_std
         found = torch.where(found > STRIKING, STRIKING + BEYOND * (found - STRIKING), found)
@@ -299,7 +299,8 @@ class GeneralSystem(SavedSystem):
         return found
 
     def _maps(self, views: list[View], rows: Tensor, audible: Tensor, visible: Tensor) -> tuple[Tensor, ...]:
-        """Area, maps, scores, heard and seen of B sounds with the pictures at `rows` of the views."""
+        """Localisation map, maps, scores, audibility and visibility of B sounds with the pictures at `rows` of the
+        views."""
         answers = self.places.answers
         logits = audible + BORNE_OUT * visible
         behind = self._behind_rivals(logits)
@@ -315,10 +316,10 @@ class GeneralSystem(SavedSystem):
             shapes = torch.stack([self.shapes(view, row, [answers[k] for k in shown]) for view in views]).mean(0)
             weight = (SURE * surest.values[b, :SHOWN]).softmax(0)
             area[b] = (weight[:, None, None] * shapes[:SHOWN]).sum(0)
-            outlined = object_shapes(shapes[:, None], SHAPE_EDGE, SHARPNESS)[:, 0]
+            outlined = object_shapes(shapes[:, None], SHAPE_THRESHOLD, SHARPNESS)[:, 0]
             maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
         loudest = heard[:, answers].amax(1)[:, None, None]
-        area = object_shapes(area[:, None], AREA_EDGE, SHARPNESS)[:, 0] * loudest
+        area = object_shapes(area[:, None], MAP_THRESHOLD, SHARPNESS)[:, 0] * loudest
         seen[:, self.places.untold] = torch.nan
         return area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers]
 
@@ -331,8 +332,8 @@ class GeneralSystem(SavedSystem):
         return behind
 
     def shapes(self, view: View, row: int, shown: Sequence[int]) -> Tensor:
-        """The shape (S, H, W) in [0, 1] of each of S entries in one picture; what no class tells of is all that stands
-        out there."""
+        """The shape (S, H, W) in [0, 1] of each of S entries in one picture. Entries without visual classes get the map
+        of the best class of all."""
         cells, classes, people = view.cells[row], view.classes[row], view.people[row]
         anything = classes.amax(0)
         query = torch.stack([classes[mine].amax(0) if (mine := self.places.classes[k]) else anything for k in shown])

@@ -40,10 +40,10 @@ class Maps:
         score: (N, K) float32, confidence that each category is both audible and visible. None without
             categories.
         categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
-        heard: (N, K) float32, how surely each category is heard, as far as the picture bears it out. None where a
-            localiser cannot tell what is heard from what is heard and seen.
-        seen: (N, K) float32, how surely each is in the picture, whether it sounds or not; NaN for what no picture can
-            tell of. None likewise.
+        heard: (N, K) float32, confidence that each category is audible, given the picture. None where a localiser
+            does not separate audible from audible and visible.
+        seen: (N, K) float32, confidence that each is visible, whether it sounds or not; NaN where no
+            picture can tell. None likewise.
     """
 
     keys: tuple[str, ...]

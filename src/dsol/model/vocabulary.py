@@ -1,12 +1,13 @@
-"""What `general` can name: categories of things that sound, by ear and by eye.
+"""What `general` can name: categories of things that sound, by audio tags and visual classes.
 
-`models/vocabulary.csv` has a line a category: its parent, the AudioSet tags that are heard of it ("~": heard of it, but
-of much else, too), the ImageNet classes that it looks like (numbers of ILSVRC 2012, "151-268": a range), and synonyms.
-A line without a parent is a root ("Animal", "Music"): it gathers what is below it and is no answer itself.
+`models/vocabulary.csv` has a line a category: its parent, the AudioSet tags of its sound ("~": a tag that
+other sounds have, too), the ImageNet classes that it looks like (numbers of ILSVRC 2012, "151-268": a range), and
+synonyms.
+A line without a parent is a root ("Animal", "Music"): it groups what is below it and is never predicted itself.
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from dsol.config import SHIPPED
 from dsol.errors import DsolError
 
 COLUMNS = ("category", "parent", "audible", "visible", "synonyms")
-WEAK = "~"  # before a tag that does not tell its category from others
+WEAK = "~"  # before a tag that other categories have, too
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Entry:
         category: its name.
         parent: name of the category above it; "" of a root.
         audible: AudioSet tags.
-        weak: those of them that are heard of much else, too.
+        weak: those of them that other sounds have, too.
         visible: numbers of ImageNet classes.
         synonyms: other names.
     """
@@ -57,7 +58,7 @@ class Vocabulary:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The names that can be answered: all but the roots."""
+        """The names that can be predicted: all but the roots."""
         return tuple(name for name, entry in self.entries.items() if entry.parent)
 
     @property
@@ -85,6 +86,15 @@ class Vocabulary:
         """
         roots = np.array([self.root(name) if name in self.entries else name for name in categories])
         return roots[:, None] == roots[None]
+
+    def ancestors(self, categories: Sequence[str]) -> np.ndarray:
+        """(K, K) bool: whether category j is above category i, at any distance."""
+        above = [set(self._above(name)) for name in categories]
+        return np.array([[name in mine for name in categories] for mine in above])
+
+    def _above(self, category: str) -> Iterator[str]:
+        while category in self.entries and (category := self.entries[category].parent):
+            yield category
 
     def known(self, label: str) -> str | None:
         """The category that a label names, by its own name or a synonym; None where there is none."""

@@ -184,7 +184,7 @@ class CachedFeed:
         ]
         features, mels, sounds = [], [], []
         fast = encoders.for_inference()
-        for frames, waveforms in track(read(store, picks, workers), "Computing features once", len(picks), "clips"):
+        for frames, waveforms in track(read(store, picks, workers), "Caching visual features", len(picks), "clips"):
             with torch.inference_mode():
                 images = test_view(to_tensor(frames.to(device)), size)
                 features.append(fast.backbone(images).half().cpu())

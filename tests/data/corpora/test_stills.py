@@ -13,6 +13,7 @@ from dsol.data.corpora.stills import NOTE, loudest_second
 from dsol.data.media import read_sound
 from dsol.data.prepare import prepare
 from dsol.data.scenes import compose
+from dsol.data.scenes.composing import BY_CATEGORY
 from dsol.errors import DsolError
 from dsol.inspection import inspect
 
@@ -91,7 +92,10 @@ def test_pairs_become_clips_with_masks_and_boxes_and_say_what_they_are(stills, t
 def test_what_is_made_of_them_says_so_too(stills, tmp_path):
     store = prepare(stills, tmp_path / "store", layout="stills", size=64, workers=1)
     scenes = compose(store, tmp_path / "scenes", scenes=2, objects=2, sounding=1, split="train", tile=64)
-    assert scenes.info["note"] == NOTE
+    assert scenes.info["note"] == f"{NOTE}; {BY_CATEGORY}"
+    labels = {row.clip: row.category for row in store.rows}
+    mixed = compose(store, tmp_path / "mixed", scenes=2, objects=2, sounding=1, split="train", tile=64, labels=labels)
+    assert mixed.info["note"] == NOTE
 
 
 def test_the_loudest_second_is_taken(tmp_path):

@@ -114,7 +114,7 @@ def test_label_studio_the_last_annotation_that_was_not_skipped(tmp_path):
 def test_label_studio_without_anybodys_work_is_an_error(tmp_path):
     file = tmp_path / "task.json"
     file.write_text(json.dumps([{"data": {"video": "a.mp4"}, "predictions": [{"result": []}]}]))
-    with pytest.raises(DsolError, match="nobody has looked at it"):
+    with pytest.raises(DsolError, match="no task was completed"):
         read_correction(file)
 
 

@@ -138,10 +138,10 @@ def test_videos_of_one_name_in_two_folders_stay_apart(tmp_path):
         files += write_formats(solo(str(video), seconds=1), video.parent, "coco")
     boxes = correct(files, tmp_path / "boxes.json", videos=tmp_path / "videos")
     assert sorted({frame.video for frame in boxes}) == ["test/flute/0001.mp4", "train/cello/0001.mp4"]
-    with pytest.raises(DsolError, match=r"another one is called 0001\.mp4 as well \(give --videos"):
+    with pytest.raises(DsolError, match=r"another video is named 0001\.mp4, too \(give --videos"):
         correct(files, tmp_path / "boxes.json")
     bundle = write_formats(solo("0001.mp4", seconds=1), tmp_path, "cvat")[0]
-    with pytest.raises(DsolError, match=r"cvat\.zip: calls a video 0001\.mp4, and there are several"):
+    with pytest.raises(DsolError, match=r"cvat\.zip: names a video 0001\.mp4, and there are several"):
         correct([bundle], tmp_path / "boxes.json", videos=tmp_path / "videos")
 
 
@@ -149,19 +149,19 @@ def test_a_video_that_is_not_there_is_an_error(tmp_path):
     (tmp_path / "videos").mkdir()
     write_video(tmp_path / "videos" / "other.mp4", seconds=1)
     (file,) = write_formats(solo(), tmp_path, "coco")
-    with pytest.raises(DsolError, match=r"speaks of solo\.mp4, which is not below --videos"):
+    with pytest.raises(DsolError, match=r"is of solo\.mp4, which is not below --videos"):
         correct([file], tmp_path / "boxes.json", videos=tmp_path / "videos")
 
 
 def test_cvat_without_a_frame_rate_is_an_error_that_says_what_helps(tmp_path):
     bundle, _ = write_formats(solo(), tmp_path, "cvat")
-    with pytest.raises(DsolError, match=r"does not say how many make a second \(give --videos"):
+    with pytest.raises(DsolError, match=r"does not give the frame rate \(give --videos"):
         correct([bundle], tmp_path / "boxes.json")
 
 
 def test_times_without_places_are_an_error_that_says_what_helps(tmp_path):
     (eaf_file,) = write_formats(solo(), tmp_path, "eaf")
-    with pytest.raises(DsolError, match=r"says when something sounds in solo\.mp4, not where \(give the result\.json"):
+    with pytest.raises(DsolError, match=r"has times of sounds in solo\.mp4 but no positions \(give the result\.json"):
         correct([eaf_file], tmp_path / "boxes.json")
     assert not (tmp_path / "boxes.json").exists()
 
@@ -172,14 +172,14 @@ def test_a_video_of_years_is_a_mistake_in_the_file(tmp_path):
         text = files.read("annotations.xml").decode()
     file = tmp_path / "a.xml"
     file.write_text(text.replace("<size>75<", "<size>75000000000<"))
-    with pytest.raises(DsolError, match=r"a\.xml: speaks of a video of 3000000000 seconds"):
+    with pytest.raises(DsolError, match=r"a\.xml: is of a video of 3000000000 seconds"):
         correct([file], tmp_path / "boxes.json", fps=25)
 
 
 def test_two_files_of_one_videos_places_are_an_error(tmp_path):
     files = [write_formats(solo(), tmp_path, kind)[0] for kind in ("coco", "cvat")]
     with pytest.raises(
-        DsolError, match=r"cvat\.zip: says where things are in solo\.mp4, and so does .*boxes\.coco\.json"
+        DsolError, match=r"cvat\.zip: has the positions of objects in solo\.mp4, and so does .*boxes\.coco\.json"
     ):
         correct(files, tmp_path / "boxes.json", fps=25)
 
@@ -190,7 +190,7 @@ def test_a_file_that_names_no_video_among_several_is_an_error(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name[0]).mkdir()
         files += write_formats(solo(name), tmp_path / name[0], "json")
-    with pytest.raises(DsolError, match=r"sounds\.TextGrid: does not say which video it speaks of, and 2"):
+    with pytest.raises(DsolError, match=r"sounds\.TextGrid: does not name its video, and there are 2"):
         correct([*files, grid], tmp_path / "boxes.json")
 
 

@@ -64,7 +64,7 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 class _StandIn(NamedTuple):
-    """What a name of the file stands for: it can be called and not be changed, whatever state the file gives it."""
+    """The stand-in of a name of the file: it can be called and not be changed, whatever state the file gives it."""
 
     make: Callable[..., Any]
 

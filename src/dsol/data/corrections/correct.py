@@ -35,16 +35,16 @@ def correct(
     Args:
         files: as `read_correction` takes them; several of one video complete each other.
         out: the boxes.json to write.
-        videos: the folder that the videos lie in, as for `dsol prepare`: they are called by their path below it, and
-            asked for their frame rate where a file does not tell it.
-        fps: frames a second, for files that do not tell it (CVAT), where the video is not at hand.
+        videos: the folder that the videos lie in, as for `dsol prepare`: their names are their paths below it, and
+            their frame rate is read where a file does not give it.
+        fps: frames a second, for files that do not give it (CVAT), where the video is not available.
         per_second: how many times a second of a video becomes a frame; pictures stay what they are.
 
     Returns:
         What was written.
 
     Raises:
-        DsolError: a file cannot be read, says nothing of where things are, or two say it of one video.
+        DsolError: a file cannot be read, has no positions of objects, or two have those of one video.
 
     Example:
         >>> correct(["export.json", "sounds.eaf"], "boxes.json", videos="videos")           # doctest: +SKIP
@@ -74,7 +74,7 @@ def _known(videos: str | Path | None) -> dict[str, Path]:
 
 
 def _by_video(read: list[Read], known: Iterable[str]) -> dict[str, list[Read]]:
-    """Name of a video -> what is said of it. A file that names no video speaks of the only one there is."""
+    """Name of a video -> its corrections. A file that names no video belongs to the only one there is."""
     groups: dict[str, list[Read]] = {name: [] for name in known}
     nameless = [(file, each) for file, each in read if not each.video]
     named = [(plain_path(each.video), file, each) for file, each in read if each.video]
@@ -83,14 +83,14 @@ def _by_video(read: list[Read], known: Iterable[str]) -> dict[str, list[Read]]:
     ):  # the fullest first
         fitting = [name for name in groups if same_video(PurePosixPath(name), path)]
         if len(fitting) > 1:
-            what = f"calls a video {path}, and there are several such: {fitting[0]}, {fitting[1]}"
+            what = f"names a video {path}, and there are several such: {fitting[0]}, {fitting[1]}"
             raise DsolError(file, what, "give the files of one of them at a time, with a --videos that holds it alone")
         if not fitting and known:
-            raise DsolError(file, f"speaks of {path}, which is not below --videos", "give the folder that holds it")
+            raise DsolError(file, f"is of {path}, which is not below --videos", "give the folder that holds it")
         groups.setdefault(fitting[0] if fitting else str(path), []).append((file, each))
     groups = {name: group for name, group in groups.items() if group}
     if nameless and len(groups) != 1:
-        what = f"does not say which video it speaks of, and {len(groups)} are spoken of"
+        what = f"does not name its video, and there are {len(groups)}"
         raise DsolError(nameless[0][0], what, "give the files of one video at a time, with its result.json")
     for group in groups.values():
         group += nameless
@@ -103,7 +103,7 @@ def _by_plain_name(groups: dict[str, list[Read]]) -> dict[str, list[Read]]:
     for path, group in groups.items():
         name = PurePosixPath(path).name
         if name in found:
-            what = f"speaks of {path}, and another one is called {name} as well"
+            what = f"is of {path}, and another video is named {name}, too"
             raise DsolError(group[0][0], what, "give --videos, and they are called by their path below it")
         found[name] = group
     return found
@@ -118,7 +118,7 @@ def _rate(group: list[Read], video: Path | None) -> float:
 def _frames(name: str, group: list[Read], rate: float, per_second: int) -> list[Frame]:
     file, base = _placed(name, group)
     if base.in_frames and not rate:
-        what = f"numbers the frames of {name} and does not say how many make a second"
+        what = f"numbers the frames of {name} and does not give the frame rate"
         raise DsolError(file, what, "give --videos with the folder of the video, its result.json, or --fps")
     base = base.in_seconds(rate)
     sounds = [(sound, other is file) for other, each in group for sound in each.sounds or ()]
@@ -127,22 +127,22 @@ def _frames(name: str, group: list[Read], rate: float, per_second: int) -> list[
     for time_s in _times(file, base, group, per_second):
         found = base.objects_at(time_s)
         if tells:
-            found = [(_heard(label, time_s, sounds), xywh) for label, xywh in found]
+            found = [(_with_sound(label, time_s, sounds), xywh) for label, xywh in found]
         frames.append(Frame(name, time_s, _boxes(found, f"{file}, {name} at {time_s:.3f} s")))
     _tell_of_unplaced(name, frames, [sound for sound, _ in sounds])
     return frames
 
 
 def _placed(name: str, group: list[Read]) -> Read:
-    """The file that says where things are: one in which a person did, else the model's answer."""
+    """The file that says where things are: one in which a person did, else the model's prediction."""
     drafts = [each for each in group if each[1].draft]
     placed = [each for each in group if each[1].placed and not each[1].draft]
     for several in (placed, drafts):
         if len(several) > 1:
-            what = f"says where things are in {name}, and so does {several[0][0]}"
+            what = f"has the positions of objects in {name}, and so does {several[0][0]}"
             raise DsolError(several[1][0], what, "give one of them")
     if not placed and not drafts:
-        what = f"says when something sounds in {name}, not where"
+        what = f"has times of sounds in {name} but no positions"
         raise DsolError(group[0][0], what, "give the result.json of dsol localize as well, or corrected boxes")
     return (placed or drafts)[0]
 
@@ -154,13 +154,13 @@ def _times(file: Path, base: Corrected, group: list[Read], per_second: int) -> l
     last = max((at.time_s for each in base.objects or () for at in each.path), default=0.0)
     duration_s = base.duration_s or max([each.duration_s for _, each in group if not each.in_frames] + [last])
     if not 0 <= duration_s <= LONGEST_S:
-        what = f"speaks of a video of {duration_s:.0f} seconds"
+        what = f"is of a video of {duration_s:.0f} seconds"
         raise DsolError(file, what, "export it again, or give the right --fps")
     return [round(float(t), 3) for t in np.arange(0, duration_s - 1e-3, 1 / per_second)]
 
 
-def _heard(label: Label, time_s: float, sounds: list[tuple[Sound, bool]]) -> Label:
-    """What an object is and does, by those who listened.
+def _with_sound(label: Label, time_s: float, sounds: list[tuple[Sound, bool]]) -> Label:
+    """The label of an object by the annotated sounds.
 
     A tier of its own name decides; else whether anything of its category sounds. Where box and sound come from one
     file, both must say that it sounds.
@@ -189,4 +189,4 @@ def _tell_of_unplaced(name: str, frames: list[Frame], sounds: list[Sound]) -> No
     placed = {box.category for frame in frames for box in frame.boxes}
     lost = sorted({s.label.category for s in sounds if s.label.state != STATES[SILENT]} - placed)
     if lost:
-        say(f"{name}: {', '.join(lost)} sounds without a box, which boxes.json cannot tell (left out)")
+        say(f"{name}: {', '.join(lost)} sounds without a box, which boxes.json cannot hold (left out)")

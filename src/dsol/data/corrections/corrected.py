@@ -20,8 +20,8 @@ class Label:
 
     Attributes:
         category: "violin".
-        number: 2; None where none is said.
-        state: "silent"; "seen" where none is said.
+        number: 2; None where none is given.
+        state: "silent"; "seen" where none is given.
     """
 
     category: str
@@ -93,7 +93,7 @@ class Moving:
 
 @dataclass(frozen=True)
 class Sound:
-    """A stretch in which something sounds, or is said to be silent.
+    """A stretch in which something sounds, or is labelled silent.
 
     Attributes:
         label: what it is, as the person says.
@@ -122,7 +122,7 @@ class Corrected:
         sounds: when what sounds; None where the file does not tell.
         duration_s: seconds; 0 where the file does not tell.
         fps: frames a second; 0 where the file does not tell.
-        draft: what the model had found: gives way to everything that a person did.
+        draft: the model's predictions, replaced by all corrections.
         in_frames: all times are numbers of frames, since the file does not say how many there are to a second.
     """
 

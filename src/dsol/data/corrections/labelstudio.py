@@ -24,7 +24,7 @@ def read_labelstudio(data: list[dict], path: Path) -> list[Corrected]:
     found = [_task(task, result, path) for task in data for result in _last(task)]
     if not found:
         remedy = "accept the predictions there, submit, and export as JSON"
-        raise DsolError(path, "has no annotation in it: nobody has looked at it in Label Studio", remedy)
+        raise DsolError(path, "has no annotation in it: no task was completed in Label Studio", remedy)
     return found
 
 

@@ -1,4 +1,4 @@
-"""result.json of dsol localize: what the model had found, to stand where a person said nothing."""
+"""result.json of dsol localize: the model's predictions, where there are no corrections."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was corrected by ear: ELAN's tiers, Praat's tiers and Audacity's labels. They say when, not where."""
+"""Corrected times: ELAN's tiers, Praat's tiers and Audacity's labels. They say when, not where."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def read_textgrid(path: Path) -> list[Corrected]:
 
 
 def read_audacity(path: Path) -> list[Corrected]:
-    """Audacity's labels: start, end and label with tabs; the lines of frequencies between them are passed over.
+    """Audacity's labels: start, end and label with tabs; the lines of frequencies between them are skipped.
 
     Raises:
         DsolError: it is no such file.

@@ -1,6 +1,6 @@
 """The clock of a video file, read before anything is decoded, so that no time stamp is believed that others contradict.
 
-    stamps of all packets ──runs──▶ wild ones put right ──▶ starts anew put behind ──▶ gaps of all tracks cut
+    stamps of all packets ──runs──▶ outliers corrected ──▶ restarts appended ──▶ gaps of all tracks cut
 
 Wild: a few stamps far from those before and after them. Starting anew: stamps fall back for good, as where two files
 were joined. Gap: no track has anything for longer than `GAP_S`; recorders jump by hours when their clock is set.
@@ -159,7 +159,7 @@ def _stamps(path: str) -> tuple[dict[int, np.ndarray], dict[int, float]]:
 
 
 def _one_track(raw: np.ndarray, track: Track, told: list[str]) -> np.ndarray:
-    """The times of one track after wild ones and new starts are put right; changes go into `track`."""
+    """The times of one track after outliers and restarts are corrected; changes go into `track`."""
     known = np.flatnonzero(np.isfinite(raw))
     if len(known) < 3:
         return raw

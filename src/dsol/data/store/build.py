@@ -92,7 +92,7 @@ def build(
 
 
 def finished(out: str | Path, made: dict) -> Store | None:
-    """The store if it exists already, made the same way; None if there is nothing in its place.
+    """The store if it exists already, made with the same options; None if there is nothing in its place.
 
     Raises:
         DsolError: something else is there.
@@ -110,7 +110,7 @@ def finished(out: str | Path, made: dict) -> Store | None:
     if other:
         raise DsolError(out, f"exists, made with {'; '.join(other)}", "remove it or choose another folder")
     shutil.rmtree(partial_folder(out), ignore_errors=True)  # a kill after the last rename leaves it
-    say(f"{out}: exists already, made the same way")
+    say(f"{out}: exists already, made with the same options")
     return Store.open(out)
 
 

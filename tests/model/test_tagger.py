@@ -1,10 +1,10 @@
-"""The mixture encoder of `general`."""
+"""The audio encoder of `general`."""
 
 import pytest
 import torch
 
 from dsol.errors import DsolError
-from dsol.model.ear import Ear, compressed
+from dsol.model.tagger import AudioTagger, compressed
 
 
 def _sounds(count: int) -> torch.Tensor:
@@ -13,9 +13,9 @@ def _sounds(count: int) -> torch.Tensor:
     return (2 * torch.pi * pitch * time_s).sin() * 0.1 + 0.01 * torch.randn(count, 16_000)
 
 
-def test_a_compressed_ear_answers_as_the_whole_one():
+def test_a_compressed_tagger_predicts_as_the_whole_one():
     torch.manual_seed(0)
-    whole = Ear(6, {}).eval()
+    whole = AudioTagger(6, {}).eval()
     whole.mel.copy_(torch.rand_like(whole.mel) / 20)
     sounds = _sounds(24)
     narrow = compressed(whole, sounds, [0, 3, 5])
@@ -27,4 +27,4 @@ def test_a_compressed_ear_answers_as_the_whole_one():
 
 def test_a_spectrogram_is_no_waveform():
     with pytest.raises(DsolError, match="needs waveforms"):
-        Ear(2)(torch.zeros(1, 201, 64))
+        AudioTagger(2)(torch.zeros(1, 201, 64))

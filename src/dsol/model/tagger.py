@@ -1,9 +1,9 @@
-"""The mixture encoder of `general`: one second of sound to logits of AudioSet tags.
+"""The audio encoder of `general`: one second of sound to logits of AudioSet tags.
 
 waveform (16000,) ─ log-mel (96, 64) ─ 14 separable convolutions ─ mean ─▶ embedding (1024) ─ linear ─▶ tags (T)
 
 The shape is that of YAMNet (MobileNet v1). Its two widest 1×1 convolutions are split in two narrow ones, `RANKS`, whose
-weights `compressed` finds from the sounds that they are to tell apart: 3.0 million weights of 3.7.
+weights `compressed` fits to the activations for given sounds: 3.0 million weights of 3.7.
 """
 
 from collections.abc import Mapping
@@ -36,12 +36,12 @@ class Layer(nn.Module):
         return F.relu(self.linear(x))
 
     def linear(self, x: Tensor) -> Tensor:
-        """What the last rectifier sees."""
+        """Input of the last rectifier."""
         x = F.relu(self.depthwise(_padded(x, self.stride)))
         return self.pointwise(x if self.narrow is None else self.narrow(x))
 
 
-class Ear(nn.Module):
+class AudioTagger(nn.Module):
     """Waveforms to tags.
 
     Args:
@@ -49,7 +49,7 @@ class Ear(nn.Module):
         ranks: see `RANKS`; empty for YAMNet itself.
 
     Example:
-        >>> Ear(8)(torch.zeros(2, 16_000)).shape
+        >>> AudioTagger(8)(torch.zeros(2, 16_000)).shape
         torch.Size([2, 8])
     """
 
@@ -64,6 +64,10 @@ class Ear(nn.Module):
         )
         self.head = nn.Linear(WIDTHS[-1], tags)
 
+    def separable(self) -> list[Layer]:
+        """The layers after the first, in order."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
+
     def forward(self, waveforms: Tensor) -> Tensor:
         """Logits of tags (B, T) of waveforms (B, 16000)."""
         return self.head(self.embed(waveforms))
@@ -76,7 +80,7 @@ class Ear(nn.Module):
         return x.mean((2, 3))
 
     def patches(self, waveforms: Tensor) -> Tensor:
-        """What the first separable layer sees, (B, 32, 48, 32).
+        """Input of the first separable layer, (B, 32, 48, 32).
 
         Raises:
             DsolError: not waveforms, such as the log-mels of the official synthetic scenes.
@@ -89,48 +93,52 @@ class Ear(nn.Module):
 
 
 def _padded(x: Tensor, stride: int) -> Tensor:
-    """As TensorFlow pads: what is odd goes to the end."""
+    """As TensorFlow pads: an odd rest goes to the end."""
     short = [max((-(-n // stride) - 1) * stride + 3 - n, 0) for n in x.shape[:1:-1]]
     return F.pad(x, [side for n in short for side in (n // 2, n - n // 2)])
 
 
 @torch.no_grad()
-def compressed(whole: Ear, waveforms: Tensor, tags: list[int]) -> Ear:
-    """An ear with narrow layers that answers as a whole one does.
+def compressed(whole: AudioTagger, waveforms: Tensor, tags: list[int]) -> AudioTagger:
+    """A tagger with narrow layers that approximates a whole one.
 
-    Layer by layer, what the last rectifier sees is kept along the principal directions that it has for these sounds.
+    Layer by layer, the input of the last rectifier is projected on its principal directions for these sounds.
 
     Args:
         whole: with `ranks` empty.
         waveforms: (N, 16000), a few thousand.
-        tags: the places of the tags to keep.
+        tags: indices of the tags to keep.
 
     Returns:
-        The ear with `RANKS`.
+        The tagger with `RANKS`.
     """
-    ear = Ear(len(tags)).eval()
-    ear.mel.copy_(whole.mel)
-    ear.first.load_state_dict(whole.first.state_dict())
-    x = ear.patches(waveforms)
-    for layer, narrow in zip(whole.layers, ear.layers, strict=True):
+    tagger = AudioTagger(len(tags)).eval()
+    tagger.mel.copy_(whole.mel)
+    tagger.first.load_state_dict(whole.first.state_dict())
+    x = tagger.patches(waveforms)
+    for layer, narrow in zip(whole.separable(), tagger.separable(), strict=True):
         narrow.depthwise.load_state_dict(layer.depthwise.state_dict())
         if narrow.narrow is None:
             narrow.pointwise.load_state_dict(layer.pointwise.state_dict())
         else:
             _split(layer, narrow, torch.cat([layer.linear(part).flatten(2)[:, :, ::7] for part in x.split(128)]))
         x = torch.cat([narrow(part) for part in x.split(128)])
-    ear.head.weight.copy_(whole.head.weight[tags])
-    ear.head.bias.copy_(whole.head.bias[tags])
-    return ear
+    tagger.head.weight.copy_(whole.head.weight[tags])
+    tagger.head.bias.copy_(whole.head.bias[tags])
+    return tagger
 
 
-def _split(layer: Layer, narrow: Layer, seen: Tensor) -> None:
-    """Give a narrow layer the principal part of a whole one; `seen` (N, C, P) is what its rectifier sees."""
-    cells = seen.transpose(1, 2).flatten(0, 1)
+def _split(layer: Layer, narrow: Layer, inputs: Tensor) -> None:
+    """Give a narrow layer the principal part of a whole one; inputs (N, C, P) of its rectifier."""
+    bias, own = layer.pointwise.bias, narrow.pointwise.bias
+    assert narrow.narrow is not None, "only a layer with a rank is split"
+    assert bias is not None, "as made"
+    assert own is not None, "as made"
+    cells = inputs.transpose(1, 2).flatten(0, 1)
     mean = cells.mean(0)
     centred = cells - mean
     directions = torch.linalg.eigh(centred.T @ centred)[1][:, -narrow.pointwise.in_channels :]
     weight = layer.pointwise.weight[:, :, 0, 0]
-    narrow.narrow.weight.copy_((directions.T @ weight)[:, :, None, None])  # type: ignore[union-attr]
+    narrow.narrow.weight.copy_((directions.T @ weight)[:, :, None, None])
     narrow.pointwise.weight.copy_(directions[:, :, None, None])
-    narrow.pointwise.bias.copy_(directions @ (directions.T @ (layer.pointwise.bias - mean)) + mean)
+    own.copy_(directions @ (directions.T @ (bias - mean)) + mean)
