@@ -292,16 +292,18 @@ def test_no_video_at_all_is_an_error(tmp_path):
 
 
 class Hears:
-    """Sees a dog sound in the upper half; hears a voice, too, which it does not see."""
+    """Sees a dog sound in the upper half; hears a voice, too, which it does not see, and perhaps a helicopter."""
 
-    categories, threshold = ("Dog", "Speech", "Wind"), 0.5
+    helicopter = 0.1
+    categories, threshold = ("Dog", "Speech", "Wind", "Helicopter"), 0.5
 
     def predict(self, frames, waveforms, keys) -> Maps:
         count = len(frames)
-        maps = np.zeros((count, 3, 2, 2))
+        maps = np.zeros((count, 4, 2, 2))
         maps[:, 0, 0] = 1
-        score, heard = np.tile([0.9, 0.0, 0.0], (count, 1)), np.tile([0.9, 0.8, 0.3], (count, 1))
-        return Maps(tuple(keys), maps.max(1), maps, score, self.categories, heard, heard)
+        score, heard = np.tile([0.9, 0, 0, 0], (count, 1)), np.tile([0.7, 0.8, 0.3, self.helicopter], (count, 1))
+        seen = np.tile([0.9, 0.1, 0.1, np.nan], (count, 1))
+        return Maps(tuple(keys), maps.max(1), maps, score, self.categories, heard, seen)
 
 
 def test_what_is_heard_and_not_seen_is_told_apart(tmp_path):
@@ -309,6 +311,13 @@ def test_what_is_heard_and_not_seen_is_told_apart(tmp_path):
     found = Localizer(Hears())(video).timeline()
     assert {(s.category, s.state) for s in found.stretches()} == {("Dog", "seen"), ("Speech", "off screen")}
     assert {box.category for frame in found.boxes().frames for box in frame.boxes} == {"Dog"}
+
+
+def test_whether_a_sound_is_in_the_picture_is_unknown_where_no_picture_can_tell(tmp_path):
+    system = Hears()
+    system.helicopter = 0.9
+    found = Localizer(system)(write_video(tmp_path / "a.mp4")).timeline()
+    assert ("Helicopter", "unknown") in {(s.category, s.state) for s in found.stretches()}
 
 
 def test_of_a_category_and_one_below_it_the_narrower_is_told():

@@ -14,7 +14,7 @@ import numpy as np
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
-from dsol.data.states import OFF_SCREEN, SEEN
+from dsol.data.states import OFF_SCREEN, SEEN, UNKNOWN
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
@@ -22,6 +22,7 @@ from dsol.model.vocabulary import vocabulary
 from dsol.text import name_of
 
 HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
+ABSENT = 0.5  # how surely it may be in the picture at most
 MOST_OFF_SCREEN = 2  # at a time: the surest
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
@@ -140,18 +141,19 @@ def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
 
 def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
-    among the surest that are heard, and nothing of its family is seen; -1 for nothing. Of a category and one below it
-    only the narrower is told. None for any other system."""
-    if answer.heard is None or answer.score is None:
+    among the surest that are heard, and nothing of its family is seen: off screen, or unknown where no picture can tell
+    of it. -1 for nothing. Of a category and one below it only the narrower is told. None for any other system."""
+    if answer.heard is None or answer.seen is None or answer.score is None:
         return None
     above = vocabulary().ancestors(answer.categories)
     seen = answer.score >= threshold
     seen &= ~(seen @ above)  # "Guitar" says nothing more where "Acoustic guitar" is seen to sound
     rank = np.argsort(np.argsort(-answer.heard, axis=1, kind="stable"), axis=1, kind="stable")
     explained = seen @ vocabulary().families(answer.categories)
-    hidden = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
-    hidden &= ~(hidden @ above)
-    return np.select([seen, hidden], [SEEN, OFF_SCREEN], -1)
+    heard = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
+    heard &= ~(heard @ above)
+    hidden, untold = heard & (answer.seen < ABSENT), heard & np.isnan(answer.seen)
+    return np.select([seen, untold, hidden], [SEEN, UNKNOWN, OFF_SCREEN], -1)
 
 
 def _small(frames: np.ndarray) -> np.ndarray:

@@ -52,6 +52,7 @@ VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which its probabil
 TOGETHER, COUNTS = 2.0, 0.6  # steepness over standard deviations of l, and the power with which it enters the score
 NEVER_SEEN = 0.15  # visibility of a category without visual classes
 SHOWN = 4  # categories whose shapes make up the localisation map
+DRAWN = 8  # categories that get a map: the likeliest, for a picture may show several
 SURE = 0.5  # steepness with which the surer of them weigh more
 SHAPE_THRESHOLD, MAP_THRESHOLD, SHARPNESS = 0.5, 0.62, 20.0  # see `object_shapes`
 
@@ -203,6 +204,7 @@ class Categories:
         roots = {names[place] for place in self.root}
         self.people = {k: WHOLE if words.root(name) == ACTIONS else HEAD_AND_CHEST
                        for k, name in enumerate(names) if words.root(name) in (VOICES, ACTIONS)}  # fmt: skip
+        self.untold = [k for k in self.answers if not self.classes[k] and k not in self.people]  # by any picture
         self.broad = [BROAD * max(_levels_below(name, words) - 1, 0) for name in names]
         self.families = [[k for k in self.answers if names[self.root[k]] == root] for root in sorted(roots)]
 
@@ -304,20 +306,21 @@ class GeneralSystem(SavedSystem):
         behind = self._behind_rivals(logits)
         borne_out = (logits - RIVAL * behind)[:, answers]
         heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
-        seen[:, [k for k in answers if not self.places.classes[k] and k not in self.places.people]] = NEVER_SEEN
+        seen[:, self.places.untold] = NEVER_SEEN
         score = (heard * seen * (-behind).exp())[:, answers]  # one sound has one name: equation 6 in each family
-        surest = borne_out.topk(SHOWN, 1)
+        surest = borne_out.topk(DRAWN, 1)
         side = views[0].cells.shape[2:]
         area, maps = torch.zeros(len(rows), *side), torch.zeros(len(rows), len(answers), *side)
         for b, row in enumerate(rows.tolist()):
             shown = surest.indices[b].tolist()
             shapes = torch.stack([self.shapes(view, row, [answers[k] for k in shown]) for view in views]).mean(0)
-            weight = (SURE * surest.values[b]).softmax(0)
-            area[b] = (weight[:, None, None] * shapes).sum(0)
+            weight = (SURE * surest.values[b, :SHOWN]).softmax(0)
+            area[b] = (weight[:, None, None] * shapes[:SHOWN]).sum(0)
             outlined = object_shapes(shapes[:, None], SHAPE_THRESHOLD, SHARPNESS)[:, 0]
             maps[b, shown] = outlined * heard[b, [answers[k] for k in shown], None, None]
         loudest = heard[:, answers].amax(1)[:, None, None]
         area = object_shapes(area[:, None], MAP_THRESHOLD, SHARPNESS)[:, 0] * loudest
+        seen[:, self.places.untold] = torch.nan
         return area, maps, score, _likely(borne_out, *AUDIBLE), seen[:, answers]
 
     def _behind_rivals(self, logits: Tensor) -> Tensor:

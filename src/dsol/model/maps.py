@@ -42,7 +42,8 @@ class Maps:
         categories: K names, or cluster names ("cluster 3") before they are matched. Empty without categories.
         heard: (N, K) float32, confidence that each category is audible, given the picture. None where a localiser
             does not separate audible from audible and visible.
-        seen: (N, K) float32, confidence that each is visible, whether it sounds or not. None likewise.
+        seen: (N, K) float32, confidence that each is visible, whether it sounds or not; NaN where no
+            picture can tell. None likewise.
     """
 
     keys: tuple[str, ...]
