@@ -13,7 +13,7 @@ from dsol.data.states import SEEN
 from dsol.errors import DsolError
 from dsol.localize import Localization, Localizer, Timeline, localize_videos, render
 from dsol.localize.files import FILES
-from dsol.localize.localization import STAY, box_of, joined
+from dsol.localize.localization import STAY, _without_blinks, box_of, joined
 from dsol.localize.localizer import _states
 from dsol.model.maps import Maps
 from tests.oracles.sounding import sounding as slow_sounding
@@ -325,3 +325,12 @@ def test_of_a_category_and_one_below_it_the_narrower_is_told():
     found = Maps(("a", "b"), np.zeros((2, 1, 1)), np.zeros((2, 3, 1, 1)), scores,
                  ("Acoustic guitar", "Guitar", "Dog"), scores, scores)  # fmt: skip
     assert _states(found, 0.5).tolist() == [[SEEN, -1, -1], [-1, SEEN, -1]]
+
+
+def test_what_lasts_for_one_answer_only_is_no_sound_where_there_are_many():
+    state = np.full((6, 2), -1)
+    state[1, 0] = state[3:5, 0] = state[:2, 1] = SEEN
+    steady = _without_blinks(state)
+    assert steady[:, 0].tolist() == [-1, -1, -1, SEEN, SEEN, -1]
+    assert steady[:, 1].tolist() == state[:, 1].tolist()
+    assert (_without_blinks(state[:3]) == state[:3]).all()

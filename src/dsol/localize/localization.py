@@ -20,6 +20,7 @@ from dsol.localize.stretches import Stretch, stretches_of
 from dsol.localize.tracks import BOX_LEVEL, Parts, Track, link, look_of, parts_of
 
 STAY = 0.8  # once heard, a category counts as sounding until its score falls below this share of the threshold
+FEW = 4  # answers, a second of video
 USUAL_FPS = 25.0  # for files that do not say how many frames a second they have
 
 
@@ -83,7 +84,7 @@ class Timeline:
         states are known, they say it.
         """
         if self.state is not None:
-            return np.isin(self.state, (SEEN, UNKNOWN))
+            return np.isin(self.states, (SEEN, UNKNOWN))
         stays = self.score >= STAY * self.threshold
         runs = _connected(stays, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
@@ -96,7 +97,7 @@ class Timeline:
     @cached_property
     def states(self) -> np.ndarray:
         """(T, K) int: what each category does, as a place in `STATES`; -1 where it is not there."""
-        return np.where(self.sounding, SEEN, -1) if self.state is None else self.state
+        return np.where(self.sounding, SEEN, -1) if self.state is None else _without_blinks(self.state)
 
     @cached_property
     def tracks(self) -> list[Track]:
@@ -328,6 +329,16 @@ def box_of(map_: np.ndarray, level: float = BOX_LEVEL) -> tuple[float, float, fl
         [0.5, 0.5, 0.5, 0.5]
     """
     return parts_of(map_, level)[0]
+
+
+def _without_blinks(state: np.ndarray) -> np.ndarray:
+    """(T, K) states without what lasts for one answer only: each answer hears a second, so what truly sounds is heard
+    by several in a row. Of a video of few answers all stay."""
+    if len(state) <= FEW:
+        return state
+    around = np.pad(state, ((1, 1), (0, 0)), constant_values=-2)
+    alone = (around[1:-1] != around[:-2]) & (around[1:-1] != around[2:])
+    return np.where(alone, -1, state)
 
 
 def _connected(mask: np.ndarray, structure=None) -> np.ndarray:
