@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # what `__getattr__` imports, for editors
     from dsol.localize import Localization, Localizer, render
     from dsol.model.maps import Maps
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Public names, imported on first use: `dsol --help` must not wait for torch.
 _HOMES = {
