@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 from dsol.config import SHIPPED, Config, load_recipe
 from dsol.data.boxes import Box, Boxes, Frame
@@ -22,6 +23,7 @@ from dsol.data.store.index import schema
 from dsol.errors import DsolError
 from dsol.inspection import inspect
 from dsol.localize.painter import Painter, light
+from dsol.model.file import load_card
 from dsol.model.maps import read_maps
 from dsol.naming.naming import read_names, rename_model
 from dsol.training.run import Run
@@ -249,3 +251,12 @@ def test_an_index_with_a_hole_is_refused(tmp_path, name):
     pq.write_table(pa.Table.from_pylist(rows, schema=schema()), tmp_path / "store" / "index.parquet")
     with pytest.raises(DsolError, match=f"1 rows lack {name}"):
         inspect(tmp_path / "store")
+
+
+def test_metadata_nested_too_deep_is_shown_as_text_and_loads_as_no_model(tmp_path):
+    file = tmp_path / "model.safetensors"
+    save_file({"a": np.zeros(1)}, file, {"dsol": DEEP})
+    assert inspect(file)["metadata"]["dsol"] == DEEP
+    with pytest.raises(DsolError, match="has broken metadata") as error:
+        load_card(file)
+    one_line(error)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dsol.data.states import STATES
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.localize.localization import USUAL_FPS, Timeline
 from dsol.localize.tracks import Track
 
@@ -31,7 +31,7 @@ def read_timeline(path: str | Path) -> Timeline:
         return _timeline(data)
     except OSError as error:
         raise DsolError(path, f"cannot be read: {error.strerror}", "give a result.json") from None
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except MALFORMED as error:
         raise DsolError(path, f"is no result.json of this version: {error}", "localise the video again") from None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dsol.config import SHIPPED
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.files import whole
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.old_options import from_version_1
@@ -133,7 +133,7 @@ def read_card(path: str | Path, metadata: Mapping[str, str]) -> ModelCard:
         elif version != VERSION:
             raise DsolError(path, f"is a model of version {version}, this is version {VERSION}", "update dsol")
         return ModelCard(**{**values, "categories": tuple(values["categories"])})
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise DsolError(path, f"has broken metadata: {error!r}", "copy it again, or train it again") from None
 
 

@@ -312,7 +312,7 @@ def _write_names(file: Path, clusters: Sequence[Cluster]) -> None:
     names = {cluster.key: cluster.name for cluster in clusters}
     try:
         other = file.exists() and json.loads(file.read_text(encoding="utf-8")) != names
-    except ValueError:
+    except (ValueError, RecursionError):
         other = True
     if other:
         say(f"{file} has other names and is not overwritten; delete it to write the present names")

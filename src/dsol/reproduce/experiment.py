@@ -14,7 +14,7 @@ from typing import Any
 
 from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
-from dsol.errors import DsolError
+from dsol.errors import MALFORMED, DsolError
 from dsol.files import write_json
 from dsol.model.file import load_card
 from dsol.reproduce.paper import CLUSTERS, DATA, OURS, TABLES, Row, Table
@@ -219,7 +219,7 @@ def _read(file: Path) -> Experiment:
             raise DsolError(file, f"is of version {said['version']}, this is version {VERSION}", "use another folder")
         stores = {name: Path(path) for name, path in said["stores"].items() if name in STORES}
         return Experiment(file.parent, Config.from_dict(said["recipe"]), stores, int(said["seeds"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         raise DsolError(file, f"does not describe runs: {error!r}", "delete it and give --store and others") from None
 
 

@@ -175,7 +175,7 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
         said = json.loads(file.read_text(encoding="utf-8"))
         same = said.get("fingerprint", store.fingerprint) == store.fingerprint
         return same and said.get("model", "model.safetensors") == str(model.relative_to(file.parents[1]))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return False
 
 

@@ -105,7 +105,7 @@ class Run:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
         try:
             return [json.loads(line) for line in lines if line.endswith("\n")]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DsolError(file, f"is damaged: {error}", "delete the line, or the file") from None
 
     def save_state(self, stage: str, state: dict[str, Any]) -> None:

@@ -87,7 +87,7 @@ def _is_made(out: Path, made: dict) -> bool:
         return False
     try:
         there = json.loads((out / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise DsolError(out, "exists and is no toyband", "choose another folder, or move it away") from None
     if there != made:
         raise DsolError(out, "holds a toyband made with other arguments", "choose another folder, or move it away")
