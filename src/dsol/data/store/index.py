@@ -106,14 +106,30 @@ class IndexWriter:
 
 def read_index(path: Path) -> "pa.Table":
     """The whole index; a column that an older one lacks is null. Raises OSError or ValueError if it cannot be read."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Not by its path, whose bytes need not be UTF-8. In this thread alone: Arrow's threads may still hold a file of
+    # Python's when the interpreter ends, and then end the process with an abort.
     with open(path, "rb") as file:
-        table = pq.read_table(file, schema=schema(), memory_map=False)
+        there = pq.ParquetFile(file).read(use_threads=False)
+    columns = [_column(there, field) for field in schema()]
+    table = pa.table(columns, schema=schema())
     for name in ALWAYS:
         if table[name].null_count:
             raise ValueError(f"{table[name].null_count} rows lack {name}")
     return table
+
+
+def _column(table: "pa.Table", field: "pa.Field") -> "pa.ChunkedArray | pa.Array":
+    import pyarrow as pa
+
+    if field.name not in table.column_names:
+        return pa.nulls(len(table), field.type)
+    try:
+        return table[field.name].cast(field.type)
+    except NotImplementedError as error:  # no way from one type to the other
+        raise ValueError(f"column {field.name}: {error}") from None
 
 
 class Places:
