@@ -111,10 +111,12 @@ def read_index(path: Path) -> "pa.Table":
 
     # Not by its path, whose bytes need not be UTF-8. In this thread alone: Arrow's threads may still hold a file of
     # Python's when the interpreter ends, and then end the process with an abort.
-    with open(path, "rb") as file:
-        there = pq.ParquetFile(file).read(use_threads=False)
-    columns = [_column(there, field) for field in schema()]
-    table = pa.table(columns, schema=schema())
+    try:
+        with open(path, "rb") as file:
+            there = pq.ParquetFile(file).read(use_threads=False)
+        table = pa.table([_column(there, field) for field in schema()], schema=schema())
+    except NotImplementedError as error:  # a kind of column that Arrow cannot read or convert
+        raise ValueError(str(error)) from None
     for name in ALWAYS:
         if table[name].null_count:
             raise ValueError(f"{table[name].null_count} rows lack {name}")
@@ -124,12 +126,8 @@ def read_index(path: Path) -> "pa.Table":
 def _column(table: "pa.Table", field: "pa.Field") -> "pa.ChunkedArray | pa.Array":
     import pyarrow as pa
 
-    if field.name not in table.column_names:
-        return pa.nulls(len(table), field.type)
-    try:
-        return table[field.name].cast(field.type)
-    except NotImplementedError as error:  # no way from one type to the other
-        raise ValueError(f"column {field.name}: {error}") from None
+    known = field.name in table.column_names
+    return table[field.name].cast(field.type) if known else pa.nulls(len(table), field.type)
 
 
 class Places:
