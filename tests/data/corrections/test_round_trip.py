@@ -241,3 +241,16 @@ def test_a_spoilt_file_is_read_or_refused_in_one_line(tmp_path, kind):
             refused.append(str(error))
     assert not any("\n" in line for line in refused)
     assert refused or kind in ("textgrid", "audacity")
+
+
+def test_of_several_files_one_that_cannot_be_read_costs_no_other(tmp_path, capsys):
+    (file,) = write_formats(solo(), tmp_path, "json")
+    (tmp_path / "bad.json").write_text("junk", "utf-8")
+    with pytest.raises(SystemExit) as end:
+        main(["correct", str(file), str(tmp_path / "bad.json"), "--out", str(tmp_path / "boxes.json")])
+    assert end.value.code == 2
+    assert "bad.json: 1 of 2 files failed" in capsys.readouterr().err
+    assert len(Boxes.load(tmp_path / "boxes.json")) > 0
+    with pytest.raises(DsolError, match="is not JSON"):
+        correct([tmp_path / "bad.json"], tmp_path / "none.json")
+    assert not (tmp_path / "none.json").exists()

@@ -44,13 +44,15 @@ def correct(
         What was written.
 
     Raises:
-        DsolError: a file cannot be read, has no positions of objects, or two have those of one video.
+        DsolError: no file can be read, or one has no positions of objects, or two have those of one video. Of several
+            files those that cannot be read are named and left out; the error that says so comes after the writing.
 
     Example:
         >>> correct(["export.json", "sounds.eaf"], "boxes.json", videos="videos")           # doctest: +SKIP
     """
     known = _known(videos)
-    groups = _by_video([(Path(file), each) for file in files for each in read_correction(file)], known)
+    read, failed = _read(files)
+    groups = _by_video(read, known)
     frames = []
     for name, group in groups.items():
         frames += _frames(name, group, fps or _rate(group, known.get(name)), per_second)
@@ -60,7 +62,27 @@ def correct(
     silent = sum(not box.sounding for frame in frames for box in frame.boxes)
     of = "1 video" if len(groups) == 1 else f"{len(groups)} videos"
     say(f"{out}: {len(frames)} frames of {of}, {count} boxes, {silent} of them silent")
+    if failed:
+        names = ", ".join(str(error.where) for error in failed)
+        what = f"{len(failed)} of {len(files)} files failed"
+        raise DsolError(names, what, f"see the lines above; the rest is in {out}")
     return boxes
+
+
+def _read(files: Sequence[str | Path]) -> tuple[list[Read], list[DsolError]]:
+    """What is in the files, and what is wrong with those that cannot be read; a single one, or all, raise it."""
+    read: list[Read] = []
+    failed: list[DsolError] = []
+    for file in files:
+        try:
+            read += [(Path(file), each) for each in read_correction(file)]
+        except DsolError as error:
+            failed.append(error)
+            if len(files) > 1:
+                say(f"skipped {error}")
+    if not read and failed:
+        raise failed[0]
+    return read, failed
 
 
 def _known(videos: str | Path | None) -> dict[str, Path]:
