@@ -262,13 +262,15 @@ def test_metadata_nested_too_deep_is_shown_as_text_and_loads_as_no_model(tmp_pat
     one_line(error)
 
 
-def test_an_index_with_a_column_of_another_kind_is_refused(tmp_path):
+@pytest.mark.parametrize("second", [False, True])
+def test_an_index_with_a_column_of_another_kind_is_refused(tmp_path, second):
     (tmp_path / "videos").mkdir()
     write_video(tmp_path / "videos" / "a.mp4")
     index = prepare(tmp_path / "videos", tmp_path / "store", workers=1).path / "index.parquet"
     table = pq.read_table(index)
-    place = table.schema.get_field_index("second")
-    pq.write_table(table.set_column(place, "second", pa.array([{"a": 1}] * len(table))), index)
+    name = "second" if second else "video"  # a number that is a structure, or text that is no UTF-8
+    other = pa.array([{"a": 1}] * len(table)) if second else pa.array([b"\xe1."] * len(table)).view(pa.string())
+    pq.write_table(table.set_column(table.schema.get_field_index(name), name, other), index)
     with pytest.raises(DsolError, match=r"index\.parquet: cannot be read") as error:
         inspect(tmp_path / "store")
     one_line(error)

@@ -115,6 +115,7 @@ def read_index(path: Path) -> "pa.Table":
         with open(path, "rb") as file:
             there = pq.ParquetFile(file).read(use_threads=False)
         table = pa.table([_column(there, field) for field in schema()], schema=schema())
+        table.validate(full=True)  # its text is UTF-8
     except NotImplementedError as error:  # a kind of column that Arrow cannot read or convert
         raise ValueError(str(error)) from None
     for name in ALWAYS:
