@@ -1,5 +1,6 @@
 """Time stamps that lie."""
 
+import av
 import numpy as np
 import pytest
 
@@ -68,6 +69,20 @@ def test_two_recordings_in_one_file_follow_each_other(tmp_path):
     np.testing.assert_allclose(times[13:], np.arange(1, 12) / 4, atol=0.15)
     assert len(probe(path).notes) == 1
     assert "starts again" in probe(path).notes[0]
+
+
+def test_a_track_that_appears_midway_is_passed_over(tmp_path):
+    def noise(time_s, width, height):
+        return np.random.default_rng(round(25 * time_s)).integers(0, 256, (height, width, 3), np.uint8)
+
+    silent = write_video(tmp_path / "silent.ts", 3.0, (256, 256), picture=noise, sound=None).read_bytes()
+    heard = write_video(tmp_path / "heard.ts", 3.0, (256, 256), picture=noise).read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(3 * silent + heard + silent)
+    with av.open(str(path)) as container, pytest.raises(IndexError):
+        list(container.demux(*container.streams))
+    assert len(list(read_frames(path))) >= 5 * 75 - 5
+    assert probe(path).duration_s == pytest.approx(15, abs=0.5)
 
 
 def test_the_copied_sound_keeps_to_the_clock(good, tmp_path):

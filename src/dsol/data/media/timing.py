@@ -86,7 +86,7 @@ class Clock:
     def packets(self, container: InputContainer, stream: Stream) -> Iterator[av.Packet]:
         """The packets of one track with the times that they are due. Raises FFmpegError where the file ends early."""
         track = self.tracks.get(stream.index, Track())
-        for number, packet in enumerate(container.demux(stream)):
+        for number, packet in enumerate(packets_of(container, stream)):
             if self.notes and packet.size and packet.time_base:
                 self._set(packet, number, track)
             yield packet
@@ -141,6 +141,20 @@ def _set_span(clock: Clock, times: dict[int, np.ndarray]) -> None:
         clock.first_s, clock.last_s = min(starts), max(track.end_s for track in clock.tracks.values())
 
 
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
+    """The packets of these tracks. A track that first appears midway, as in joined .ts files, is passed over.
+
+    PyAV raises IndexError at each packet of such a track, and then reads on behind it.
+    """
+    passed = True
+    while passed:
+        passed = False
+        try:
+            yield from container.demux(*streams)
+        except IndexError:
+            passed = True
+
+
 def _stamps(path: str) -> tuple[dict[int, np.ndarray], dict[int, float]]:
     """Track -> time of each packet in s, in the order of the file, nan where unknown; how long its last one lasts."""
     found: dict[int, array] = {}
@@ -149,7 +163,7 @@ def _stamps(path: str) -> tuple[dict[int, np.ndarray], dict[int, float]]:
         for stream in (*container.streams.video, *container.streams.audio):
             if not is_cover(stream):
                 found[stream.index], lengths[stream.index] = array("d"), 0.0
-        for packet in container.demux():
+        for packet in packets_of(container, *container.streams):
             if packet.stream_index in found and packet.size:
                 stamp = packet.dts if packet.pts is None else packet.pts
                 due_s = float(stamp * packet.time_base) if stamp is not None and packet.time_base else nan
