@@ -274,3 +274,17 @@ def test_an_index_with_a_column_of_another_kind_is_refused(tmp_path, second):
     with pytest.raises(DsolError, match=r"index\.parquet: cannot be read") as error:
         inspect(tmp_path / "store")
     one_line(error)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\xff"])
+def test_a_damaged_record_of_a_run_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "resume").mkdir()
+    for name in ("data", "labels"):
+        (tmp_path / f"resume/{name}.json").write_text(text, encoding="latin-1")
+        with pytest.raises(DsolError, match=f"{name}.json: is"):
+            getattr(Run(tmp_path), name)()
+
+
+def test_a_run_without_pseudo_labels_is_refused_in_one_line(tmp_path):
+    with pytest.raises(DsolError, match="train stage one there first"):
+        Run(tmp_path).labels()

@@ -112,17 +112,14 @@ def compose(parser, words: Words) -> Work:
     parser.add_argument("--labels", type=path, default=None, help="run folder whose pseudo-labels replace categories")
 
     def run(args):
-        import json
-
         from dsol.data.scenes import compose
         from dsol.data.store import Store
 
         labels = None
         if args.labels:
-            file = args.labels / "resume" / "labels.json"
-            if not file.is_file():
-                raise DsolError(args.labels, "holds no pseudo-labels", "train stage one there first")
-            labels = {clip: f"cluster {k}" for clip, k in json.loads(file.read_text(encoding="utf-8")).items()}
+            from dsol.training.run import Run
+
+            labels = {clip: f"cluster {k}" for clip, k in Run(args.labels).labels().items()}
         compose(
             Store.open(args.store),
             args.out,

@@ -2,6 +2,8 @@
 
 with whole("report.html") as partial:       # report.html.partial
     partial.write_text(…)                   # an error here leaves what was there before, and nothing beside it
+
+A JSON file is read here too, with one line where it is none.
 """
 
 import errno
@@ -13,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from dsol.errors import DsolError
+from dsol.text import read_text
 
 LONGEST_NAME = 255  # bytes: what file systems take
 
@@ -48,6 +53,28 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: str | Path, remedy: str) -> Any:
+    """The content of a JSON file, in any of the encodings of `read_text`.
+
+    Args:
+        path: the file.
+        remedy: what to do where it is none.
+
+    Raises:
+        DsolError: cannot be read, or is not JSON.
+
+    Example:
+        >>> read_json("names.json", 'write {"cluster 0": "dog"}')                          # doctest: +SKIP
+        {'cluster 0': 'dog'}
+    """
+    try:
+        return json.loads(read_text(path))
+    except OSError as error:
+        raise DsolError(path, f"cannot be read: {error.strerror}", remedy) from None
+    except (ValueError, RecursionError) as error:
+        raise DsolError(path, f"is not JSON: {error}", remedy) from None
 
 
 def copy(source: str | Path, path: str | Path) -> None:

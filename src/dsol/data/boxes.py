@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dsol.errors import MALFORMED, DsolError
-from dsol.files import write_text
-from dsol.text import composed, read_text
+from dsol.files import read_json, write_text
+from dsol.text import composed
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,7 @@ class Boxes:
         Raises:
             DsolError: not JSON of this format, or a box outside its frame or with negative size.
         """
-        try:
-            data = json.loads(read_text(path))
-        except OSError as error:
-            raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of a boxes.json") from None
-        except (ValueError, RecursionError) as error:
-            raise DsolError(path, f"is not JSON: {error}", "give a boxes.json, see docs/data.md") from None
+        data = read_json(path, "give a boxes.json, see docs/data.md")
         try:
             categories = tuple(str(c) for c in data["categories"])
             frames = tuple(_read_frame(entry, path) for entry in data["frames"])

@@ -1,6 +1,5 @@
 """Which cluster is which category: from a labelled store, never from its test split, or from a person."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +10,13 @@ import torch
 from dsol.config import SHIPPED, Config
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.files import read_json
 from dsol.model.dictionary import group_means
 from dsol.model.file import find_model, load_card, load_tensors, save_model
 from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, load_system
 from dsol.naming.matching import cluster_table, match_clusters
 from dsol.progress import say, track
-from dsol.text import read_text
 
 BATCH = 16  # clips
 MOST_CLIPS = 40  # of a category and kind, by which clusters are named
@@ -124,12 +123,7 @@ def read_names(file: Path) -> dict[str, str]:
     Raises:
         DsolError: it cannot be read, or is something else.
     """
-    try:
-        names = json.loads(read_text(file))
-    except OSError as error:
-        raise DsolError(file, f"cannot be read: {error.strerror}", "give the names.json of a gallery") from None
-    except (ValueError, RecursionError) as error:
-        raise DsolError(file, f"is not JSON: {error}", 'write {"cluster 0": "dog"}') from None
+    names = read_json(file, 'give the names.json of a gallery, or write {"cluster 0": "dog"}')
     if not isinstance(names, dict):
         raise DsolError(file, "is not an object of clusters and names", 'write {"cluster 0": "dog"}')
     return names

@@ -10,7 +10,7 @@ import yaml
 
 from dsol.config import Config, saved_config
 from dsol.errors import DsolError
-from dsol.files import whole, write_text
+from dsol.files import read_json, whole, write_text
 
 STATE_VERSION = 1
 
@@ -72,9 +72,9 @@ class Run:
             write_text(self.path / "resume/data.json", json.dumps(data))
 
     def data(self) -> dict[str, Any]:
-        """What `save_data` saved; empty where nothing was."""
+        """What `save_data` saved; empty where nothing was. Raises DsolError where it is damaged."""
         file = self.path / "resume" / "data.json"
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return _read_object(file, "start a new run") if file.is_file() else {}
 
     def began(self, stage: str) -> bool:
         """Whether there is a checkpoint of a stage to resume from."""
@@ -159,13 +159,21 @@ class Run:
             write_text(self.path / "resume/labels.json", json.dumps(labels))
 
     def labels(self) -> dict[str, int]:
-        """The pseudo-label of each clip, by `Clip.key`."""
-        return json.loads((self.path / "resume/labels.json").read_text(encoding="utf-8"))
+        """The pseudo-label of each clip, by `Clip.key`. Raises DsolError where there are none, or they are damaged."""
+        return _read_object(self.path / "resume/labels.json", "train stage one there first")
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
         if self._events is not None:
             self._events.close()
+
+
+def _read_object(file: Path, remedy: str) -> dict[str, Any]:
+    """What a run saved as a JSON object. Raises DsolError where it is missing or damaged."""
+    found = read_json(file, remedy)
+    if not isinstance(found, dict):
+        raise DsolError(file, "is damaged: it is no object", remedy)
+    return found
 
 
 def _is_content(path: Path) -> bool:

@@ -12,7 +12,6 @@ The official files do not state which convention their boxes follow, and publish
 reader assumes the convention of its format, and refuses a file whose boxes do not fit it.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,8 +20,8 @@ from xml.etree import ElementTree
 
 from dsol.data.boxes import Box, Boxes, Frame, check_xywh
 from dsol.errors import MALFORMED, DsolError
+from dsol.files import read_json
 from dsol.progress import say
-from dsol.text import read_text
 
 MUSIC_IDS = {
     1: "cello", 3: "acoustic_guitar", 8: "saxophone", 10: "trumpet", 11: "violin", 12: "flute", 13: "accordion",
@@ -61,7 +60,7 @@ def read_boxes(path: str | Path, format: str = "auto") -> Boxes:
     path = Path(path)
     if path.is_dir() or path.suffix == ".xml":
         return _read_flickr(path)
-    data = _load(path)
+    data = read_json(path, "give one of the formats in docs/evaluation.md")
     if format not in ("auto", *READERS):
         raise DsolError("--format", f"{format!r} is not known", f"choose one of auto, {', '.join(READERS)}")
     name = format
@@ -102,15 +101,6 @@ def to_coco(boxes: Boxes, size: tuple[int, int] | Mapping[str, tuple[int, int]] 
                                 "sounding": box.sounding})  # fmt: skip
     categories = [{"id": n, "name": name} for name, n in ids.items()]
     return {"images": images, "annotations": annotations, "categories": categories}
-
-
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(read_text(path))
-    except OSError as error:
-        raise DsolError(path, f"cannot be read: {error.strerror}", "give the path of an annotation file") from None
-    except (ValueError, RecursionError) as error:
-        raise DsolError(path, f"is not JSON: {error}", "give one of the formats in docs/evaluation.md") from None
 
 
 def _recognise(data: Any, path: Path) -> str:

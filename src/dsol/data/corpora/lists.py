@@ -9,12 +9,10 @@ Downloaders name files differently: `ID.mp4`, `ID_0_1000.mp4`, `ID_30000_40000.m
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from dsol.data.boxes import Boxes
 from dsol.data.corpora import Corpus, VideoEntry
@@ -114,14 +112,6 @@ def required_list(folder: Path, *names: str) -> Path:
     if file is None:
         raise DsolError(folder, f"has no {' or '.join(names)} in it or beside it", "put it there; see docs/data.md")
     return file
-
-
-def read_json(file: Path) -> Any:
-    """The content of a JSON list. Raises DsolError where it is none."""
-    try:
-        return json.loads(read_text(file))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DsolError(file, f"is not JSON: {error}", "fetch it again; see docs/data.md") from None
 
 
 def read_rows(file: Path, columns: int) -> Iterator[list[str]]:

@@ -20,8 +20,9 @@ from pathlib import Path
 from dsol.data.boxes import Boxes
 from dsol.data.corpora import SYNTHESIS, Corpus
 from dsol.data.corpora.annotations import read_boxes
-from dsol.data.corpora.lists import Listed, attach, corpus_of, find_list, ids_in, read_json, youtube_id
+from dsol.data.corpora.lists import Listed, attach, corpus_of, find_list, ids_in, youtube_id
 from dsol.errors import DsolError
+from dsol.files import read_json
 from dsol.progress import say
 
 PARTS = ("solo", "duet")
@@ -63,7 +64,8 @@ def read(folder: Path, part: str = "") -> Corpus:
 def _listed(folder: Path, kind: str, file: Path, prefix: str) -> list[Listed]:
     """The list of one kind, with its splits."""
     try:
-        groups = {str(name): [str(one) for one in ids] for name, ids in read_json(file)["videos"].items()}
+        videos = read_json(file, "fetch it again; see docs/data.md")["videos"]
+        groups = {str(name): [str(one) for one in ids] for name, ids in videos.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise DsolError(file, f"is no list of MUSIC: {error!r}", "fetch it again; see docs/data.md") from None
     released = [(one, split) for split, names in LISTS[kind].items()

@@ -1,6 +1,5 @@
 """One file of any tool, told by what is in it."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from dsol.data.corrections.stills import is_coco, read_coco
 from dsol.data.corrections.tiers import read_audacity, read_eaf, read_textgrid
 from dsol.data.states import SEEN, SILENT, STATES
 from dsol.errors import MALFORMED, DsolError
-from dsol.text import read_text
+from dsol.files import read_json
 
 BY_SUFFIX: dict[str, Callable[[Path], list[Corrected]]] = {
     ".eaf": read_eaf, ".textgrid": read_textgrid, ".txt": read_audacity, ".xml": read_cvat, ".zip": read_cvat,
@@ -51,10 +50,7 @@ def _read(path: Path) -> list[Corrected]:
     suffix = path.suffix.lower()
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix](path)
-    try:
-        data = json.loads(read_text(path))
-    except (OSError, *MALFORMED) as error:
-        raise DsolError(path, f"is not JSON: {error}", KNOWN) from None
+    data = read_json(path, KNOWN)
     return _reader(data, path)(data, path)
 
 
