@@ -160,7 +160,10 @@ class Run:
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`. Raises DsolError where there are none, or they are damaged."""
-        return _read_object(self.path / "resume/labels.json", "train stage one there first")
+        file = self.path / "resume" / "labels.json"
+        if not file.is_file():
+            raise DsolError(self.path, "holds no pseudo-labels", "train stage one there first")
+        return _read_object(file, "train stage one there again")
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
