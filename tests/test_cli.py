@@ -17,7 +17,10 @@ from safetensors.numpy import save_file
 
 import dsol
 from dsol import cli
+from dsol.arguments import Parser, add_section, described, sections
 from dsol.cli import VERBS, main
+from dsol.completion import SHELLS
+from dsol.config import InferenceOptions
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.corpora.annotations import READERS
 from dsol.evaluation.protocols import PROTOCOLS
@@ -133,8 +136,11 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     assert done.stderr.strip() == "[]", "quick help imports nothing heavy"
     said = " ".join(done.stdout.split())
     assert said.startswith(f"usage: dsol {verb} ")
-    assert VERBS[verb].__doc__ in said
-    assert ("default: " in said) == (verb != "export"), "export has nothing to choose"
+    summary, examples = described(VERBS[verb].__doc__)
+    assert summary in said
+    assert all(line.startswith(f"dsol {verb} ") for line in examples)
+    assert f"examples:\n  {examples[0]}\n" in done.stdout
+    assert ("default: " in said) == (verb not in ("inspect", "name", "export")), "these have nothing to choose"
 
 
 def test_the_module_is_the_command():
@@ -147,6 +153,39 @@ def test_the_module_is_the_command():
 def test_every_protocol_and_format_can_be_chosen():
     assert set(cli.PROTOCOLS) == set(PROTOCOLS)
     assert set(cli.FORMATS) == {"auto", *READERS}
+
+
+COMPLETES = """
+COMP_WORDS=(dsol {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); {function}; echo "${{COMPREPLY[@]}}"
+"""
+
+
+def test_bash_completes_verbs_options_and_values(call, tmp_path):
+    (tmp_path / "completion").write_text("\n".join(call.good("--print-completion", "bash")))
+    (function,) = re.findall(r"-F (\w+) dsol", (tmp_path / "completion").read_text())
+
+    def completed(words: str) -> list[str]:
+        script = f". {tmp_path / 'completion'}" + COMPLETES.format(words=words, function=function)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    assert completed("lo") == ["localize"]
+    assert completed("localize party.mp4 --inference.fl") == ["--inference.flip"]
+    assert completed("evaluate run store --protocol du") == ["duet"]
+    assert completed("train store run --stage_one.po") == ["--stage_one.pool"]
+    assert completed("inspect compl") == ["completion"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_has_a_script_that_knows_the_verbs(call, shell):
+    script = "\n".join(call.good("--print-completion", shell))
+    assert all(verb in script for verb in VERBS)
+
+
+def test_an_unknown_shell_is_refused(call):
+    assert "give one of bash, zsh, fish" in call.bad("--print-completion", "cmd")
+    assert "needs the name of a shell" in call.bad("--print-completion")
 
 
 # Wrong calls.
@@ -231,11 +270,31 @@ def test_figures_that_cannot_be_written_are_refused_before_the_work(call, shapes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
-def test_help_calls_types_by_words(call):
+def test_help_calls_types_by_letters_and_tells_values(call):
     said = " ".join(" ".join(call.good("train", "--help")).split())
-    assert "type: whole number" in said
-    assert "type: path" in said
+    assert "--workers N processes that read clips" in said
+    assert "--start PATH" in said
+    assert "--encoders.size N Side of the square picture in stage one, pixels. (default: 224)" in said
+    assert "--inference.map_threshold X" in said
+    assert "--encoders.freeze_vision true|false" in said
+    assert "(default: null)" not in said
     assert "<" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "value"),
+    [
+        (["--inference.flip", "false"], "flip", False),
+        (["--inference.map_threshold=null"], "map_threshold", None),
+        (["--inference.map_threshold", "0.5"], "map_threshold", 0.5),
+        (["--inference.upscale", "0"], "upscale", 0),
+        (["--inference.decoder", "softmax"], "decoder", "softmax"),
+    ],
+)
+def test_an_option_of_a_section_has_the_value_that_yaml_gives_it(words, option, value):
+    parser = Parser("localize", "Finds.")
+    add_section(parser, "inference", InferenceOptions, unsaid=True)
+    assert sections(vars(parser.parse_args(words)), {"inference"}) == {"inference": {option: value}}
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(shapes):

@@ -1,7 +1,8 @@
 """The `dsol` command: verb -> function, nothing else.
 
 Each verb adds its arguments to a parser and returns the call that does the work; what does the work is imported only
-then, so that `--help` is immediate. Exit status: 0 done, 2 a wrong call or input (one line on stderr says which).
+then, so that `--help` is immediate. Its docstring is its help: what it does, and examples. Exit status: 0 done, 2 a
+wrong call or input (one line on stderr says which).
 """
 
 import argparse
@@ -13,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import dsol
+from dsol.arguments import Parser, add_section, described, path, sections, truth, whole_number
 from dsol.config import SYSTEMS
 from dsol.errors import DsolError
 
-SCENE_STORE = "--scene_store"  # internal name of --scenes, which to the parser is the section of --scenes.count
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
 PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "avsbench", "robust", "avatar",
@@ -30,13 +31,12 @@ AUDIO_TRACK = "sound track of a video, from 1; by default that of players, or if
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
 
 
-def path(text: str) -> Path:
-    """An option's value; a plain function, for names of any bytes: the library would parse a `Path` as YAML."""
-    return Path(text)
-
-
 def demo(parser, words: Words) -> Work:
-    """Run the whole pipeline on generated data: train, evaluate, localise, report."""
+    """Run the whole pipeline on generated data: train, evaluate, localise, report.
+
+    dsol demo --out demo                   # everything, ten minutes on two cores
+    dsol demo --quick                      # a check that everything runs
+    """
     parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all output")
     parser.add_argument("--quick", action="store_true", help="little data, few passes: a check that everything runs")
 
@@ -49,7 +49,11 @@ def demo(parser, words: Words) -> Work:
 
 
 def toyband(parser, words: Words) -> Work:
-    """Generate the built-in data set: drawn instruments that play, alone and together."""
+    """Generate the built-in data set: drawn instruments that play, alone and together.
+
+    dsol toyband toy
+    dsol toyband toy --solos 22 --duets 4 --seed 1
+    """
     parser.add_argument("out", type=path, help="folder to make")
     parser.add_argument("--solos", type=int, default=132, help="videos of one instrument")
     parser.add_argument("--duets", type=int, default=44, help="videos of several, two of them sounding")
@@ -65,7 +69,12 @@ def toyband(parser, words: Words) -> Work:
 
 
 def prepare(parser, words: Words) -> Work:
-    """Cut the videos of a corpus into one-second clips: a store."""
+    """Cut the videos of a corpus into one-second clips: a store.
+
+    dsol prepare videos store                                     # any videos
+    dsol prepare videos store --boxes boxes.json                  # to score by
+    dsol prepare MUSIC store --layout music:solo                  # a data set of the field
+    """
     parser.add_argument("corpus", type=path, help="folder of videos")
     parser.add_argument("out", type=path, help="store to make; resumes where it was stopped")
     from dsol.data.corpora import CORPORA
@@ -99,7 +108,11 @@ def prepare(parser, words: Words) -> Work:
 
 
 def compose(parser, words: Words) -> Work:
-    """Compose cocktail-party scenes from single-source clips: some objects sound, some are silent."""
+    """Compose cocktail-party scenes from single-source clips: some objects sound, some are silent.
+
+    dsol compose store scenes --scenes 500
+    dsol compose store scenes --layout free --objects 3 --sounding 1
+    """
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("out", type=path, help="store of scenes to make")
     parser.add_argument("--scenes", type=int, default=1000, help="how many")
@@ -137,7 +150,11 @@ def compose(parser, words: Words) -> Work:
 
 
 def inspect(parser, words: Words) -> Work:
-    """Show and validate a store, model, video or boxes file."""
+    """Show and validate a store, model, video or boxes file.
+
+    dsol inspect store
+    dsol inspect party.mp4 --json
+    """
     parser.add_argument("path", type=path, help="store, model file, run folder, video or boxes.json")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
@@ -154,12 +171,18 @@ def inspect(parser, words: Words) -> Work:
 
 
 def train(parser, words: Words) -> Work:
-    """Train a model without labels of the clips: stage one on single-source clips, stage two on scenes."""
+    """Train a model without labels of the clips: stage one on single-source clips, stage two on scenes.
+
+    dsol train store run                                  # the recipe best
+    dsol train store run --resume                         # go on after a stop
+    dsol train store run --recipe paper --clustering.clusters 22
+    """
     from dsol.config import Config, flat
 
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
-    parser.add_argument(SCENE_STORE, type=path, default=None, help="store of scenes; composed if not given")
+    told = "store of scenes; composed if not given"
+    parser.add_argument("--scenes", type=path, default=None, dest="scene_store", help=told)
     told = "best, paper, paper_audioset, quick, tiny, a system's name or a YAML file; a resumed run has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
@@ -168,13 +191,13 @@ def train(parser, words: Words) -> Work:
     told = "resume the run in that folder; start one if there is none"
     parser.add_argument("--resume", action="store_true", help=told)
     _add_training_options(parser)
-    parser.set_defaults(flat(_base_options(words)))
+    parser.set_defaults(**flat(_base_options(words)))
 
     def run(args):
         from dsol.training.train import train
 
         _check_device(args.device, args.devices)
-        values = {name: value for name, value in args.as_dict().items() if name in Config.__dataclass_fields__}
+        values = sections(vars(args), set(Config.__dataclass_fields__))
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
         how = {"scenes": args.scene_store, "stage": args.stage, "resume": args.resume, "start": args.start}
         train(args.store, args.run, config, **how)
@@ -182,14 +205,6 @@ def train(parser, words: Words) -> Work:
     return run
 
 
-def whole_number(text: str) -> int:
-    """An option's value, 0 or more; the error message names this function."""
-    if not 0 <= (value := int(text)) < 2**32:
-        raise ValueError(text)
-    return value
-
-
-TYPES = {path: "path", whole_number: "whole number"}  # as --help calls them
 TRAINING_OPTIONS = {  # type or choices, help
     "system": (SYSTEMS, "ours, or one compared with it"),
     "seed": (whole_number, "seed of everything random"),
@@ -197,7 +212,7 @@ TRAINING_OPTIONS = {  # type or choices, help
     "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
     "device": (("auto", "cpu", "cuda"), "where to train"),
     "devices": (int, "processes (CPU) or GPUs to train on"),
-    "balance_photos": (bool, "give photos and videos the same total weight, where there are both"),
+    "balance_photos": (truth, "give photos and videos the same total weight, where there are both"),
 }
 
 
@@ -209,32 +224,19 @@ def _add_training_options(parser) -> None:
         way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
         parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
     for name, kind in SECTIONS.items():
-        _add_section(parser, name, kind)
+        add_section(parser, name, kind)
 
 
 def _add_inference_options(parser) -> None:
     """Options of the section `inference`; those that are not given are the model's."""
     from dsol.config import InferenceOptions
 
-    _add_section(parser, "inference", InferenceOptions)
-    parser.set_defaults({f"inference.{name}": None for name in InferenceOptions.__dataclass_fields__})
+    add_section(parser, "inference", InferenceOptions, unsaid=True)
 
 
-def _add_section(parser, name: str, kind: type) -> None:
-    from typing import get_type_hints
-
-    from dsol.config import descriptions
-
-    group = parser.add_argument_group(f"{name}: {(kind.__doc__ or '').splitlines()[0]}")
-    hints, told = get_type_hints(kind), descriptions(kind)
-    for option, value in vars(kind()).items():
-        group.add_argument(f"--{name}.{option}", type=hints[option], default=value, help=told[option])
-
-
-def _given_inference(args, words: Words) -> dict[str, Any]:
+def _given_inference(args) -> dict[str, Any]:
     """The options of inference on the command line."""
-    given = {word.split("=")[0].removeprefix("--inference.") for word in words if word.startswith("--inference.")}
-    return {name: value for name, value in args.inference.as_dict().items() if name in given}
+    return sections(vars(args), {"inference"}).get("inference", {})
 
 
 def _check_device(device: str, devices: int) -> None:
@@ -274,7 +276,12 @@ def _takes_value(before: Words) -> bool:
 
 
 def name(parser, words: Words) -> Work:
-    """Name the clusters of a model: by a labelled store, or by inspecting them."""
+    """Name the clusters of a model: by a labelled store, or by inspecting them.
+
+    dsol name run store                    # by the folders of a labelled store
+    dsol name run store --gallery gallery  # look at the clusters, edit gallery/names.json, then
+    dsol name run --names gallery/names.json
+    """
     parser.add_argument("model", type=path, help="model file or run folder")
     told = "labelled store, its test split is never used; with --gallery or --interactive any single-source store"
     parser.add_argument("store", type=path, nargs="?", default=None, help=told)
@@ -292,7 +299,11 @@ def name(parser, words: Words) -> Work:
 
 
 def evaluate(parser, words: Words) -> Work:
-    """Score a model on the annotated frames of a store."""
+    """Score a model on the annotated frames of a store.
+
+    dsol evaluate run store
+    dsol evaluate run scenes --protocol synthetic --match store --json figures.json
+    """
     parser.add_argument("model", type=path, help="model file or run folder")
     parser.add_argument("store", type=path, help="store with boxes")
     parser.add_argument("--protocol", choices=(*PROTOCOLS, WILD), default="solo", help="metrics: docs/evaluation.md")
@@ -328,7 +339,7 @@ def evaluate(parser, words: Words) -> Work:
             strict=not args.published,
             sources=args.sources,
             floor=args.floor,
-            inference=_given_inference(args, words),
+            inference=_given_inference(args),
         )
         _show(result, args.json)
 
@@ -348,7 +359,11 @@ def _wild(args):
 
 
 def score(parser, words: Words) -> Work:
-    """Score maps of any method against boxes."""
+    """Score maps of any method against boxes.
+
+    dsol score maps.npz boxes.json
+    dsol score maps.npz duettest.json --protocol duet --json figures.json
+    """
     parser.add_argument("maps", type=path, help="maps file (.npz)")
     parser.add_argument("boxes", type=path, help="boxes.json, or an official annotation file")
     parser.add_argument("--format", choices=FORMATS, default="auto", help="of the boxes: docs/evaluation.md")
@@ -371,7 +386,11 @@ def score(parser, words: Words) -> Work:
 
 
 def table(parser, words: Words) -> Work:
-    """Reproduce a table of the paper: run what is missing, print our figures beside the paper's."""
+    """Reproduce a table of the paper: run what is missing, print our figures beside the paper's.
+
+    dsol table 2 --runs runs --store store --scenes scenes
+    dsol table 2 --runs runs --show --out table.tex
+    """
     parser.add_argument("number", choices=tuple("12345"), metavar="N", help="1 to 5: docs/tables.md")
     parser.add_argument("--runs", type=path, required=True, help="folder of the runs; it saves the options below")
     for option, told in TABLE_STORES.items():
@@ -452,7 +471,12 @@ def _show(result: Any, json_file: Path | None) -> None:
 
 
 def localize(parser, words: Words) -> Work:
-    """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats."""
+    """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats.
+
+    dsol localize party.mp4                              # -> localized/party
+    dsol localize videos/*.mp4 --format srt,eaf --no-video
+    dsol localize party.mp4 --model run --show silent,off-screen --preview
+    """
     parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files")
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
@@ -465,7 +489,7 @@ def localize(parser, words: Words) -> Work:
         from dsol.localize import Localizer, localize_videos
 
         wanted = _wanted(args)
-        how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args, words)}
+        how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args)}
         localize_videos(args.videos, Localizer.load(args.model, **how), args.out, wanted)
 
     return run
@@ -503,7 +527,11 @@ def _wanted(args):
 
 
 def correct(parser, words: Words) -> Work:
-    """Import corrections from Label Studio, CVAT, ELAN or a COCO tool as boxes.json."""
+    """Import corrections from Label Studio, CVAT, ELAN or a COCO tool as boxes.json.
+
+    dsol correct export.json --videos videos             # of Label Studio
+    dsol correct annotations.xml sounds.eaf --videos videos --out boxes.json
+    """
     told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
     parser.add_argument("files", type=path, nargs="+", metavar="file", help=told)
     parser.add_argument("--out", type=path, default=Path("boxes.json"), help="boxes.json to write")
@@ -524,7 +552,11 @@ def correct(parser, words: Words) -> Work:
 
 
 def serve(parser, words: Words) -> Work:
-    """Serve a web page on this machine: drop a video, see what sounds when and where."""
+    """Serve a web page on this machine: drop a video, see what sounds when and where.
+
+    dsol serve                             # then open http://127.0.0.1:8000
+    dsol serve --model run --port 8080
+    """
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: open to other machines")
     parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")
@@ -539,7 +571,11 @@ def serve(parser, words: Words) -> Work:
 
 
 def export(parser, words: Words) -> Work:
-    """Write a model as an ONNX file, for machines without torch."""
+    """Write a model as an ONNX file, for machines without torch.
+
+    dsol export run model.onnx
+    dsol export small small.onnx
+    """
     parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("out", type=path, help="file to write, .onnx")
 
@@ -574,6 +610,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"dsol {dsol.__version__}")
         sys.exit(0)
     try:
+        if words[0] == "--print-completion":
+            return print(_completion(words[1:]))
         if words[0] not in VERBS:
             raise DsolError(words[0], "is no verb of dsol", f"give one of {', '.join(VERBS)}")
         _run(words[0], words[1:])
@@ -591,6 +629,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _completion(words: list[str]) -> str:
+    from dsol.completion import SHELLS, completion
+
+    if len(words) != 1:
+        raise DsolError("--print-completion", "needs the name of a shell", f"give one of {', '.join(SHELLS)}")
+    return completion(words[0], VERBS)
+
+
 def _start_again_as_utf_8() -> None:
     """In the locale "C" names of files would not be text; the same command in Python's UTF-8 mode reads them."""
     words = [sys.executable, "-X", "utf8", "-m", "dsol", *sys.argv[1:]]
@@ -598,31 +644,13 @@ def _start_again_as_utf_8() -> None:
 
 
 def _run(verb: str, words: list[str]) -> None:
-    import jsonargparse
-
-    jsonargparse.set_parsing_settings(docstring_parse_attribute_docstrings=True)
-
-    class Help(jsonargparse.DefaultHelpFormatter):
-        """Calls types by their names; the library shows what Python calls them."""
-
-        def _get_type_str(self, action):
-            return TYPES.get(getattr(action, "_typehint", action.type)) or super()._get_type_str(action)
-
-        def format_help(self):
-            return super().format_help().replace(SCENE_STORE, "--scenes").replace("SCENE_STORE", "STORE")
-
-    parser = jsonargparse.ArgumentParser(
-        prog=f"dsol {verb}", description=VERBS[verb].__doc__, exit_on_error=False, formatter_class=Help
-    )
+    parser = Parser(verb, VERBS[verb].__doc__ or "")
+    work = VERBS[verb](parser, words)
     try:
-        if verb == "train":
-            words = [SCENE_STORE + word[8:] if word.split("=")[0] == "--scenes" else word for word in words]
-        work = VERBS[verb](parser, words)
         args = parser.parse_args(words)
-    except (jsonargparse.ArgumentError, argparse.ArgumentError) as error:
+    except DsolError:
         _refuse_old_options(words)
-        what = " ".join(str(error).replace(SCENE_STORE, "--scenes").split())
-        raise DsolError(f"dsol {verb}", what, f"see dsol {verb} --help") from None
+        raise
     work(args)
 
 
@@ -643,13 +671,22 @@ def _stop(line: str) -> None:
 
 def overview() -> str:
     """What `dsol --help` prints."""
-    lines = [f"  {verb:<10} {(function.__doc__ or '').splitlines()[0]}" for verb, function in VERBS.items()]
+    lines = [f"  {verb:<10} {described(function.__doc__ or '')[0]}" for verb, function in VERBS.items()]
     return "\n".join(
         [
             "dsol: which objects in a video are making sound, where are they, what are they?",
             "",
-            "usage: dsol VERB …        dsol VERB --help: arguments and options",
+            "usage: dsol VERB …",
             "",
             *lines,
+            "",
+            "  dsol VERB --help               arguments, options and examples of a verb",
+            "  dsol --version                 the version",
+            "  dsol --print-completion SHELL  a script for bash, zsh, fish or tcsh that completes all of this:",
+            '                                 eval "$(dsol --print-completion bash)" in ~/.bashrc',
+            "",
+            "examples:",
+            "  dsol localize party.mp4        # who sounds when and where, with the shipped model",
+            "  dsol demo --quick              # everything once, on data that it makes",
         ]
     )
