@@ -140,7 +140,9 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     assert summary in said
     assert all(line.startswith(f"dsol {verb} ") for line in examples)
     assert f"examples:\n  {examples[0]}\n" in done.stdout
-    assert ("default: " in said) == (verb not in ("inspect", "name", "export")), "these have nothing to choose"
+    assert ("default: " in said) == (verb not in ("inspect", "name", "report", "export")), (
+        "these have nothing to choose"
+    )
 
 
 def test_the_module_is_the_command():

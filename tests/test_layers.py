@@ -15,6 +15,7 @@ LAYERS = [  # from the ground up: one folder a floor, and each stands on those b
     {"serve"},
     {"training"},
     {"reproduce"},
+    {"report"},
     {"demo"},
     {"inspection", "export"},
     {"cli"},

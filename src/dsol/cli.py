@@ -570,6 +570,32 @@ def serve(parser, words: Words) -> Work:
     return run
 
 
+def report(parser, words: Words) -> Work:
+    """Write a page of a run: its clusters with sounds, best and worst frames, figures, and how to run it again.
+
+    dsol report run                        # run/report.html
+    dsol report run --test scenes --evaluation scenes.json --out scenes.html
+    """
+    parser.add_argument("run", type=path, help="run folder, finished or not")
+    told = "clips that it was trained on, for its clusters; by default those that the run recorded"
+    parser.add_argument("--store", type=path, default=None, help=told)
+    told = "store with boxes, for the best and worst frames; by default that of --store"
+    parser.add_argument("--test", type=path, default=None, metavar="STORE", help=told)
+    told = "what dsol evaluate --json wrote, to show; files in RUN/evaluation are shown too"
+    parser.add_argument("--evaluation", type=path, nargs="+", default=None, metavar="FILE", help=told)
+    told = "how the frames are scored; by default as their annotations ask for"
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=None, help=told)
+    parser.add_argument("--out", type=path, default=None, help="page to write; by default RUN/report.html")
+
+    def run(args):
+        from dsol.report.run import report
+
+        _make_room_for(args.out)
+        report(args.run, args.store, args.test, args.out, args.evaluation or (), args.protocol)
+
+    return run
+
+
 def export(parser, words: Words) -> Work:
     """Write a model as an ONNX file, for machines without torch.
 
@@ -590,7 +616,8 @@ def export(parser, words: Words) -> Work:
 VERBS = {
     verb.__name__: verb
     for verb in (
-        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, correct, serve, export
+        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, correct, report,
+        serve, export,
     )
 }  # fmt: skip
 

@@ -17,13 +17,14 @@ from dsol.config import Config, load_recipe
 from dsol.data.prepare import prepare
 from dsol.data.scenes import compose
 from dsol.data.store import Store
-from dsol.demo.report import write_report
 from dsol.demo.toyband import make_toyband
 from dsol.evaluation.evaluate import evaluate
 from dsol.files import copy, whole, write_json
 from dsol.localize import localize_videos
 from dsol.naming.naming import name_model
 from dsol.progress import say
+from dsol.report.history import curves_of
+from dsol.report.sections import write_report
 from dsol.training.run import Run
 from dsol.training.train import train
 
@@ -132,7 +133,7 @@ def _report(path: Path, out: Path, video: Path, evaluations: dict, seconds: floa
     write_report(
         path,
         title="dsol: what sounds, where, and what is it?",
-        curves=_curves(Run(out / "run").metrics()),
+        curves=curves_of(Run(out / "run").metrics()),
         evaluations=[{**result, "title": titles[name]} for name, result in evaluations.items()],
         pictures=[*pictures, ("Who sounds when", out / "localized" / video.stem / "timeline.png")],
         video=out / "localized.mp4",
@@ -143,19 +144,3 @@ def _report(path: Path, out: Path, video: Path, evaluations: dict, seconds: floa
             "seconds for this report": round(seconds),
         },
     )
-
-
-def _curves(lines: list[dict]) -> dict[str, dict[str, list[float]]]:
-    """What the report draws of metrics.jsonl."""
-    one = [line for line in lines if line["stage"] == "one"]
-    two = [line for line in lines if line["stage"] == "two"]
-    return {
-        "Stage one: localisation": {"loss": [line["loss"] for line in one if line["kind"] == "localize"]},
-        "Stage one: classification": {"loss": [line["loss"] for line in one if line["kind"] == "classify"]},
-        "Stage one: clusters": {"NMI": [line["nmi"] for line in one if "nmi" in line]},
-        "Stage two: matching": {
-            "matching": [line["matching"] for line in two if "matching" in line],
-            "localisation": [line["localization"] for line in two if "localization" in line],
-        },
-        "Stage two: mixtures": {"cross-entropy": [line["hearing"] for line in two if "hearing" in line]},
-    }

@@ -151,7 +151,7 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
         if rows:
             shown = typical(system, clips, rows, k)
             sheet(shown, clips, COLOURS[k % len(COLOURS)]).save(folder / f"{_file(key)}.png")
-            (folder / f"{_file(key)}.wav").write_bytes(encode_wav(_one_after_another(shown, clips)))
+            (folder / f"{_file(key)}.wav").write_bytes(encode_wav(one_after_another(shown, clips)))
     write_page(folder / PAGE, "Clips of each cluster", _body(clusters, model, folder), _STYLE)
     _write_names(folder / NAMES, clusters)
     say(f"{folder / PAGE} shows {len(clusters)} clusters; to name them edit {folder / NAMES}, then: "
@@ -267,7 +267,8 @@ def _cut(words: str, width: float) -> str:
     return f"…{words}"
 
 
-def _one_after_another(shown: Sequence[Example], clips: Store) -> np.ndarray:
+def one_after_another(shown: Sequence[Example], clips: Store) -> np.ndarray:
+    """The sounds of some clips (n,) with pauses between, 16 kHz."""
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE), np.float32)
     return np.concatenate([part for example in shown for part in (clips.waveform(example.row), pause)])
 

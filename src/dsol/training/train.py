@@ -99,7 +99,8 @@ def train(
     if network is not None and weights_of(folder, "one").is_file():
         fill(network, weights_of(folder, "one"))
     begins = folder.data().get("start") if starts is None else f"{starts.model.parent.name}/{starts.model.name}"
-    folder.save_data({"store": found.fingerprint, **_told(whole), **({"start": begins} if begins else {})})
+    data = {"store": found.fingerprint, "store_path": str(found.path.resolve()), **_told(whole)}
+    folder.save_data({**data, **({"start": begins} if begins else {})})
     if config.system != "dsol":
         assert network is not None, "it has no stage one that could be done"
         return _train_baseline(fabric, network, clips, found, folder, config)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dsol.demo.report import _ticks, write_report
 from dsol.errors import DsolError
+from dsol.report.sections import _ticks, write_report
 
 EVALUATION = {
     "protocol": "synthetic",

@@ -1,4 +1,7 @@
-"""report.html: what a run learned, how well, and what it looks like, in one file that needs no network."""
+"""The parts of a report: facts, tables of figures, curves and pictures, as HTML that needs no network.
+
+`write_report` puts them together for the demo, `dsol.report.run` for any run.
+"""
 
 import base64
 import html
@@ -44,27 +47,35 @@ def write_report(
         PosixPath('report.html')
     """
     parts = [
-        _facts(facts or {}),
-        _video(video) if video else "",
-        "".join(_evaluation(e) for e in evaluations),
-        _section("Training", "".join(_chart(stage, lines) for stage, lines in (curves or {}).items()), "charts"),
-        _section("Pictures", "".join(_picture(caption, source) for caption, source in pictures), "pictures"),
+        facts_table(facts or {}),
+        film(video) if video else "",
+        "".join(evaluation_table(e) for e in evaluations),
+        charts(curves or {}),
+        section("Pictures", "".join(picture(caption, source) for caption, source in pictures), "pictures"),
     ]
     return write_page(path, title, "\n".join(parts))
 
 
-def _section(title: str, content: str, kind: str = "") -> str:
+def section(title: str, content: str, kind: str = "") -> str:
+    """A card with a heading; nothing where there is no content. `kind` is a class of the style."""
     if not content:
         return ""
     return f'<section><h2>{html.escape(title)}</h2><div class="{kind}">{content}</div></section>'
 
 
-def _facts(facts: Mapping[str, object]) -> str:
-    rows = (f"<div><dt>{_words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in facts.items())
+def note(told: str) -> str:
+    """A line in quiet letters."""
+    return f'<p class="note">{html.escape(told)}</p>'
+
+
+def facts_table(facts: Mapping[str, object]) -> str:
+    """Names and values side by side."""
+    rows = (f"<div><dt>{words(name)}</dt><dd>{_value(value)}</dd></div>" for name, value in facts.items())
     return f'<dl class="facts">{"".join(rows)}</dl>' if facts else ""
 
 
-def _words(name: object) -> str:
+def words(name: object) -> str:
+    """A name as HTML text, without underscores."""
     return html.escape(str(name).replace("_", " "))
 
 
@@ -74,19 +85,21 @@ def _value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else html.escape(str(value))
 
 
-def _video(video: str | Path) -> str:
-    source = f"data:video/mp4;base64,{_base64(_read(video))}"
+def film(video: str | Path) -> str:
+    """A player with an .mp4 in it."""
+    source = f"data:video/mp4;base64,{base64_of(_read(video))}"
     player = f'<video controls loop preload="auto" src="{source}"></video>'
-    return _section("What sounds, and where", player, "film")
+    return section("What sounds, and where", player, "film")
 
 
-def _picture(caption: str, source: str | Path | bytes) -> str:
+def picture(caption: str, source: str | Path | bytes) -> str:
+    """A PNG or JPEG, as a path or bytes, with its caption."""
     content = source if isinstance(source, bytes) else _read(source)
     kind = next((kind for start, kind in MAGIC.items() if content.startswith(start)), None)
     if kind is None:
         raise DsolError(caption, "is neither PNG nor JPEG", "give one of these")
     caption = html.escape(caption)
-    image = f'<img src="data:{kind};base64,{_base64(content)}" alt="{caption}">'
+    image = f'<img src="data:{kind};base64,{base64_of(content)}" alt="{caption}">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
@@ -97,16 +110,17 @@ def _read(path: str | Path) -> bytes:
         raise DsolError(path, f"cannot be read: {error.strerror}", "leave it out of the report") from None
 
 
-def _base64(content: bytes) -> str:
+def base64_of(content: bytes) -> str:
+    """As it stands in the address of something that lies within the page."""
     return base64.b64encode(content).decode("ascii")
 
 
-def _evaluation(evaluation: Mapping) -> str:
+def evaluation_table(evaluation: Mapping) -> str:
     """One table: a row a metric; its figure, its interval as a number and as a bar, and every baseline."""
     metrics, intervals = evaluation["metrics"], evaluation.get("ci95", {})
     floors = {name: floor for name, floor in evaluation.get("floors", {}).items() if floor}
     ahead = {name: edges or {} for name, edges in evaluation.get("ahead", {}).items()}
-    head = "".join(f'<th class="number">{_words(name)}</th>' for name in floors)
+    head = "".join(f'<th class="number">{words(name)}</th>' for name in floors)
     known = {name: value for name, value in metrics.items() if _known(value)}
     rows = "".join(_row(name, value, intervals.get(name), floors, ahead) for name, value in known.items())
     table = (
@@ -118,7 +132,7 @@ def _evaluation(evaluation: Mapping) -> str:
     note += "Baselines: maps without a model, and mismatched sound; the tick marks the best. " if floors else ""
     note += "Baselines in bold are not clearly beaten (95 % over the same videos)." if "floor close" in rows else ""
     title = str(evaluation.get("title") or f"Result, protocol “{evaluation['protocol']}”")
-    return _section(title, f'<div class="wide">{table}</div><p class="note">{note}</p>')
+    return section(title, f'<div class="wide">{table}</div><p class="note">{note}</p>')
 
 
 def _row(
@@ -167,6 +181,11 @@ def _bar(value: float, low: float, high: float, floor: float | None) -> str:
     )
 
 
+def charts(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """Stage -> name of a figure -> its values, pass by pass: a chart a stage."""
+    return section("Training", "".join(_chart(stage, lines) for stage, lines in curves.items()), "charts")
+
+
 def _chart(stage: str, lines: Mapping[str, Sequence[float]]) -> str:
     """The curves of one stage as SVG, and their last values as its legend."""
     lines = {name: [float(v) for v in values] for name, values in lines.items() if len(values)}
@@ -177,11 +196,11 @@ def _chart(stage: str, lines: Mapping[str, Sequence[float]]) -> str:
     steps = max(len(values) for values in lines.values())
     drawn = "".join(_curve(values, n, ticks, steps) for n, values in enumerate(lines.values()))
     legend = "".join(
-        f'<span class="c{n % 6}">{_words(name)} <b>{values[-1]:.3g}</b></span>'
+        f'<span class="c{n % 6}">{words(name)} <b>{values[-1]:.3g}</b></span>'
         for n, (name, values) in enumerate(lines.items())
     )
     return (
-        f"<figure><figcaption>{_words(stage)}</figcaption>"
+        f"<figure><figcaption>{words(stage)}</figcaption>"
         f'<svg class="chart" viewBox="0 0 {CHART[0]} {CHART[1]}">{_axes(ticks, steps)}{drawn}</svg>'
         f'<p class="legend">{legend}</p></figure>'
     )
