@@ -22,7 +22,8 @@ from dsol.data.prepare import prepare
 from dsol.data.store.index import schema
 from dsol.errors import DsolError
 from dsol.inspection import inspect
-from dsol.localize.painter import Painter, light
+from dsol.localize.light import light
+from dsol.localize.painter import Painter
 from dsol.model.file import load_card
 from dsol.model.maps import read_maps
 from dsol.naming.naming import read_names, rename_model

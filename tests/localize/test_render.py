@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dsol.data.media import probe, read_frames, read_seconds
+from dsol.data.media.planes import ToPlanes, planes_of
 from dsol.errors import DsolError
 from dsol.localize import Localization, Localizer, draw_timeline, render
 from dsol.localize.film import Gliding
@@ -43,8 +44,11 @@ def found_with(score, size=(320, 240)) -> Localization:
 
 def painted(found: Localization, time_s: float, frame=GREY) -> np.ndarray:
     painter = Painter(found.timeline())
-    maps = found.maps[0][painter.places]
-    return painter.paint(frame, time_s, maps)
+    canvas = painter.canvas()
+    if frame.shape[1::-1] != painter.picture:
+        frame = np.asarray(Image.fromarray(frame).resize(painter.picture))
+    painter.paint(canvas, planes_of(ToPlanes()(frame)), time_s, found.maps[0][painter.places])
+    return np.asarray(canvas.image())
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,25 @@
-"""The annotated video: every frame of the original, its sound, and what was found, painted over it."""
+"""The annotated video: every frame of the original, its sound, and what was found, painted over it.
+
+video ─Pictures─▶ planes ─Painter─▶ planes ─VideoWriter─▶ mp4          each in a thread of its own
+"""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import av
 import numpy as np
 
-from dsol.data.media import VideoWriter, probe, read_frames
+from dsol.data.ahead import ahead
+from dsol.data.media import VideoWriter, probe
+from dsol.data.media.planes import Pictures, planes_of
 from dsol.errors import DsolError
 from dsol.localize.localization import USUAL_FPS, Localization, Timeline
 from dsol.localize.painter import USUAL, Painter
 from dsol.localize.show import Show
 from dsol.progress import Track, track
 
+Shown = tuple[float, av.VideoFrame]  # s from the start, planes of the picture
 STANDS_S = 0.5  # seconds that one painted frame stands at most
 
 
@@ -63,22 +71,30 @@ def film(
         track: as in `localize_video`.
     """
     refuse_to_replace(video, out)
-    painter = Painter(timeline, show)
-    width, height = painter.size
-    info = probe(video)
+    painter, info = Painter(timeline, show), probe(video)
     fps = info.fps or USUAL_FPS
-    original = _never_still(read_frames(video, audio_track), float(timeline.edges_s[-1]))
-    frames = track(original, f"Painting {Path(timeline.video).name}", round(info.duration_s * fps), "frames")
+    pictures = Pictures(video, painter.picture, audio_track)
     gliding = Gliding(timeline.times_s, (each[painter.places] for each in maps))
-    with VideoWriter(out, width, height, fps, sound_from=video, audio_track=audio_track) as writer:
-        for time_s, frame in frames:
-            writer.write(painter.paint(frame, time_s, gliding.at(time_s)), time_s)
+    shown = _never_still(ahead(pictures), float(timeline.edges_s[-1]))
+    with closing(ahead(_painted(painter, pictures.matrix, shown, gliding))) as frames:
+        told = track(frames, f"Painting {Path(timeline.video).name}", round(info.duration_s * fps), "frames")
+        how: dict = {"sound_from": video, "audio_track": audio_track, "matrix": pictures.matrix}
+        with VideoWriter(out, *painter.size, fps, **how) as writer:
+            for time_s, frame in told:
+                writer.write_planes(frame, time_s)
     return Path(out)
 
 
-def _never_still(frames: Iterable[tuple[float, np.ndarray]], end_s: float) -> Iterator[tuple[float, np.ndarray]]:
+def _painted(painter: Painter, matrix: int, shown: Iterable[Shown], gliding: "Gliding") -> Iterator[Shown]:
+    canvas = painter.canvas(matrix)
+    for time_s, picture in shown:
+        painter.paint(canvas, planes_of(picture), time_s, gliding.at(time_s))
+        yield time_s, canvas.frame()
+
+
+def _never_still(frames: Iterable[Shown], end_s: float) -> Iterator[Shown]:
     """The frames, and those that stand longer than `STANDS_S` again and again: what is painted over them moves on."""
-    held: tuple[float, np.ndarray] | None = None
+    held: Shown | None = None
     for time_s, frame in frames:
         yield from _again(held, time_s)
         held = time_s, frame
@@ -86,7 +102,7 @@ def _never_still(frames: Iterable[tuple[float, np.ndarray]], end_s: float) -> It
     yield from _again(held, end_s)
 
 
-def _again(held: tuple[float, np.ndarray] | None, until_s: float) -> Iterator[tuple[float, np.ndarray]]:
+def _again(held: Shown | None, until_s: float) -> Iterator[Shown]:
     if held is not None:
         times = int((until_s - held[0]) / STANDS_S - 1e-6)
         yield from ((held[0] + (n + 1) * STANDS_S, held[1]) for n in range(times))

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES, UNKNOWN
 from dsol.localize.formats.captions import captions_of
 from dsol.localize.localization import Timeline
 from dsol.localize.palette import NIGHT, SNOW, Colour, font, mixed, spoken
+from dsol.localize.pen import Pen
 from dsol.localize.show import Show
 from dsol.localize.tracks import Track
 
@@ -51,6 +51,8 @@ class Marks:
     ):
         self.timeline, self.show, self.colours = timeline, show, colours
         self.picture, self.letters = picture, letters
+        self.places = sorted(colours)
+        self.hidden = timeline.states[:, self.places] == OFF_SCREEN
         self.captions = captions_of(timeline) if show.subtitles else []
         self.sounding = {track.id: self._does(track, SEEN, UNKNOWN) for track in timeline.tracks}
         self.silent = {track.id: self._does(track, SILENT) & show.silent for track in timeline.tracks}
@@ -61,9 +63,8 @@ class Marks:
             boxes[:, n], shown[:, n] = track.xywh, self.sounding[track.id] | self.silent[track.id]
         self.xywh = _steady(boxes, shown)
 
-    def draw(self, image: Image.Image, time_s: float) -> None:
-        """Draw them on a picture, as they are at a time."""
-        draw = ImageDraw.Draw(image, "RGBA")
+    def draw(self, draw: Pen, time_s: float) -> None:
+        """Draw them as they are at a time."""
         taken: list[Plaque] = []
         for n, track in enumerate(self.tracks):
             box = self._at(self.xywh[:, n], time_s) * np.array(self.picture * 2)
@@ -82,7 +83,7 @@ class Marks:
 
     def _at(self, values: np.ndarray, time_s: float) -> np.ndarray:
         """`values` (T, ...) at one time: what is true fades in and out within the time between two answers."""
-        return glide(self.timeline.times_s, values.astype(float), time_s)
+        return glide(self.timeline.times_s, values, time_s)
 
     def _draw_object(self, draw, track: Track, box: np.ndarray, time_s: float, visible: float, taken) -> Plaque:
         """A box with the name of the object and its score."""
@@ -103,9 +104,8 @@ class Marks:
 
     def _draw_rim(self, draw, time_s: float) -> None:
         """A bar along the lower rim for what sounds and cannot be seen, with its name."""
-        places = sorted(self.colours)
-        hidden = self._at(self.timeline.states[:, places] == OFF_SCREEN, time_s)
-        shown = [(place, float(visible)) for place, visible in zip(places, hidden, strict=True) if visible > VISIBLE]
+        hidden = zip(self.places, self._at(self.hidden, time_s), strict=True)
+        shown = [(place, float(visible)) for place, visible in hidden if visible > VISIBLE]
         (width, height), bar = self.picture, max(3, self.letters // 3)
         for order, (place, visible) in enumerate(shown):
             colour = self.colours[place]
@@ -200,7 +200,7 @@ def glide(times_s: np.ndarray, values: np.ndarray, time_s: float) -> np.ndarray:
     """`values` (T, ...) at one time, linearly between the two nearest answers at `times_s` (T,)."""
     after = int(np.searchsorted(times_s, time_s))
     if after in (0, len(times_s)):
-        return values[min(after, len(times_s) - 1)]
+        return values[min(after, len(times_s) - 1)].astype(float)
     start, end = times_s[after - 1], times_s[after]
     share = (time_s - start) / (end - start)
     return (1 - share) * values[after - 1] + share * values[after]

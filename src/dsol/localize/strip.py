@@ -67,6 +67,7 @@ class Strip:
         self.row = round(1.75 * letters)
         self.top = round(0.6 * letters)
         self.height = self.row * len(lanes) + 2 * self.top
+        self.height += self.height % 2  # as video wants it
         self.width = width
         names = max(font(letters, lane.name).getlength(lane.name) for lane in lanes)
         clock = font(letters).getlength(self._clock(duration_s))
@@ -88,6 +89,10 @@ class Strip:
                        fill=SNOW)  # fmt: skip
         draw.text((self.margin, self.top + self.row / 2), self._clock(time_s), SNOW, font(self.letters), anchor="lm")
         return image
+
+    def moment(self, time_s: float) -> tuple[int, str]:
+        """What changes from moment to moment: while it is the same, so is `at`."""
+        return self._x(time_s), self._clock(time_s)
 
     def _x(self, time_s: float) -> int:
         share = min(max(time_s / self.duration_s, 0.0), 1.0)

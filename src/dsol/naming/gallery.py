@@ -22,7 +22,7 @@ from dsol.data.store import Store
 from dsol.data.store.shards import encode_wav
 from dsol.errors import DsolError
 from dsol.letters import legible
-from dsol.localize.painter import light
+from dsol.localize.light import light
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.model.file import find_model
 from dsol.model.system import ClusteringSystem

@@ -2,6 +2,7 @@
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace, VideoReformatter
 
 from dsol.data.media.hdr import TRANSFERS, to_sdr
 
@@ -23,35 +24,45 @@ class Screen:
 
     Attributes:
         size: (width, height) of what `show` returns.
+        turns: whether pictures are stored turned or mirrored.
     """
 
     def __init__(self, first: av.VideoFrame, size: tuple[int, int] | None = None, aspect: float = 1.0):
         self._swap, self._flip_x, self._flip_y = _turn(first)
         stored = (max(1, round(first.width * aspect)), first.height)
-        self.size = size or (stored[::-1] if self._swap else stored)
+        shown = (stored[1], stored[0]) if self._swap else stored
+        self.size = size or shown
+        self.turns = self._swap or self._flip_x or self._flip_y
+        self._reformatter = VideoReformatter()  # kept: to prepare one takes longer than a picture
 
     def show(self, frame: av.VideoFrame) -> np.ndarray:
         """A decoded picture as (height, width, 3) uint8 RGB, scaled by bicubic interpolation with antialiasing."""
         width, height = self.size[::-1] if self._swap else self.size
-        rgb = _rgb(frame, width, height)
+        rgb = self._rgb(frame, width, height)
         rgb = rgb.transpose(1, 0, 2) if self._swap else rgb
         return np.ascontiguousarray(rgb[:: -1 if self._flip_y else 1, :: -1 if self._flip_x else 1])
 
-
-def _rgb(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
-    unstated_hd = frame.height >= HD_LINES and frame.colorspace == UNSPECIFIED
-    transfer = TRANSFERS.get(int(frame.color_trc))
-    transparent = any(component.is_alpha for component in frame.format.components)
-    form = "rgb48le" if transfer else "rgba" if transparent else "rgb24"
-    field = _one_field(frame) if frame.interlaced_frame else frame
-    scaled = field.reformat(
-        width, height, form, src_colorspace="ITU709" if unstated_hd else None, interpolation="BICUBIC", threads=1
-    ).to_ndarray()
-    if transfer:
-        return to_sdr(scaled, transfer)
-    if transparent:
-        return (scaled[..., :3] * (scaled[..., 3:] / np.float32(255)) + 0.5).astype(np.uint8)
-    return scaled
+    def _rgb(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
+        unstated_hd = frame.height >= HD_LINES and frame.colorspace == UNSPECIFIED
+        transfer = TRANSFERS.get(int(frame.color_trc))
+        transparent = any(component.is_alpha for component in frame.format.components)
+        form = "rgb48le" if transfer else "rgba" if transparent else "rgb24"
+        field = _one_field(frame) if frame.interlaced_frame else frame
+        matrix = Colorspace.ITU709 if unstated_hd else None
+        scaled = self._reformatter.reformat(
+            field,
+            width,
+            height,
+            form,
+            src_colorspace=matrix,
+            interpolation="BICUBIC",
+            threads=1,
+        ).to_ndarray()
+        if transfer:
+            return to_sdr(scaled, transfer)
+        if transparent:
+            return (scaled[..., :3] * (scaled[..., 3:] / np.float32(255)) + 0.5).astype(np.uint8)
+        return scaled
 
 
 def _one_field(frame: av.VideoFrame) -> av.VideoFrame:

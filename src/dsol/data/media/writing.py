@@ -13,13 +13,13 @@ from av.error import ExternalError, FFmpegError
 from av.video.stream import VideoStream
 
 from dsol.data.media.opening import reason
+from dsol.data.media.planes import BT709, ToPlanes
 from dsol.data.media.track import Packets, copied_sound, encoded_sound, no_sound
 from dsol.errors import DsolError
 from dsol.files import partial_of
 
 TICKS = 90_000  # to a second of picture
 H264 = {"preset": "veryfast", "crf": "20"}
-BT709 = 1  # AVCOL_SPC_BT709, AVCOL_PRI_BT709, AVCOL_TRC_BT709: what players assume
 
 
 class VideoWriter:
@@ -35,6 +35,7 @@ class VideoWriter:
             cannot hold it, encoded anew as AAC. Without a sound track there the result is silent. Broken sound
             is copied up to where it breaks off.
         audio_track: which sound track of `sound_from`, counted from 1; see `dsol.data.media.decoding.stream_of`.
+        matrix: how the colours of `write_planes` are coded; BT709 is what players assume.
         waveform: (samples,) or (channels, samples) float32 in [-1, 1] instead.
         sample_rate: Hz of `waveform`.
 
@@ -57,6 +58,7 @@ class VideoWriter:
         waveform: np.ndarray | None = None,
         sample_rate: int | None = None,
         audio_track: int | None = None,
+        matrix: int = BT709,
     ):
         if waveform is not None and (sound_from is not None or not sample_rate):
             raise ValueError("a waveform needs a sample rate, and no other sound beside it")
@@ -64,6 +66,7 @@ class VideoWriter:
         self._shape, self._fps = (height, width, 3), min(max(fps, 1.0), 1000.0)
         self._sound_from, self._waveform, self._rate = sound_from, waveform, sample_rate
         self._audio_track = audio_track
+        self._matrix, self._to_planes = matrix, ToPlanes(matrix)
         self._sound = no_sound()
         self._count, self._last_pts = 0, -1
 
@@ -73,7 +76,7 @@ class VideoWriter:
             options = {"movflags": "+faststart"}  # index first: browsers start at once
             self._out = av.open(f"file:{self._partial}", "w", format="mp4", options=options)
             try:
-                self._picture = _picture_track(self._out, self._shape, self._fps)
+                self._picture = _picture_track(self._out, self._shape, self._fps, self._matrix)
                 self._sound = self._sound_packets()
                 self._next_sound = next(self._sound, None)
             except BaseException:
@@ -90,10 +93,11 @@ class VideoWriter:
         """
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"frame {frame.shape} {frame.dtype}, expected {self._shape} uint8")
+        self.write_planes(self._to_planes(frame), time_s)
+
+    def write_planes(self, picture: av.VideoFrame, time_s: float | None = None) -> None:
+        """`write` of a picture of the format yuv420p, of the frames' size made even; it is not to be changed later."""
         time_s = self._count / self._fps if time_s is None else time_s
-        odd = [(0, side % 2) for side in frame.shape[:2]]
-        picture = av.VideoFrame.from_ndarray(np.pad(frame, [*odd, (0, 0)], mode="edge"), "rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", interpolation="BICUBIC", threads=1)
         self._last_pts = picture.pts = max(round(time_s * TICKS), self._last_pts + 1)
         picture.time_base, picture.duration = Fraction(1, TICKS), round(TICKS / self._fps)
         self._count += 1
@@ -147,10 +151,10 @@ class VideoWriter:
             raise DsolError(self.path, f"cannot be written: {reason(error)}", remedy) from None
 
 
-def _picture_track(out: OutputContainer, shape: tuple[int, int, int], fps: float) -> VideoStream:
+def _picture_track(out: OutputContainer, shape: tuple[int, int, int], fps: float, matrix: int) -> VideoStream:
     stream = out.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=H264)
     stream.height, stream.width = (side + side % 2 for side in shape[:2])
     context = stream.codec_context
     context.pix_fmt, context.time_base = "yuv420p", Fraction(1, TICKS)
-    context.colorspace = context.color_primaries = context.color_trc = BT709
+    context.colorspace = context.color_primaries = context.color_trc = matrix
     return stream
