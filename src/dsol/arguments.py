@@ -92,22 +92,27 @@ def _place(action: argparse.Action) -> str:
 
 
 def add_section(parser: argparse.ArgumentParser, name: str, kind: type, unsaid: bool = False) -> None:
-    """An option for each field of a section of `dsol.config.Config`.
+    """An option for each field of a section of `dsol.config.Config`, or of `Config` itself what is in no section.
 
     Args:
         parser: takes them, as a group.
-        name: of the section; its options are `--NAME.OPTION`.
+        name: of the section; its options are `--NAME.OPTION`. "" where they are in none.
         kind: the dataclass.
         unsaid: leave out of the outcome what is not on the command line: what then holds is not known here.
     """
-    from dsol.config import descriptions
+    from dsol.config import SECTIONS, descriptions
 
-    group = parser.add_argument_group(f"{name}: {(kind.__doc__ or '').splitlines()[0].rstrip('.')}")
-    hints, told = get_type_hints(kind), descriptions(kind)
+    title = f"{name}: {(kind.__doc__ or '').splitlines()[0].rstrip('.')}"
+    group = parser.add_argument_group(title) if name else parser
+    hints, told = {**get_type_hints(kind), "seed": whole_number, "workers": whole_number}, descriptions(kind)
     for option, value in vars(kind()).items():
+        if option == "recipe" or option in SECTIONS:
+            continue
         default = argparse.SUPPRESS if unsaid else value
         words = " ".join(told[option].split()).replace("%", "%%")
-        group.add_argument(f"--{name}.{option}", default=default, help=words, **_way(hints[option]))
+        group.add_argument(
+            f"--{name}.{option}".replace("--.", "--"), default=default, help=words, **_way(hints[option])
+        )
 
 
 def _way(hint: Any) -> dict[str, Any]:

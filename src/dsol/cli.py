@@ -10,11 +10,12 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import dsol
-from dsol.arguments import Parser, add_section, described, path, sections, truth, whole_number
+from dsol.arguments import Parser, add_section, described, path, sections, whole_number
 from dsol.config import SYSTEMS
 from dsol.errors import DsolError
 
@@ -31,6 +32,16 @@ AUDIO_TRACK = "sound track of a video, from 1; by default that of players, or if
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
 
 
+def _call(function: str) -> Work:
+    """The work of a verb whose arguments are those of a function, "module:name"."""
+    module, _, name = function.partition(":")
+    return lambda args: getattr(import_module(module), name)(**vars(args))
+
+
+def _without(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in vars(args).items() if name not in names and "." not in name}
+
+
 def demo(parser, words: Words) -> Work:
     """Run the whole pipeline on generated data: train, evaluate, localise, report.
 
@@ -39,13 +50,7 @@ def demo(parser, words: Words) -> Work:
     """
     parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all output")
     parser.add_argument("--quick", action="store_true", help="little data, few passes: a check that everything runs")
-
-    def run(args):
-        from dsol.demo.demo import demo
-
-        demo(args.out, quick=args.quick)
-
-    return run
+    return _call("dsol.demo.demo:demo")
 
 
 def toyband(parser, words: Words) -> Work:
@@ -59,13 +64,7 @@ def toyband(parser, words: Words) -> Work:
     parser.add_argument("--duets", type=int, default=44, help="videos of several, two of them sounding")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same videos")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
-
-    def run(args):
-        from dsol.demo.toyband import make_toyband
-
-        make_toyband(args.out, solos=args.solos, duets=args.duets, seed=args.seed, workers=args.workers or None)
-
-    return run
+    return _call("dsol.demo.toyband:make_toyband")
 
 
 def prepare(parser, words: Words) -> Work:
@@ -88,23 +87,7 @@ def prepare(parser, words: Words) -> Work:
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
     parser.add_argument("--size", type=int, default=256, help="side of the stored square frames, pixels")
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
-
-    def run(args):
-        from dsol.data.prepare import prepare
-
-        prepare(
-            args.corpus,
-            args.out,
-            layout=args.layout,
-            boxes=args.boxes,
-            engine=args.engine,
-            workers=args.workers,
-            size=args.size,
-            boxes_for=args.boxes_for,
-            audio_track=args.audio_track,
-        )
-
-    return run
+    return _call("dsol.data.prepare:prepare")
 
 
 def compose(parser, words: Words) -> Work:
@@ -132,19 +115,8 @@ def compose(parser, words: Words) -> Work:
         if args.labels:
             from dsol.training.run import Run
 
-            labels = {clip: f"cluster {k}" for clip, k in Run(args.labels).labels().items()}
-        compose(
-            Store.open(args.store),
-            args.out,
-            scenes=args.scenes,
-            objects=args.objects,
-            sounding=args.sounding,
-            layout=args.layout,
-            seed=args.seed,
-            labels=labels,
-            split=args.split,
-            boxed=args.boxed,
-        )
+            labels = Run(args.labels).clusters()
+        compose(Store.open(args.store), labels=labels, **_without(args, "store", "labels"))
 
     return run
 
@@ -177,7 +149,7 @@ def train(parser, words: Words) -> Work:
     dsol train store run --resume                         # go on after a stop
     dsol train store run --recipe paper --clustering.clusters 22
     """
-    from dsol.config import Config, flat
+    from dsol.config import SECTIONS, Config, flat
 
     parser.add_argument("store", type=path, help="store of single-source clips")
     parser.add_argument("run", type=path, help="folder of the run")
@@ -190,7 +162,8 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("--start", type=path, default=None, help=told)
     told = "resume the run in that folder; start one if there is none"
     parser.add_argument("--resume", action="store_true", help=told)
-    _add_training_options(parser)
+    for section, kind in {"": Config, **SECTIONS}.items():
+        add_section(parser, section, kind)
     parser.set_defaults(**flat(_base_options(words)))
 
     def run(args):
@@ -203,28 +176,6 @@ def train(parser, words: Words) -> Work:
         train(args.store, args.run, config, **how)
 
     return run
-
-
-TRAINING_OPTIONS = {  # type or choices, help
-    "system": (SYSTEMS, "ours, or one compared with it"),
-    "seed": (whole_number, "seed of everything random"),
-    "workers": (whole_number, "processes that read clips; 0: the training process itself"),
-    "precision": (("32-true", "bf16-mixed"), "arithmetic of the encoders"),
-    "device": (("auto", "cpu", "cuda"), "where to train"),
-    "devices": (int, "processes (CPU) or GPUs to train on"),
-    "balance_photos": (truth, "give photos and videos the same total weight, where there are both"),
-}
-
-
-def _add_training_options(parser) -> None:
-    from dsol.config import SECTIONS, Config
-
-    options = Config()
-    for name, (kind, told) in TRAINING_OPTIONS.items():
-        way: dict[str, Any] = {"choices": kind} if isinstance(kind, tuple) else {"type": kind}
-        parser.add_argument(f"--{name}", default=getattr(options, name), help=told, **way)
-    for name, kind in SECTIONS.items():
-        add_section(parser, name, kind)
 
 
 def _add_inference_options(parser) -> None:
@@ -289,13 +240,7 @@ def name(parser, words: Words) -> Work:
     parser.add_argument("--gallery", type=path, default=None, help=told)
     parser.add_argument("--names", type=path, default=None, help="JSON, cluster -> name, as in the gallery; no store")
     parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
-
-    def run(args):
-        from dsol.naming.gallery import name
-
-        name(args.model, args.store, args.gallery, args.names, args.interactive)
-
-    return run
+    return _call("dsol.naming.gallery:name")
 
 
 def evaluate(parser, words: Words) -> Work:
@@ -328,20 +273,8 @@ def evaluate(parser, words: Words) -> Work:
             return _show(_wild(args), args.json)
         if args.labels is not None:
             raise DsolError("--labels", f"is of no use to the protocol {args.protocol}", f"give --protocol {WILD}")
-        result = evaluate(
-            args.model,
-            args.store,
-            protocol=args.protocol,
-            match=args.match,
-            size=args.size,
-            maps=args.maps,
-            figures=args.figures,
-            strict=not args.published,
-            sources=args.sources,
-            floor=args.floor,
-            inference=_given_inference(args),
-        )
-        _show(result, args.json)
+        how = {"strict": not args.published, "inference": _given_inference(args)}
+        _show(evaluate(**_without(args, "json", "labels", "published"), **how), args.json)
 
     return run
 
@@ -378,9 +311,7 @@ def score(parser, words: Words) -> Work:
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        mismatched = {"swapped": args.swapped, "silence": args.silence, "noise": args.noise}
-        how = {"format": args.format, "strict": not args.published, **mismatched}
-        _show(score_files(args.maps, args.boxes, args.protocol, **how), args.json)
+        _show(score_files(**_without(args, "json", "published"), strict=not args.published), args.json)
 
     return run
 
@@ -411,16 +342,12 @@ def table(parser, words: Words) -> Work:
         from dsol.reproduce.writing import SUFFIXES, WRITERS
 
         _make_room_for(args.out, folder=args.figures)
-        stores = {option.replace("-", "_"): getattr(args, option.replace("-", "_")) for option in TABLE_STORES}
+        given = {name: getattr(args, name) for name in (option.replace("-", "_") for option in TABLE_STORES)}
+        stores = {name: path for name, path in given.items() if path is not None}
         weights = args.encoders.vision_weights
         start = {} if weights is None else {"encoders": {"vision_weights": str(weights.absolute())}}
         recipe = load_recipe(args.recipe or "paper", **start) if args.recipe or start else None
-        experiment = Experiment.open(
-            args.runs,
-            recipe=recipe,
-            stores={name: path for name, path in stores.items() if path is not None},
-            seeds=args.seeds,
-        )
+        experiment = Experiment.open(args.runs, recipe, stores, args.seeds)
         filled, failed = make_table(int(args.number), experiment, args.rows, args.show, args.figures)
         format = args.format or SUFFIXES.get(args.out.suffix if args.out else "", "text")
         if args.out:
@@ -446,20 +373,15 @@ TABLE_FORMATS = ("text", "markdown", "csv", "latex")
 
 def _make_room_for(*files: Path | None, folder: Path | None = None) -> None:
     """Fail before the work, not after it, where a file or a folder cannot be written."""
-    for file in filter(None, files):
-        if file.is_dir():
-            raise DsolError(file, "is a folder", "give the name of a file")
-        _make_folder(file.parent, file)
-    if folder:
-        _make_folder(folder, folder)
-
-
-def _make_folder(folder: Path, wanted: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"cannot be written, {folder} is no folder: {error.strerror}"
-        raise DsolError(wanted, what, "choose another place") from None
+    for wanted in filter(None, (*files, folder)):
+        if wanted is not folder and wanted.is_dir():
+            raise DsolError(wanted, "is a folder", "give the name of a file")
+        place = wanted if wanted is folder else wanted.parent
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"cannot be written, {place} is no folder: {error.strerror}"
+            raise DsolError(wanted, what, "choose another place") from None
 
 
 def _show(result: Any, json_file: Path | None) -> None:
@@ -604,13 +526,7 @@ def export(parser, words: Words) -> Work:
     """
     parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("out", type=path, help="file to write, .onnx")
-
-    def run(args):
-        from dsol.export import export
-
-        export(args.model, args.out)
-
-    return run
+    return _call("dsol.export:export")
 
 
 VERBS = {

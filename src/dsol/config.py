@@ -13,7 +13,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import json
 import math
 import textwrap
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from dsol.text import read_text
 System = Literal["dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc"]  # `dsol.model.system` has them
 SYSTEMS: tuple[str, ...] = get_args(System)
 RECIPES = Path(__file__).parent / "recipes"
+COMPARE = "compare it with src/dsol/recipes/paper.yaml"
 SHIPPED = Path(__file__).parent / "models"  # NAME.safetensors each, with a card NAME.md beside it
 
 
@@ -239,8 +239,8 @@ class Config:
     """Processes that read and decode clips; 0 reads in the training process."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Arithmetic of the encoders."""
-    device: str = "auto"
-    """"auto", "cpu" or "cuda"."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train."""
     devices: int = 1
     """Processes (CPU) or GPUs to train on."""
     balance_photos: bool = False
@@ -290,20 +290,9 @@ class Config:
         """Side of the pictures that a trained model is given, pixels."""
         return self.scenes.size or self.encoders.size
 
-    def dump(self) -> str:
-        """One line of JSON, for the metadata of a model file."""
-        return json.dumps(self.to_dict())
 
-
-SECTIONS = {
-    "encoders": EncoderOptions,
-    "stage_one": StageOneOptions,
-    "clustering": ClusteringOptions,
-    "scenes": SceneOptions,
-    "stage_two": StageTwoOptions,
-    "mixtures": MixtureOptions,
-    "inference": InferenceOptions,
-    "baselines": BaselineOptions,
+SECTIONS: dict[str, Any] = {  # name -> its dataclass
+    each.name: each.default_factory for each in dataclasses.fields(Config) if each.default is dataclasses.MISSING
 }
 
 
@@ -356,21 +345,23 @@ def recipe_values(name_or_file: str) -> dict[str, Any]:
     Raises:
         DsolError: no such recipe, or not YAML.
     """
-    import yaml
-
-    path = RECIPES / f"{name_or_file}.yaml"
-    if not path.is_file():
-        path = Path(name_or_file)
-    if not path.is_file():
+    path = next(filter(Path.is_file, (RECIPES / f"{name_or_file}.yaml", Path(name_or_file))), None)
+    if path is None:
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
         raise DsolError(name_or_file, "is no recipe", f"give one of {known}, or a YAML file")
+    return {"recipe": path.stem, **_read_yaml(path, "is not YAML", COMPARE)}
+
+
+def _read_yaml(path: Path, what: str, remedy: str) -> dict[str, Any]:
+    import yaml
+
     try:
         values = yaml.safe_load(read_text(path)) or {}
     except (yaml.YAMLError, *MALFORMED) as error:
-        raise DsolError(path, f"is not YAML: {error}", "compare it with src/dsol/recipes/paper.yaml") from None
+        raise DsolError(path, f"{what}: {error}", remedy) from None
     if not isinstance(values, dict):
-        raise DsolError(path, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
-    return {"recipe": path.stem, **values}
+        raise DsolError(path, "is not a set of options", remedy)
+    return values
 
 
 def load_recipe(name_or_file: str, **overrides: Any) -> Config:
@@ -389,16 +380,10 @@ def saved_config(run: str | Path) -> Config | None:
     Raises:
         DsolError: they are damaged.
     """
-    import yaml
-
     file = Path(run) / "config.yaml"
     if not file.is_file():
         return None
-    try:
-        values = yaml.safe_load(read_text(file))
-    except (yaml.YAMLError, *MALFORMED) as error:
-        raise DsolError(file, f"is damaged: {error}", "correct it, or start a new run") from None
-    return Config.from_dict(values, str(file))
+    return Config.from_dict(_read_yaml(file, "is damaged", "correct it, or start a new run"), str(file))
 
 
 def _merge(base: dict, changes: dict) -> dict:
@@ -413,7 +398,7 @@ def _merge(base: dict, changes: dict) -> dict:
 def _build(kind: type, values: Any, where: str, section: str = "") -> Any:
     place = f"{where}, {section}" if section else where
     if not isinstance(values, dict):
-        raise DsolError(place, "is not a set of options", "compare it with src/dsol/recipes/paper.yaml")
+        raise DsolError(place, "is not a set of options", COMPARE)
     known = {f.name for f in dataclasses.fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -429,9 +414,7 @@ def _build(kind: type, values: Any, where: str, section: str = "") -> Any:
 
 def _unknown(place: str, section: str, name: str, value: Any, known: set[str]) -> DsolError:
     """What to say of an option that does not exist; where it did in version 1, what there is in its place."""
-    inside = value if isinstance(value, dict) else {}
-    names = [f"{section}.{name}"] if section else [f"{name}.{option}" for option in inside]
-    for option in names:
+    for option in flat({section: {name: value}} if section else {name: value}):
         if now := moved(option):
             return DsolError(place, f"has the option {option} of version 1", f"write {now}")
     return DsolError(place, f"has an unknown option '{name}'", f"known here: {', '.join(sorted(known))}")

@@ -1,59 +1,40 @@
 """Options of version 1 and their successors: for old model files, and for error messages."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dsol.errors import DsolError
 
 AGAIN = "train it again, or use it with dsol 0.1"
-MOVED = {  # name in version 1 -> name now, where it was only renamed
-    "nets.vision": "encoders.vision",
-    "nets.vision_weights": "encoders.vision_weights",
-    "nets.freeze_vision": "encoders.freeze_vision",
-    "nets.frozen_frames": "encoders.frozen_frames",
-    "nets.principal": "encoders.pca",
-    "nets.second_ear": "encoders.mixture_encoder",
-    "nets.size": "encoders.size",
-    "nets.embedding": "encoders.embedding",
-    "nets.adapter": "encoders.adapter",
-    "nets.head_norm": "encoders.head_norm",
-    "stage_one.vary": "stage_one.augment",
-    "stage_one.clusters": "clustering.clusters",
-    "stage_one.mask_threshold": "clustering.mask_threshold",
-    "stage_one.mask_of_range": "clustering.mask_relative",
-    "stage_one.object_mean": "clustering.object_mean",
-    "stage_one.cluster_on": "clustering.points",
-    "stage_one.cluster_sound": "clustering.sound_weight",
-    "stage_one.cluster_over": "clustering.unit",
-    "stage_one.cluster_starts": "clustering.starts",
-    "stage_one.cluster_balanced": "balance_photos",
-    "stage_two.size": "scenes.size",
-    "stage_two.scenes": "scenes.count",
-    "stage_two.objects": "scenes.objects",
-    "stage_two.sounding": "scenes.sounding",
-    "stage_two.decay": "stage_two.cosine_decay",
-    "stage_two.weight": "stage_two.localization_weight",
-    "stage_two.listen_passes": "mixtures.passes",
-    "stage_two.other_sounds": "mixtures.distractors",
-    "stage_two.sharpness": "inference.sharpness",
-    "stage_two.edge": "inference.object_threshold",
-    "stage_two.faint": "inference.audibility_threshold",
-    "stage_two.refine": "inference.random_walk",
-    "stage_two.area": "inference.localization_map",
-    "stage_two.area_edge": "inference.map_threshold",
-    "stage_two.area_smooth": "inference.map_smoothing",
-    "stage_two.area_objectness": "inference.objectness",
-    "stage_two.enlarge": "inference.upscale",
-    "stage_two.mirror": "inference.flip",
-    "fit.epochs": "baselines.epochs",
-    "fit.batch": "baselines.batch",
-    "fit.optimizer": "baselines.optimizer",
-    "fit.learning_rate": "baselines.learning_rate",
-    "fit.vision_learning_rate": "baselines.vision_learning_rate",
-    "fit.weight_decay": "baselines.weight_decay",
-    "attention.margin": "baselines.margin",
-    "dmc.sources": "baselines.sources",
-}
+RENAMED = """
+nets -> encoders: vision, vision_weights, freeze_vision, frozen_frames, principal=pca, second_ear=mixture_encoder
+nets -> encoders: size, embedding, adapter, head_norm
+stage_one -> stage_one: epochs, batch, learning_rate, negatives, pool, classify_from, classify_passes, vary=augment
+stage_one -> clustering: clusters, mask_threshold, mask_of_range=mask_relative, object_mean, cluster_on=points
+stage_one -> clustering: cluster_sound=sound_weight, cluster_over=unit, cluster_starts=starts
+stage_two -> scenes: size, scenes=count, objects, sounding
+stage_two -> stage_two: epochs, batch, learning_rate, use_matching, similarity, teacher
+stage_two -> stage_two: decay=cosine_decay, weight=localization_weight
+stage_two -> mixtures: listen_passes=passes, other_sounds=distractors
+stage_two -> inference: sharpness, edge=object_threshold, faint=audibility_threshold, refine=random_walk
+stage_two -> inference: area=localization_map, area_edge=map_threshold, area_smooth=map_smoothing
+stage_two -> inference: area_objectness=objectness, enlarge=upscale, mirror=flip
+fit -> baselines: epochs, batch, optimizer, learning_rate, vision_learning_rate, weight_decay
+attention -> baselines: margin
+dmc -> baselines: sources
+"""  # section then -> section now: option, or option then=option now
+
+
+def _renamed() -> Iterator[tuple[str, str]]:
+    for then, now, options in re.findall(r"(\w+) -> (\w+): (.+)", RENAMED):
+        for option in options.split(", "):
+            old, _, new = option.partition("=")
+            yield f"{then}.{old}", f"{now}.{new or old}"
+
+
+NOW = {**dict(_renamed()), "stage_one.cluster_balanced": "balance_photos"}  # name in version 1 -> name today
+MOVED = {then: now for then, now in NOW.items() if then != now}
 MERGED = {  # name in version 1 -> what to write now
     "nets.sound": "--encoders.sound resnet18, small, deep or distilled",
     "nets.sound_weights": "--encoders.sound distilled, or deep for random weights",
@@ -115,11 +96,8 @@ def from_version_1(values: Mapping[str, Any], where: object) -> dict[str, Any]:
     flat = {f"{section}.{name}": value for section, options in sections.items() for name, value in options.items()}
     _refuse_what_is_gone(flat, where)
     now: dict[str, Any] = {name: v for name, v in values.items() if not isinstance(v, dict)}
-    for name, value in flat.items():
-        section, _, option = MOVED.get(name, name if _stayed(name) else "").rpartition(".")
-        if section:
-            now.setdefault(section, {})[option] = value
-    for name, value in _merged(flat, values.get("system", "dsol")).items():
+    kept = {NOW[name]: value for name, value in flat.items() if name in NOW}
+    for name, value in {**kept, **_merged(flat, values.get("system", "dsol"))}.items():
         section, _, option = name.rpartition(".")
         (now.setdefault(section, {}) if section else now)[option] = value
     if flat["stage_two.answer"] == "categories":  # no upscaling, no flip then
@@ -127,23 +105,11 @@ def from_version_1(values: Mapping[str, Any], where: object) -> dict[str, Any]:
     return now
 
 
-STAYED = {
-    "stage_one": ("epochs", "batch", "learning_rate", "negatives", "pool", "classify_from", "classify_passes"),
-    "stage_two": ("epochs", "batch", "learning_rate", "use_matching", "similarity", "teacher"),
-}
-
-
-def _stayed(name: str) -> bool:
-    section, _, option = name.partition(".")
-    return option in STAYED.get(section, ())
-
-
 def _merged(flat: Mapping[str, Any], system: str) -> dict[str, Any]:
     """The options of today that several options of version 1 became."""
     fine = flat["nets.sound_weights"] == "distilled"
     found = {
         "encoders.sound": flat["nets.sound"] if flat["nets.sound"] != "deep" else "distilled" if fine else "deep",
-        "balance_photos": flat["stage_one.cluster_balanced"],
         "stage_two.localization_weight": flat["stage_two.weight"] if flat["stage_two.use_localization"] else 0.0,
         "stage_two.product": flat["stage_two.gate"] != "none",
         "stage_two.matching": "released" if flat["stage_two.matching"] == "pa_pv" else "printed",

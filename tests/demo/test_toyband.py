@@ -193,7 +193,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [{"solos": -1}, {"duets": -1}, {"seconds": 0}, {"seed": -1}, {"workers": 0}])
+@pytest.mark.parametrize("wrong", [{"solos": -1}, {"duets": -1}, {"seconds": 0}, {"seed": -1}, {"workers": -1}])
 def test_senseless_arguments_are_refused(tmp_path, wrong):
     with pytest.raises(DsolError, match=next(iter(wrong))):
         make_toyband(tmp_path / "out", **wrong)

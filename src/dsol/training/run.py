@@ -165,6 +165,10 @@ class Run:
             raise DsolError(self.path, "holds no pseudo-labels", "train stage one there first")
         return _read_object(file, "train stage one there again")
 
+    def clusters(self) -> dict[str, str]:
+        """The pseudo-label of each clip by its name, "cluster 3"."""
+        return {clip: f"cluster {k}" for clip, k in self.labels().items()}
+
     def close(self) -> None:
         """Flush TensorBoard's file."""
         if self._events is not None:

@@ -234,9 +234,8 @@ def _finished(run: Path, config: Config) -> Path | None:
 
 
 def _fabric(config: Config) -> Fabric:
-    accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda"}[config.device]
     strategy = "ddp_find_unused_parameters_true" if config.devices > 1 else "auto"
-    fabric = Fabric(accelerator=accelerator, devices=config.devices, strategy=strategy, precision=config.precision)
+    fabric = Fabric(accelerator=config.device, devices=config.devices, strategy=strategy, precision=config.precision)
     fabric.launch()
     seed_everything(config.seed, verbose=False)
     return fabric
@@ -302,7 +301,6 @@ def _label(fabric: Fabric, sources: Store, run: Run, first: Path) -> None:
 
 def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
     o = config.scenes
-    labels = {clip: f"cluster {k}" for clip, k in run.labels().items()}
     target = run.path / "scenes"
     if fabric.is_global_zero:
         compose(
@@ -312,7 +310,7 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
             objects=o.objects,
             sounding=o.sounding,
             seed=config.seed,
-            labels=labels,
+            labels=run.clusters(),
             split=SYNTHESIS if SYNTHESIS in clips.splits else None,
             video_weight=VIDEO_WEIGHT if config.balance_photos else 1,
         )

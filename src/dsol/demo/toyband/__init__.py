@@ -8,14 +8,12 @@ bow and mallets, to the pixel.
 """
 
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from dsol.data.boxes import Boxes, Frame
+from dsol.data.engines import run
 from dsol.demo.toyband.sounds import CATEGORIES
 from dsol.demo.toyband.videos import Plan, make_video
 from dsol.errors import DsolError
@@ -34,7 +32,7 @@ def make_toyband(
     duets: int = 44,
     seconds: int = 4,
     seed: int = 0,
-    workers: int | None = None,
+    workers: int = 0,
 ) -> Path:
     """Make the toyband data set, whole or not at all.
 
@@ -48,7 +46,7 @@ def make_toyband(
         duets: videos of three or four instruments of which two sound; a quarter of them for testing.
         seconds: length of each video.
         seed: chooses everything else.
-        workers: processes; all processors by default.
+        workers: processes; 0 takes one a core.
 
     Returns:
         `out`.
@@ -61,7 +59,16 @@ def make_toyband(
         PosixPath('toyband')
     """
     out = Path(out)
-    _check(solos, duets, seconds, seed, workers)
+    least = {
+        "solos": (solos, 0),
+        "duets": (duets, 0),
+        "seconds": (seconds, 1),
+        "seed": (seed, 0),
+        "workers": (workers, 0),
+    }
+    for name, (value, lowest) in least.items():
+        if value < lowest:
+            raise DsolError(name, f"is {value}", f"give {lowest} or more")
     made = {"version": VERSION, "solos": solos, "duets": duets, "seconds": seconds, "seed": seed}
     if _is_made(out, made):
         say(f"{out}: is this toyband already, nothing to do")
@@ -72,14 +79,6 @@ def make_toyband(
         if out.exists():
             out.rmdir()  # empty, or `_is_made` had refused
     return out
-
-
-def _check(solos: int, duets: int, seconds: int, seed: int, workers: int | None) -> None:
-    for name, value, least in (("solos", solos, 0), ("duets", duets, 0), ("seconds", seconds, 1), ("seed", seed, 0)):
-        if value < least:
-            raise DsolError(name, f"is {value}", f"give {least} or more")
-    if workers is not None and workers < 1:
-        raise DsolError("workers", f"is {workers}", "give 1 or more")
 
 
 def _is_made(out: Path, made: dict) -> bool:
@@ -131,30 +130,21 @@ def plan_duets(count: int, seconds: int, seed: int) -> list[Plan]:
     return plans
 
 
-def _write(folder: Path, plans: dict[str, list[Plan]], workers: int | None) -> None:
+def _write(folder: Path, plans: dict[str, list[Plan]], workers: int) -> None:
     jobs = [(folder / kind / plan.name, plan) for kind in plans for plan in plans[kind]]
     for path in {path.parent for path, _ in jobs}:
         path.mkdir(parents=True)
-    frames = list(track(_run(jobs, workers or os.cpu_count() or 1), "Making toyband", len(jobs), "videos"))
+    frames = list(track(run(_job, jobs, workers=workers), "Making toyband", len(jobs), "videos"))
     split = len(plans["solo"])
     for kind, found in (("solo", frames[:split]), ("duet", frames[split:])):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         Boxes(CATEGORIES, tuple(frame for video in found for frame in video)).save(folder / kind / "boxes.json")
 
 
-def _run(jobs: list[tuple[Path, Plan]], workers: int):
-    # New processes instead of forked ones: a fork of a process whose libraries run threads may hang.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread) as pool:
-        yield from pool.map(_job, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
-
-
-def _one_thread() -> None:
-    """Matrix products in one thread: the processes share the processors, and sums round alike everywhere."""
+def _job(job: tuple[Path, Plan]) -> list[Frame]:
+    """In one thread: the processes share the processors, and sums of matrix products round alike everywhere."""
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1)
-
-
-def _job(job: tuple[Path, Plan]) -> list[Frame]:
     path, plan = job
-    return make_video(plan, path)
+    with threadpool_limits(1):
+        return make_video(plan, path)
