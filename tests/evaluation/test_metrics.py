@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from dsol.evaluation.bootstrap import Difference, Mean, Ranking, draws_of, draws_of_groups, interval, value
-from dsol.evaluation.metrics import area_under_success, auroc, frame_means, iou, nmi, success
+from dsol.evaluation.metrics import area_under_success, frame_means, iou, nmi, outranked, success
 from tests.oracles import evaluation as oracle
 
 
@@ -31,11 +31,11 @@ def test_frames_without_objects_have_no_mean():
     assert np.isnan(found[1])
 
 
-def test_auroc_is_scikit_learns_with_ties():
+def test_the_share_that_is_outranked_is_scikit_learns_auroc_with_ties():
     rng = np.random.default_rng(1)
     scores, labels = rng.integers(0, 6, 60) / 5, rng.random(60) < 0.6
-    assert auroc(scores, labels) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
-    assert np.isnan(auroc(scores, np.ones(60, dtype=bool)))
+    won = outranked(scores[labels], scores[~labels]).sum() / (labels.sum() * (~labels).sum())
+    assert won == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
 
 
 def test_nmi_does_not_care_for_the_names_of_clusters():

@@ -85,9 +85,9 @@ def prepare(
         return store
     parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, audio_track, labels)]
     finish = _Finish(Path(corpus), found, annotations)
-    store = build(
-        out, made, parts, prepare_video, finish, "Preparing", "videos", engine, workers, lost=_report_of_a_crash
-    )
+    crashed = {"clips": 0, "silent": 0, "problem": "crashed the process that read it"}
+    how = (engine, workers, lambda job: {"video": job.video.name, **crashed})
+    store = build(out, made, parts, prepare_video, finish, "Preparing", "videos", *how)
     say(f"{out}: {store.info['videos']} videos, {len(store)} clips")
     return store
 
@@ -174,10 +174,6 @@ class _UntilBroken:
             self.problem = error.what
         except Exception as error:  # whatever a broken file does to its reader, the rest go on
             self.problem = f"cannot be read: {type(error).__name__}: {error}"
-
-
-def _report_of_a_crash(job: Job) -> dict:
-    return {"video": job.video.name, "clips": 0, "silent": 0, "problem": "crashed the process that read it"}
 
 
 class _Finish:

@@ -6,7 +6,7 @@ annotated frames of the test split ─ find clip ─▶ picture, sound ─ syste
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,20 +82,13 @@ def evaluate(
     system = open_model(model, clips, protocol, match, size, sources, inference)
     if floor:
         system = stand_in(floor, system, clips, match, boxes, plan)
-    with ExitStack() as stack:
-        sounds = {"own": own_sounds(clips, places)}
-        if not floor:
-            sounds |= wrong_sounds(clips, boxes, places, plan)
-        mismatched: dict[str, list[Maps]] = {name: [] for name in sounds if name != "own"}
-        label = f"Localising, {protocol}"
-        found = predict_frames(system, clips, boxes, places, [*sounds.values()], plan.united, label)
-        own = _apart(found, list(mismatched.values()))
-        if maps:
-            own = _write(own, stack.enter_context(MapsWriter(maps)))
-        nsa = not isinstance(system, Dmc)
-        result = score(own, boxes, protocol, strict=strict, swapped=mismatched.get("swapped"),
-                       silence=mismatched.get("silence"), noise=mismatched.get("noise"), nmi=cluster_nmi(system, clips),
-                       nsa=nsa)  # fmt: skip
+    wrong = {} if floor else wrong_sounds(clips, boxes, places, plan)
+    mismatched: dict[str, Any] = {name: [] for name in wrong}
+    sounds = [own_sounds(clips, places), *wrong.values()]
+    found = predict_frames(system, clips, boxes, places, sounds, plan.united, f"Localising, {protocol}")
+    how = {"strict": strict, "nmi": cluster_nmi(system, clips), "nsa": not isinstance(system, Dmc), **mismatched}
+    with MapsWriter(maps) if maps else nullcontext() as writer:
+        result = score(_own(found, list(mismatched.values()), writer), boxes, protocol, **how)
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:
@@ -258,9 +251,8 @@ def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes
         truth = truth_of(boxes, united=protocol.united, empty_too=protocol.empty_too, consensus=protocol.consensus)
         return blind_system(floor, truth, protocol)
     if not isinstance(system, DsolSystem):
-        raise DsolError(
-            "--floor", f"{floor} needs an object dictionary", "give a model of the system dsol, none exported"
-        )
+        what = f"{floor} needs an object dictionary"
+        raise DsolError("--floor", what, "give a model of the system dsol, none exported")
     named = name_system(system, clips, match)
     assert isinstance(named, DsolSystem), "a name changes nothing else"
     if floor == "vision_only":
@@ -338,11 +330,8 @@ def name_system(system: System, clips: Store, match: Path | None) -> System:
     if not isinstance(system, ClusteringSystem) or (match is None and system.card.named):
         return system
     if match is None and not clips.categories:
-        raise DsolError(
-            clips.path,
-            "has no labels to name the model's clusters by",
-            "give a labelled store with --match, or name the model first: dsol name",
-        )
+        remedy = "give a labelled store with --match, or name the model first: dsol name"
+        raise DsolError(clips.path, "has no labels to name the model's clusters by", remedy)
     labelled = Store.open(match) if match else clips
     return system.named(name_clusters(system, clips_that_name(labelled, clips)))
 
@@ -353,15 +342,11 @@ def _save_beside(boxes: Boxes, maps: Path) -> None:
     say(f"{maps}: the maps; {file}: the annotations that they were scored against")
 
 
-def _apart(batches: Iterable[list[Maps]], mismatched: list[list[Maps]]) -> Iterator[Maps]:
-    """The maps with the frames' own sound; those with each mismatched sound are collected for later."""
+def _own(batches: Iterable[list[Maps]], mismatched: list[list[Maps]], writer: MapsWriter | None) -> Iterator[Maps]:
+    """The maps with the frames' own sound, written where that is wanted; the rest is collected for later."""
     for own, *rest in batches:
         for collected, maps in zip(mismatched, rest, strict=True):
             collected.append(maps)
+        if writer is not None:
+            writer.add(own)
         yield own
-
-
-def _write(batches: Iterator[Maps], writer: MapsWriter) -> Iterator[Maps]:
-    for maps in batches:
-        writer.add(maps)
-        yield maps

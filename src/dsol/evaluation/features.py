@@ -38,13 +38,12 @@ def labelled_clips(store: Store, most: int = MOST_CLIPS) -> Store | None:
 
 def features_of(system: DsolSystem, clips: Store) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, C) of whole pictures and of masked objects, of length 1: each clip by its middle frame."""
-    whole, objects = [], []
+    found = []
     for start in track(range(0, len(clips), BATCH), "Computing features", unit="batches"):
         rows = range(start, min(start + BATCH, len(clips)))
-        frames = clips.middle_frames(rows)
-        one, other = picture_features(system, frames, np.stack([clips.waveform(i) for i in rows]))
-        whole.append(one)
-        objects.append(other)
+        waveforms = np.stack([clips.waveform(i) for i in rows])
+        found.append(picture_features(system, clips.middle_frames(rows), waveforms))
+    whole, objects = zip(*found, strict=True)
     return np.concatenate(whole), np.concatenate(objects)
 
 

@@ -73,25 +73,6 @@ def success(values: np.ndarray, step: float) -> np.ndarray:
     return np.where(np.isnan(values), np.nan, (np.asarray(values) >= step).astype(float))
 
 
-def auroc(score: np.ndarray, label: np.ndarray) -> float:
-    """Area under the receiver operating characteristic; ties count half.
-
-    Args:
-        score: (X,) confidence that an object sounds.
-        label: (X,) bool, whether it does.
-
-    Returns:
-        A value in [0, 1], NaN where one of the two kinds is missing.
-
-    Example:
-        >>> auroc(np.array([0.1, 0.9, 0.4]), np.array([False, True, True]))
-        1.0
-    """
-    label = np.asarray(label, dtype=bool)
-    pairs = label.sum() * (~label).sum()
-    return float(outranked(score[label], score[~label]).sum() / pairs) if pairs else float("nan")
-
-
 def outranked(score: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(X,) how many of the others (Y,) each score exceeds; ties count half."""
     others = np.sort(others)

@@ -54,16 +54,7 @@ class Evaluation:
 
     def to_json(self) -> dict:
         """A dict of plain numbers whose keys are the same for every protocol."""
-        return {
-            "protocol": self.protocol,
-            "frames": self.frames,
-            "videos": self.videos,
-            "metrics": self.metrics,
-            "ci95": self.ci95,
-            "floors": self.floors,
-            "ahead": self.ahead,
-            "per_category": self.per_category,
-        }
+        return {name: value for name, value in vars(self).items() if name not in ("says", "notes")}
 
     def table(self) -> str:
         """Percent, for people: each figure with its interval and the baselines beside it.

@@ -8,8 +8,8 @@ Maps ─▶ tally ─▶│  mismatched sound ─▶ tally   baselines ─▶ ta
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,16 +26,10 @@ from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.maps import Maps, read_maps
 
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the maps and boxes come from, for errors: the names of their files where they have one."""
-
-    maps: str = "maps"
-    boxes: str = "boxes"
-    swapped: str = "maps with mismatched sound"
-    silence: str = "maps with silence"
-    noise: str = "maps with noise"
+SOURCES = {  # what errors call maps and boxes that are in no file
+    "maps": "maps", "boxes": "boxes", "swapped": "maps with mismatched sound", "silence": "maps with silence",
+    "noise": "maps with noise",
+}  # fmt: skip
 
 
 def score(
@@ -52,7 +46,7 @@ def score(
     bootstrap: int = 1000,
     seed: int = 0,
     size: Size | None = None,
-    sources: Sources = Sources(),
+    sources: Mapping[str, str] = SOURCES,
 ) -> Evaluation:
     """Score maps against boxes.
 
@@ -68,7 +62,7 @@ def score(
         bootstrap: draws of videos for the intervals; 0 for none.
         seed: of these draws and of the random baseline.
         size: pixels that maps are upscaled to; the protocol's own where None.
-        sources: what errors call the maps and boxes.
+        sources: what errors call the maps and boxes, see `SOURCES`.
 
     Raises:
         DsolError: nothing to score, an unknown protocol, or a frame that cannot be scored, by name.
@@ -85,9 +79,9 @@ def score(
     size = plan.size if size is None else size
     truth = truth_of(boxes, size, united=plan.united, empty_too=plan.empty_too, consensus=plan.consensus)
     if not len(truth.object_frame):
-        raise DsolError(sources.boxes, "no frame has a box of a sounding object", "give annotations with boxes")
-    found = _tally(batches, truth, plan, sources.maps)
-    mismatched = ((silence, sources.silence), (noise, sources.noise), (swapped, sources.swapped))
+        raise DsolError(sources["boxes"], "no frame has a box of a sounding object", "give annotations with boxes")
+    found = _tally(batches, truth, plan, sources["maps"])
+    mismatched = ((silence, sources["silence"]), (noise, sources["noise"]), (swapped, sources["swapped"]))
     wrong = {kind: _tally(maps, truth, plan, source)
              for kind, (maps, source) in zip(WRONG_SOUNDS, mismatched, strict=True) if maps is not None}  # fmt: skip
     add_wrong_sounds(found, wrong, plan)
@@ -143,10 +137,11 @@ def score_files(
 
     protocol_named(protocol)
     truth = read_boxes(boxes, format)
-    mismatched = [None if file is None else read_maps(file) for file in (swapped, silence, noise)]
-    sources = Sources(str(maps), str(boxes), str(swapped), str(silence), str(noise))
-    return score(read_maps(maps), truth, protocol, strict=strict, swapped=mismatched[0], silence=mismatched[1],
-                 noise=mismatched[2], bootstrap=bootstrap, seed=seed, size=size, sources=sources)  # fmt: skip
+    wrong = {"swapped": swapped, "silence": silence, "noise": noise}
+    sources = {name: str(file) for name, file in {"maps": maps, "boxes": boxes, **wrong}.items()}
+    how: dict[str, Any] = {name: file and read_maps(file) for name, file in wrong.items()}
+    how |= {"strict": strict, "bootstrap": bootstrap, "seed": seed, "size": size, "sources": sources}
+    return score(read_maps(maps), truth, protocol, **how)
 
 
 def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -> Tally:

@@ -44,13 +44,6 @@ class Tally:
         self.quiet[:] = np.nan
         self.quiet_of.clear()
 
-    @classmethod
-    def empty(cls, truth: Truth) -> "Tally":
-        """Nothing known yet."""
-        counts = len(truth.object_frame), len(truth.keys), len(truth.box_frame)
-        iou, quiet, inside = (np.full(n, np.nan) for n in counts)
-        return cls(iou, quiet, inside)
-
 
 def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
     """Score maps as they come.
@@ -66,7 +59,7 @@ def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
     """
     place = {key: n for n, key in enumerate(truth.keys)}
     seen = np.zeros(len(truth.keys), dtype=bool)
-    result = Tally.empty(truth)
+    result = Tally(*(np.full(len(items), np.nan) for items in (truth.object_frame, truth.keys, truth.box_frame)))
     for batch in batches:
         _check_shape(batch)
         rows = np.array([row for row, key in enumerate(batch.keys) if key in place], dtype=int)

@@ -101,21 +101,17 @@ def evaluate_system(
     predicted = _predict(system, clips, labelled, seed)
     found = _statistics(predicted, labelled, system.categories, words)
     draws = draws_of(len(set(labelled.video)), bootstrap, seed)
-    floors = {name: None if floor is None else located.floors[name] for name, floor in located.floors.items()}
-    own = {name: value(statistic, draws.shape[1]) for name, statistic in found["own"].items()}
-    beside, ahead = {}, {}
-    for floor in ("by_ear", "by_eye"):
-        statistics = found[floor]
-        beside[floor] = {name: value(s, draws.shape[1]) for name, s in statistics.items()} or None
-        differences = {name: Difference(found["own"][name], s) for name, s in statistics.items()}
-        ahead[floor] = {name: interval(s, draws) for name, s in differences.items()} or None
+    figures = {of: {name: value(s, draws.shape[1]) for name, s in each.items()} for of, each in found.items()}
+    own, figures_own = found.pop("own"), figures.pop("own")
+    ahead = {of: {name: interval(Difference(own[name], s), draws) for name, s in each.items()} or None
+             for of, each in found.items()}  # fmt: skip
     return replace(
         located,
         protocol="wild",
         says=SAYS,
-        metrics=located.metrics | own,
-        ci95=located.ci95 | {name: interval(statistic, draws) for name, statistic in found["own"].items()},
-        floors=floors | beside,
+        metrics=located.metrics | figures_own,
+        ci95=located.ci95 | {name: interval(statistic, draws) for name, statistic in own.items()},
+        floors=located.floors | {of: each or None for of, each in figures.items()},
         ahead=located.ahead | ahead,
         per_category={},
         notes=(_note(labelled),),
@@ -177,17 +173,10 @@ def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluat
 def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Predicted:
     """The predictions for each second: with its own sound, with mismatched ones, and with an empty picture."""
     strange = iter(_mismatched_sounds(labelled, seed))
-    parts = [_predict_part(system, clips, labelled, part, strange) for part in _parts(len(labelled.video))]
-    names, by_ear, by_eye, surest, mismatched = zip(*parts, strict=True)
-    visual = None if any(part is None for part in by_eye) else np.concatenate(by_eye)
-    return Predicted(
-        np.concatenate(names), np.concatenate(by_ear), visual, np.concatenate(surest), np.concatenate(mismatched)
-    )
-
-
-def _parts(count: int) -> Iterator[range]:
-    for start in track(range(0, count, BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips"):
-        yield range(start, min(start + BATCH, count))
+    starts = track(range(0, len(labelled.video), BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips")
+    parts = (range(start, min(start + BATCH, len(labelled.video))) for start in starts)
+    found = zip(*(_predict_part(system, clips, labelled, part, strange) for part in parts), strict=True)
+    return Predicted(*(None if any(each is None for each in one) else np.concatenate(one) for one in found))
 
 
 def _predict_part(system: System, clips: Store, labelled: Labelled, part: range, rows: Iterator[list[int]]) -> tuple:

@@ -14,7 +14,7 @@ from torch import Tensor
 from dsol.baselines.base import BaselineNetwork
 from dsol.config import BaselineOptions
 from dsol.data.store import Store
-from dsol.training.batches import Feed, Picks, open_feed
+from dsol.training.batches import Picks, open_feed
 from dsol.training.loop import Pass, descend, run_passes
 from dsol.training.losses import other_video
 from dsol.training.run import Run
@@ -22,8 +22,8 @@ from dsol.training.run import Run
 MOMENTUM = 0.9  # of gradient descent
 
 
-class Fit:
-    """The training of one run.
+def fit(fabric: Fabric, network: BaselineNetwork, store: Store, run: Run) -> None:
+    """All passes that are still to do, then the statistics that the network measures at the end.
 
     Args:
         fabric: device, precision and processes.
@@ -31,39 +31,30 @@ class Fit:
         store: single-source clips.
         run: where metrics and checkpoints go.
     """
+    config, options = network.config, network.config.baselines
+    picks = Picks(store, options.batch, fabric.global_rank, fabric.world_size)
+    loss, optimizer = fabric.setup(network, optimizer_of(network, options))
+    feed = open_feed(store, network.encoders, fabric.device, config.workers, augment=config.stage_one.augment)
+    one_each = network.mixes or config.stage_one.negatives != "all"
 
-    def __init__(self, fabric: Fabric, network: BaselineNetwork, store: Store, run: Run):
-        self.fabric, self.network, self.store, self.run = fabric, network, store, run
-        self.config, self.options = network.config, network.config.baselines
-        self.picks = Picks(store, self.options.batch, fabric.global_rank, fabric.world_size)
-        self.loss, self.optimizer = fabric.setup(network, optimizer_of(network, self.options))
-
-    def train(self) -> None:
-        """All passes that are still to do, then the statistics that the network measures at the end."""
-        reading = (self.store, self.network.encoders, self.fabric.device, self.config.workers)
-        feed = open_feed(*reading, augment=self.config.stage_one.augment)
-        parts = {"network": self.network, "optimizer": self.optimizer}
-        done = self.run.load_checkpoint("fit", **parts)["done"]
-        passes = [
-            Pass(n, "fit", f"{self.config.system}, epoch {n + 1} of {self.options.epochs}", {"epoch": n + 1})
-            for n in range(done, self.options.epochs)
-        ]
-        run_passes(self.fabric, self.run, "fit", passes, lambda each: self._one_pass(feed, each), lambda: parts)
-        every_clip = Picks(self.store, self.options.batch).in_order()
-        self.network.eval().finalise(feed.batches(every_clip, None, "Measuring"))
-
-    def _one_pass(self, feed: Feed, each: Pass) -> dict[str, float]:
-        self.network.train()
-        seed = self.config.seed * 10_007 + each.number
+    def losses(seed: int, label: str) -> Iterator[tuple[tuple[Tensor, ...], int]]:
         generator = torch.Generator().manual_seed(seed)
-        one_each = self.network.mixes or self.config.stage_one.negatives != "all"
+        for batch in feed.batches(picks.shuffled(seed), seed, label):
+            pairs = mismatched(batch.videos, generator if one_each else None)
+            yield (loss(batch.pictures, batch.log_mel, batch.waveforms, pairs),), len(batch.rows)
 
-        def losses() -> Iterator[tuple[tuple[Tensor, ...], int]]:
-            for batch in feed.batches(self.picks.shuffled(seed), seed, each.label):
-                pairs = mismatched(batch.videos, generator if one_each else None)
-                yield (self.loss(batch.pictures, batch.log_mel, batch.waveforms, pairs),), len(batch.rows)
+    def one_pass(each: Pass) -> dict[str, float]:
+        network.train()
+        return {"loss": descend(fabric, losses(config.seed * 10_007 + each.number, each.label), [optimizer])[0]}
 
-        return {"loss": descend(self.fabric, losses(), [self.optimizer])[0]}
+    parts = {"network": network, "optimizer": optimizer}
+    passes = [
+        Pass(n, "fit", f"{config.system}, epoch {n + 1} of {options.epochs}", {"epoch": n + 1})
+        for n in range(run.load_checkpoint("fit", **parts)["done"], options.epochs)
+    ]
+    run_passes(fabric, run, "fit", passes, one_pass, lambda: parts)
+    every_clip = Picks(store, options.batch).in_order()
+    network.eval().finalise(feed.batches(every_clip, None, "Measuring"))
 
 
 def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

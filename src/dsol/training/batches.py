@@ -7,7 +7,6 @@ only: a resumed run gets the same batches as a run that was never stopped.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,14 +26,6 @@ MARGIN = 256 / 224  # training pictures are resized to this many times the crop 
 MEASURED_ON = 400  # clips whose pictures the principal components are measured on
 VIDEO_PASSES = 3  # in which a clip of a video comes for each pass over the photos
 Pick = tuple[int, int]  # row of the store, frame of its clip
-
-
-class Feed(Protocol):
-    """Where batches come from."""
-
-    def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
-        """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""
-        ...
 
 
 class Picks:
@@ -111,13 +102,10 @@ class _Reader(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | DsolError:
         try:
-            return self._batch(index)
+            frames = np.stack([self.store.frame(row, j) for row, j in self.picks[index]])
+            waveforms = np.stack([self.store.sound(row) for row, _ in self.picks[index]])
         except DsolError as error:  # a loader would pass on its text only, inside a traceback
             return error
-
-    def _batch(self, index: int) -> tuple[Tensor, Tensor]:
-        frames = np.stack([self.store.frame(row, j) for row, j in self.picks[index]])
-        waveforms = np.stack([self.store.sound(row) for row, _ in self.picks[index]])
         return torch.from_numpy(frames), torch.from_numpy(waveforms)
 
 
@@ -134,8 +122,8 @@ def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterato
         yield batch
 
 
-class DiskFeed:
-    """Reads clips from the store each time, with new augmentation."""
+class Feed:
+    """Where batches come from: clips read from the store each time, with new augmentation."""
 
     def __init__(
         self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
@@ -145,7 +133,7 @@ class DiskFeed:
         self.videos = torch.from_numpy(video_numbers(store))
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
-        """See `Feed`."""
+        """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""
         pairs = zip(picks, read(self.store, picks, self.workers), strict=True)
         for number, (chosen, (frames, waveforms)) in enumerate(track(pairs, label, len(picks), "batches")):
             rows = torch.tensor([row for row, _ in chosen])
@@ -162,7 +150,7 @@ class DiskFeed:
         return training_view(resize(images, round(self.size * MARGIN)), self.size, generator)
 
 
-class CachedFeed:
+class CachedFeed(Feed):
     """For a frozen visual backbone: features of the frames and spectrograms of all sounds, computed once, in memory.
 
     Pictures are not cropped at random, since each crop would have to pass the backbone again; with augmentation,
@@ -173,8 +161,7 @@ class CachedFeed:
     def __init__(
         self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
     ):
-        self.encoders, self.device, self.augment = encoders, device, augment
-        self.videos = torch.from_numpy(video_numbers(store))
+        super().__init__(store, encoders, device, workers, size, augment)
         self.counts = np.array([store.frame_count(i) for i in range(len(store))])
         self.cached = np.minimum(self.counts, encoders.options.frozen_frames or self.counts)
         self.starts = np.cumsum(self.cached) - self.cached
@@ -193,7 +180,7 @@ class CachedFeed:
         self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
-        """See `Feed`; the seed matters only with augmentation."""
+        """See `Feed.batches`; the seed matters only with augmentation."""
         for number, chosen in enumerate(picks):
             rows = torch.tensor([row for row, _ in chosen])
             cells = torch.tensor([self.starts[row] + j * self.cached[row] // self.counts[row] for row, j in chosen])
@@ -223,7 +210,7 @@ def open_feed(
         size: side of the square picture, pixels; 0: the encoders' own.
         augment: augment the sounds of training views, too, and flip cached features.
     """
-    kind = CachedFeed if encoders.options.freeze_vision else DiskFeed
+    kind = CachedFeed if encoders.options.freeze_vision else Feed
     if isinstance(encoders.pca, Pca) and not encoders.pca.measured:
         measure_pca(store, encoders, device, workers)
     return kind(store, encoders, device, workers, size or encoders.options.size, augment)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ class Run:
 
     def __init__(self, path: Path, writes: bool = True):
         self.path, self.writes = Path(path), writes
-        self._events: Any = None
 
     @classmethod
     def start(cls, path: Path, config: Config) -> "Run":
@@ -45,11 +45,6 @@ class Run:
         return run
 
     @classmethod
-    def exists(cls, path: Path) -> bool:
-        """Whether a run was started in a folder."""
-        return (Path(path) / "config.yaml").is_file()
-
-    @classmethod
     def resume(cls, path: Path, writes: bool = True) -> tuple["Run", Config]:
         """A run that was started before, with its configuration.
 
@@ -63,13 +58,15 @@ class Run:
 
     def save_config(self, config: Config) -> None:
         """Save the options: `config.yaml`."""
-        if self.writes:
-            write_text(self.path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+        self._write("config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def save_data(self, data: dict[str, Any]) -> None:
         """Save what the run is trained on: `resume/data.json`."""
+        self._write("resume/data.json", json.dumps(data))
+
+    def _write(self, name: str, text: str) -> None:
         if self.writes:
-            write_text(self.path / "resume/data.json", json.dumps(data))
+            write_text(self.path / name, text)
 
     def data(self) -> dict[str, Any]:
         """What `save_data` saved; empty where nothing was. Raises DsolError where it is damaged."""
@@ -90,14 +87,12 @@ class Run:
             if isinstance(value, float):
                 self.events.add_scalar(f"{values['stage']}/{name}", value, values["step"])
 
-    @property
+    @cached_property
     def events(self) -> Any:
         """The TensorBoard writer, opened at the first use."""
-        if self._events is None:
-            from torch.utils.tensorboard import SummaryWriter
+        from torch.utils.tensorboard import SummaryWriter
 
-            self._events = SummaryWriter(str(self.path))
-        return self._events
+        return SummaryWriter(str(self.path))
 
     def metrics(self) -> list[dict[str, Any]]:
         """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
@@ -137,7 +132,7 @@ class Run:
             raise DsolError(file, f"is of version {state['version']}", "delete it to start the stage again")
         if self.writes:
             lines = self.metrics()[: state["lines"]]
-            write_text(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+            self._write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
         return state
 
     def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
@@ -155,8 +150,7 @@ class Run:
 
     def save_labels(self, labels: dict[str, int]) -> None:
         """Save the pseudo-label of each clip: `resume/labels.json`."""
-        if self.writes:
-            write_text(self.path / "resume/labels.json", json.dumps(labels))
+        self._write("resume/labels.json", json.dumps(labels))
 
     def labels(self) -> dict[str, int]:
         """The pseudo-label of each clip, by `Clip.key`. Raises DsolError where there are none, or they are damaged."""
@@ -171,8 +165,8 @@ class Run:
 
     def close(self) -> None:
         """Flush TensorBoard's file."""
-        if self._events is not None:
-            self._events.close()
+        if "events" in vars(self):
+            self.events.close()
 
 
 def _read_object(file: Path, remedy: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@
 heads, fresh after each clustering, against the pseudo-labels. One pass is the unit of resuming.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -150,24 +150,17 @@ class StageOne:
         return {"loss": loss, **({} if nmi is None else {"nmi": nmi})}
 
     def _losses(self, feed: Feed, each: Pass, seed: int) -> Iterator[tuple[tuple[Tensor, ...], int]]:
-        for batch, negatives, generator in self._batches(feed, each.kind, seed, each.label):
-            labels = self.labels[batch.rows].to(self.fabric.device) if each.kind == "classify" else None
-            pairs = other_video(batch.videos, generator) if each.kind == "localize" and negatives is None else None
-            how = {"labels": labels, "pairs": pairs, "negatives": negatives}
-            loss = self.loss(batch.pictures, batch.log_mel, batch.videos, **how)
-            yield (loss,), len(batch.rows)
-
-    def _batches(
-        self, feed: Feed, kind: str, seed: int, label: str
-    ) -> Iterator[tuple[Batch, Tensor | None, torch.Generator]]:
-        generator = torch.Generator().manual_seed(seed)
+        generator, localizes = torch.Generator().manual_seed(seed), each.kind == "localize"
         picks = self.picks.balanced(seed) if self.config.balance_photos else self.picks.shuffled(seed)
-        if kind == "localize" and self.options.negatives == "sampled":
-            others = [self.picks.other_videos(chosen, self.videos, seed + i) for i, chosen in enumerate(picks)]
-            pairs = zip(feed.batches(picks, seed, label), feed.batches(others, seed + 1, ""), strict=True)
-            yield from ((batch, other.pictures, generator) for batch, other in pairs)
-        else:
-            yield from ((batch, None, generator) for batch in feed.batches(picks, seed, label))
+        others: Iterable[Batch | None] = [None] * len(picks)
+        if localizes and self.options.negatives == "sampled":
+            chosen = [self.picks.other_videos(some, self.videos, seed + i) for i, some in enumerate(picks)]
+            others = feed.batches(chosen, seed + 1, "")
+        for batch, other in zip(feed.batches(picks, seed, each.label), others, strict=True):
+            labels = None if localizes else self.labels[batch.rows].to(self.fabric.device)
+            pairs = other_video(batch.videos, generator) if localizes and other is None else None
+            how = {"labels": labels, "pairs": pairs, "negatives": None if other is None else other.pictures}
+            yield (self.loss(batch.pictures, batch.log_mel, batch.videos, **how),), len(batch.rows)
 
     @torch.no_grad()
     def _objects(self, feed: Feed) -> tuple[Tensor, Tensor]:

@@ -135,13 +135,10 @@ class StageTwo:
         kinds = schedule(self.config)
         parts = {"network": self.network, "optimizer": self.optimizer}
         done = self.run.load_checkpoint("stage_two", **parts)["done"]
-        feed = self._feed() if "match" in kinds[done:] else None
+        reading = (self.scenes, self.network.encoders, self.fabric.device, self.config.workers, self.config.scenes.size)
+        feed = open_feed(*reading) if "match" in kinds[done:] else None
         passes = [Pass(n, kind, f"Stage two, pass {n + 1} of {len(kinds)}, {kind}") for n, kind in enumerate(kinds)]
         run_passes(self.fabric, self.run, "two", passes[done:], lambda each: self._one_pass(feed, each), lambda: parts)
-
-    def _feed(self) -> Feed:
-        size = self.config.scenes.size
-        return open_feed(self.scenes, self.network.encoders, self.fabric.device, self.config.workers, size)
 
     def _one_pass(self, feed: Feed | None, each: Pass) -> dict[str, float]:
         self._set_learning_rate(each.number / len(schedule(self.config)))

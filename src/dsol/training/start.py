@@ -8,13 +8,12 @@ So one more pass over real duets follows stage two on composed scenes, as releas
 into its folder, so that it goes on without the other.
 """
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from dsol.config import Config, flat
 from dsol.errors import DsolError
+from dsol.files import copy
 from dsol.model.file import fill, find_model, load_card
 from dsol.model.onnx_file import is_onnx
 from dsol.model.system import system_type
@@ -70,18 +69,12 @@ def begin(run: Run, start: Start, stage: str) -> None:
     """Copy into the folder of a run what it begins with; stage one, where that is done, comes last."""
     if not run.writes:
         return
-    _copy(start.model, weights_of(run, "two" if stage == "two" else "one"))
+    copy(start.model, weights_of(run, "two" if stage == "two" else "one"))
     if stage == "two":
         run.save_labels(start.labels)
-        _copy(start.first, run.path / "stage_one.safetensors")
+        copy(start.first, run.path / "stage_one.safetensors")
 
 
 def weights_of(run: Run, stage: str) -> Path:
     """Where a run keeps the weights that a stage, "one" or "two", begins with; no file where it begins afresh."""
     return run.path / "resume" / f"start_{stage}.safetensors"
-
-
-def _copy(file: Path, target: Path) -> None:
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.copyfile(file, partial)
-    os.replace(partial, target)

@@ -30,7 +30,7 @@ from dsol.model.network import Network
 from dsol.model.system import system_type
 from dsol.naming.naming import assign_clips
 from dsol.progress import say
-from dsol.training.baseline import Fit
+from dsol.training.baseline import fit
 from dsol.training.calibration import calibrate
 from dsol.training.run import Run
 from dsol.training.stage_one import StageOne
@@ -73,7 +73,9 @@ def train(
         DsolError: the store, the run folder or the options do not fit.
     """
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
-    resume = resume and Run.exists(Path(run))  # where there is none yet, it begins: schedulers repeat one command
+    resume = (
+        resume and (Path(run) / "config.yaml").is_file()
+    )  # where there is none yet, it begins: schedulers repeat one command
     continues = resume or (stage == "two" and first.is_file())
     if continues:
         before, saved = Run.resume(Path(run))
@@ -228,9 +230,8 @@ def _told(scenes: Store | None) -> dict[str, str | None]:
 def _finished(run: Path, config: Config) -> Path | None:
     """The model file, where it is there already and of these options."""
     target = run / "model.safetensors"
-    if not target.is_file():
-        return None
-    return target if same_training(config, Config.from_dict(load_card(target).config)) else None
+    same = target.is_file() and same_training(config, Config.from_dict(load_card(target).config))
+    return target if same else None
 
 
 def _fabric(config: Config) -> Fabric:
@@ -270,7 +271,7 @@ def _train_baseline(
 ) -> Path:
     if fabric.is_global_zero:
         say(f"{config.system}: {len(clips)} clips of {len(set(clips.videos))} videos")
-    Fit(fabric, network, clips, run).train()
+    fit(fabric, network, clips, run)
     target = run.path / "model.safetensors"
     if fabric.is_global_zero:
         system_type(config.system)(network, _card(run, clips, store, config, network.clusters, "loss")).save(target)
@@ -303,17 +304,9 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
     o = config.scenes
     target = run.path / "scenes"
     if fabric.is_global_zero:
-        compose(
-            clips,
-            target,
-            scenes=o.count,
-            objects=o.objects,
-            sounding=o.sounding,
-            seed=config.seed,
-            labels=run.clusters(),
-            split=SYNTHESIS if SYNTHESIS in clips.splits else None,
-            video_weight=VIDEO_WEIGHT if config.balance_photos else 1,
-        )
+        split = SYNTHESIS if SYNTHESIS in clips.splits else None
+        how = {"split": split, "video_weight": VIDEO_WEIGHT if config.balance_photos else 1}
+        compose(clips, target, o.count, o.objects, o.sounding, seed=config.seed, labels=run.clusters(), **how)
     fabric.barrier()
     return Store.open(target)
 

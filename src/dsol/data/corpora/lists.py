@@ -90,27 +90,26 @@ def _stem(name: str) -> str:
     return path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
 
 
-def find_list(folder: Path, *names: str) -> Path | None:
-    """A list or annotation file that lies in the corpus or beside it, under one of some names.
+def find_list(folder: Path, name: str) -> Path | None:
+    """A list or annotation file that lies in the corpus or beside it.
 
     Looked for in the folder, its `annotations`, the folder above and that one's `annotations`; in each also under the
     name with `dsol_` before it.
     """
     above = folder.absolute().parent
     places = (folder, folder / "annotations", above, above / "annotations")
-    files = (place / (prefix + name) for place in places for name in names for prefix in ("", RELEASED))
+    files = (place / (prefix + name) for place in places for prefix in ("", RELEASED))
     return next((file for file in files if file.is_file()), None)
 
 
-def required_list(folder: Path, *names: str) -> Path:
+def required_list(folder: Path, name: str) -> Path:
     """`find_list`, or an error that says what is missing.
 
     Raises:
-        DsolError: none of the names is there.
+        DsolError: it is not there.
     """
-    file = find_list(folder, *names)
-    if file is None:
-        raise DsolError(folder, f"has no {' or '.join(names)} in it or beside it", "put it there; see docs/data.md")
+    if (file := find_list(folder, name)) is None:
+        raise DsolError(folder, f"has no {name} in it or beside it", "put it there; see docs/data.md")
     return file
 
 

@@ -109,14 +109,9 @@ def finished(out: str | Path, made: dict) -> Store | None:
     other = [f"{k} {there.get(k)!r}, not {made.get(k)!r}" for k in {**made, **there} if made.get(k) != there.get(k)]
     if other:
         raise DsolError(out, f"exists, made with {'; '.join(other)}", "remove it or choose another folder")
-    shutil.rmtree(partial_folder(out), ignore_errors=True)  # a kill after the last rename leaves it
+    shutil.rmtree(partial_of(out), ignore_errors=True)  # a kill after the last rename leaves it
     say(f"{out}: exists already, made with the same options")
     return Store.open(out)
-
-
-def partial_folder(out: Path) -> Path:
-    """Where the parts of a store lie while it is made."""
-    return partial_of(out)
 
 
 @contextmanager
@@ -131,7 +126,7 @@ def _writing(out: Path) -> Iterator[None]:
 @contextmanager
 def _workspace(out: Path) -> Iterator[Path]:
     """OUT.partial, for this process alone. The lock goes with the process, however it ends."""
-    folder = partial_folder(out)
+    folder = partial_of(out)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with locked(folder / "lock") as is_ours:
