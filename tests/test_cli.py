@@ -274,7 +274,7 @@ def test_figures_that_cannot_be_written_are_refused_before_the_work(call, shapes
 
 def test_help_calls_types_by_letters_and_tells_values(call):
     said = " ".join(" ".join(call.good("train", "--help")).split())
-    assert "--workers N processes that read clips" in said
+    assert "--workers N Processes that read and decode clips; 0 reads in the training process. (default: 2)" in said
     assert "--start PATH" in said
     assert "--encoders.size N Side of the square picture in stage one, pixels. (default: 224)" in said
     assert "--inference.map_threshold X" in said
