@@ -344,7 +344,7 @@ def table(parser, words: Words) -> Work:
         _make_room_for(args.out, folder=args.figures)
         given = {name: getattr(args, name) for name in (option.replace("-", "_") for option in TABLE_STORES)}
         stores = {name: path for name, path in given.items() if path is not None}
-        weights = args.encoders.vision_weights
+        weights = getattr(args, "encoders.vision_weights")
         start = {} if weights is None else {"encoders": {"vision_weights": str(weights.absolute())}}
         recipe = load_recipe(args.recipe or "paper", **start) if args.recipe or start else None
         experiment = Experiment.open(args.runs, recipe, stores, args.seeds)

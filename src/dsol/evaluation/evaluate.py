@@ -86,9 +86,9 @@ def evaluate(
     mismatched: dict[str, Any] = {name: [] for name in wrong}
     sounds = [own_sounds(clips, places), *wrong.values()]
     found = predict_frames(system, clips, boxes, places, sounds, plan.united, f"Localising, {protocol}")
-    how = {"strict": strict, "nmi": cluster_nmi(system, clips), "nsa": not isinstance(system, Dmc), **mismatched}
+    how: dict[str, Any] = {"strict": strict, "nmi": cluster_nmi(system, clips), "nsa": not isinstance(system, Dmc)}
     with MapsWriter(maps) if maps else nullcontext() as writer:
-        result = score(_own(found, list(mismatched.values()), writer), boxes, protocol, **how)
+        result = score(_own(found, list(mismatched.values()), writer), boxes, protocol, **how, **mismatched)
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:

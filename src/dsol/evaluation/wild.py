@@ -176,7 +176,7 @@ def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Pre
     starts = track(range(0, len(labelled.video), BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips")
     parts = (range(start, min(start + BATCH, len(labelled.video))) for start in starts)
     found = zip(*(_predict_part(system, clips, labelled, part, strange) for part in parts), strict=True)
-    return Predicted(*(None if any(each is None for each in one) else np.concatenate(one) for one in found))
+    return Predicted(*(None if any(each is None for each in one) else np.concatenate(one) for one in found))  # type: ignore[arg-type]
 
 
 def _predict_part(system: System, clips: Store, labelled: Labelled, part: range, rows: Iterator[list[int]]) -> tuple:

@@ -86,11 +86,14 @@ class Experiment:
             raise DsolError(folder, "is no folder of runs", "give the stores to make one: --store STORE and others")
         file = folder / FILE
         known = _read(file) if file.is_file() else None
-        if known and recipe and (other := differences(known.recipe, recipe)):
-            what = f"holds runs of other options: {other[0]}"
-            raise DsolError(folder, what, "give another --runs folder, or leave --recipe out")
-        before = known or cls(folder, load_recipe("paper"), {})
-        found = cls(folder, recipe or before.recipe, {**before.stores, **stores}, seeds or before.seeds)
+        if known is not None and recipe is not None:
+            _check_same(recipe, known.recipe, folder)
+        found = cls(
+            folder,
+            recipe or (known.recipe if known else load_recipe("paper")),
+            {**(known.stores if known else {}), **stores},
+            seeds or (known.seeds if known else 1),
+        )
         if stores or (known and found != known):
             found._save(file)
         return found
@@ -110,7 +113,8 @@ class Experiment:
 
     def store(self, *names: str) -> Store | None:
         """The first of these stores that was given."""
-        return next((_opened(self.stores[name]) for name in names if name in self.stores), None)
+        given = [self.stores[name] for name in names if name in self.stores]
+        return _opened(given[0]) if given else None
 
     def training_stores(self, training: str) -> tuple[Store | None, Store | None]:
         """Single-source clips and scenes to train on; None where there are none, as for scenes still to be composed."""
@@ -132,12 +136,10 @@ class Experiment:
 
     def cells(self, changes: Mapping[str, Any], training: str, stage: str = "both") -> list[Cell]:
         """The runs of a row, one a seed. K is that of the training's data set, unless row or recipe have their own."""
-        found, mine = [], flat(self.recipe.to_dict())
-        different = {name: value for name, value in changes.items() if mine[name] != value}
-        own = self.recipe.clustering.clusters != CLUSTERS["music"]
-        base = self.recipe if own else self.recipe.replace(clustering={"clusters": CLUSTERS[training]})
+        found = []
+        different = {name: value for name, value in changes.items() if _option(self.recipe, name) != value}
         for seed in range(self.seeds):
-            config = base.replace(seed=self.recipe.seed + seed)
+            config = self._recipe_for(training).replace(seed=self.recipe.seed + seed)
             for name, value in different.items():
                 section, option = name.split(".")
                 config = config.replace(**{section: {option: value}})
@@ -145,6 +147,10 @@ class Experiment:
             parts += [training] * (training != "music") + [f"seed-{seed}"] * (seed > 0)
             found.append(Cell("_".join(parts), config, training, stage))
         return found
+
+    def _recipe_for(self, training: str) -> Config:
+        own = self.recipe.clustering.clusters != CLUSTERS["music"]
+        return self.recipe if own else self.recipe.replace(clustering={"clusters": CLUSTERS[training]})
 
     def row_cells(self, row: Row, training: str) -> list[Cell]:
         """The runs of a row; none where it is another system's."""
@@ -199,6 +205,13 @@ def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) 
     return [f"{name} is {value}, not {theirs[name]}" for name, value in mine.items() if theirs[name] != value]
 
 
+def _check_same(recipe: Config, known: Config, folder: Path) -> None:
+    other = differences(known, recipe)
+    if other:
+        what = f"holds runs of other options: {other[0]}"
+        raise DsolError(folder, what, "give another --runs folder, or leave --recipe out")
+
+
 def _read(file: Path) -> Experiment:
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
@@ -210,8 +223,14 @@ def _read(file: Path) -> Experiment:
         raise DsolError(file, f"does not describe runs: {error!r}", "delete it and give --store and others") from None
 
 
+def _option(config: Config, name: str) -> Any:
+    return flat(config.to_dict())[name]
+
+
 def _spoken(value: Any) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-_opened = cache(Store.open)
+@cache
+def _opened(path: Path) -> Store:
+    return Store.open(path)

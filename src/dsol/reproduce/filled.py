@@ -190,11 +190,12 @@ def _block(table: Table, key: str, rows: list[Source], experiment: Experiment) -
         return Block(key, data, metrics, tuple(lines))
     _check_same_frames(known, data)
     baselines = [_baseline(name, known[:1], metrics, table) for name in FLOORS if name != SWAPPED]
-    baselines += [_baseline(SWAPPED, of_row, metrics, table, row) for row, of_row in shown
-                  if any(one["floors"].get(SWAPPED) for one in of_row)]  # fmt: skip
+    baselines += [
+        _baseline(SWAPPED, of_row, metrics, table, row) for row, of_row in shown if any(map(_swapped, of_row))
+    ]
     where = f"{Path(known[0]['store']).name}: " if known[0]["store"] else ""
     scored = f"{where}{known[0]['frames']:,} frames of {known[0]['videos']:,} videos"
-    return Block(key, data, metrics, (*lines, *baselines), scored)
+    return Block(key, data, metrics, (*lines, *filter(None, baselines)), scored)
 
 
 def _line(row: Source, said: list[dict], metrics: tuple[str, ...], key: str) -> Line:
@@ -225,6 +226,10 @@ def _baseline(name: str, said: list[dict], metrics: tuple[str, ...], table: Tabl
 
 def _known(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _swapped(said: dict) -> bool:
+    return bool(said["floors"].get(SWAPPED))
 
 
 def _read(file: Path, data: DataSet) -> dict | None:
@@ -303,13 +308,16 @@ def _notes_on_clusters(table: Table, rows: Sequence[Source]) -> Iterable[str]:
     """Where figures of clusters are not what the released scripts print, and what those would be."""
     if not any("nmi" in metrics for metrics in table.metrics.values()):
         return
-    models = {" / ".join(row.head): [run / "model.safetensors" for run in row.runs.get("music", ())] for row in rows}
-    told = {
-        head: _known(load_card(one).metrics.get("nmi") for one in of if one.is_file()) for head, of in models.items()
-    }
+    told = {" / ".join(row.head): _known(map(_training_nmi, row.runs.get("music", ()))) for row in rows}
     released = "; ".join(f"{head}: {100 * fmean(values):.1f}" for head, values in told.items() if values)
     heads = " / ".join(table.heads)
     yield "NMI is of the clips that are scored; the released script's is of the training clips" + (
         f", which here is ({heads}) {released}." if released else "."
     )
     yield "NSA is of categories, whose clusters' maps are added; the released script's is of clusters."
+
+
+def _training_nmi(run: Path) -> float | None:
+    """NMI of categories and the clusters of the clips that a model was trained on, where those are labelled."""
+    model = run / "model.safetensors"
+    return load_card(model).metrics.get("nmi") if model.is_file() else None

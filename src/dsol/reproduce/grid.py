@@ -90,10 +90,9 @@ class Grid:
         if not (run / "stage_one.safetensors").is_file():
             for donor in self._alike(cell, "stage_one.safetensors")[:1]:
                 _share_stage_one(donor, run, cell)
-        alike = [other / "scenes" for other in self._alike(cell, "scenes/store.json")]
-        given = next(iter(alike), None) if scenes is None else scenes.path
+        given = None if scenes is None else scenes.path
         resume = (run / "config.yaml").is_file()
-        train(store.path, run, cell.config, scenes=given, stage=cell.stage, resume=resume)
+        train(store.path, run, cell.config, scenes=given or self._composed(cell), stage=cell.stage, resume=resume)
 
     def _train_on_duets(self, cell: Cell) -> None:
         """One more pass over real duets after stage two, as released: where some are for training, and where stage two
@@ -106,6 +105,11 @@ class Grid:
         if (run / "model.safetensors").is_file():
             once = cell.config.replace(stage_two={"epochs": 1})
             train(store.path, run / DUET, once, scenes=duets.path, stage="two", resume=True, start=run)
+
+    def _composed(self, cell: Cell) -> Path | None:
+        """Scenes that a run with the same stage one has composed from its pseudo-labels."""
+        found = self._alike(cell, "scenes/store.json")
+        return found[0] / "scenes" if found else None
 
     def _alike(self, cell: Cell, holds: str) -> list[Path]:
         """Other runs whose options differ in stage two at most, and that hold a file."""

@@ -41,9 +41,12 @@ def as_markdown(filled: Filled) -> str:
     for block in filled.blocks:
         head, *groups = _cells(filled, block)
         rule = [":--"] * heads + ["--:"] * (len(head) - heads)
-        rows = ([cell.replace("|", "&#124;") for cell in row] for row in (head, rule, *chain(*groups)))
-        parts += ["", f"*{_title(block)}*", "", *(f"| {' | '.join(row)} |" for row in rows)]
+        parts += ["", f"*{_title(block)}*", "", *(_markdown_row(row) for row in (head, rule, *chain(*groups)))]
     return "\n".join([*parts, "", *(f"{note}  " for note in filled.notes)])
+
+
+def _markdown_row(row: Row) -> str:
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"
 
 
 def as_csv(filled: Filled) -> str:

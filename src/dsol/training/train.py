@@ -305,7 +305,7 @@ def _compose(fabric: Fabric, clips: Store, run: Run, config: Config) -> Store:
     target = run.path / "scenes"
     if fabric.is_global_zero:
         split = SYNTHESIS if SYNTHESIS in clips.splits else None
-        how = {"split": split, "video_weight": VIDEO_WEIGHT if config.balance_photos else 1}
+        how: dict[str, Any] = {"split": split, "video_weight": VIDEO_WEIGHT if config.balance_photos else 1}
         compose(clips, target, o.count, o.objects, o.sounding, seed=config.seed, labels=run.clusters(), **how)
     fabric.barrier()
     return Store.open(target)
