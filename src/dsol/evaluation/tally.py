@@ -59,7 +59,8 @@ def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
     """
     place = {key: n for n, key in enumerate(truth.keys)}
     seen = np.zeros(len(truth.keys), dtype=bool)
-    result = Tally(*(np.full(len(items), np.nan) for items in (truth.object_frame, truth.keys, truth.box_frame)))
+    iou, quiet, inside = (np.full(len(of), np.nan) for of in (truth.object_frame, truth.keys, truth.box_frame))
+    result = Tally(iou, quiet, inside)
     for batch in batches:
         _check_shape(batch)
         rows = np.array([row for row, key in enumerate(batch.keys) if key in place], dtype=int)
