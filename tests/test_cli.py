@@ -17,10 +17,10 @@ from safetensors.numpy import save_file
 
 import dsol
 from dsol import cli
-from dsol.arguments import Parser, add_section, described, sections
+from dsol.arguments import Parser, add_section, described
 from dsol.cli import VERBS, main
 from dsol.completion import SHELLS
-from dsol.config import InferenceOptions
+from dsol.config import InferenceOptions, nested
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.corpora.annotations import READERS
 from dsol.evaluation.protocols import PROTOCOLS
@@ -296,7 +296,7 @@ def test_help_calls_types_by_letters_and_tells_values(call):
 def test_an_option_of_a_section_has_the_value_that_yaml_gives_it(words, option, value):
     parser = Parser("localize", "Finds.")
     add_section(parser, "inference", InferenceOptions, unsaid=True)
-    assert sections(vars(parser.parse_args(words)), {"inference"}) == {"inference": {option: value}}
+    assert nested(vars(parser.parse_args(words))) == {"inference": {option: value}}
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(shapes):

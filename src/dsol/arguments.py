@@ -127,20 +127,3 @@ def _way(hint: Any) -> dict[str, Any]:
 
 def _or_null(read: Callable[[str], Any], text: str) -> Any:
     return None if text == "null" else read(text)
-
-
-def sections(values: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """Values of the command line, each section a dict of its own.
-
-    Example:
-        >>> sections({"seed": 1, "scenes.count": 2, "store": "s"}, {"seed", "scenes"})
-        {'seed': 1, 'scenes': {'count': 2}}
-    """
-    whole: dict[str, Any] = {}
-    for name, value in values.items():
-        section, _, option = name.partition(".")
-        if section in names and option:
-            whole.setdefault(section, {})[option] = value
-        elif name in names:
-            whole[name] = value
-    return whole

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import dsol
-from dsol.arguments import Parser, add_section, described, path, sections, whole_number
-from dsol.config import SYSTEMS
+from dsol.arguments import Parser, add_section, described, path, whole_number
+from dsol.config import SYSTEMS, nested
 from dsol.errors import DsolError
 
 Work = Callable[[Any], object]
@@ -170,7 +170,7 @@ def train(parser, words: Words) -> Work:
         from dsol.training.train import train
 
         _check_device(args.device, args.devices)
-        values = sections(vars(args), set(Config.__dataclass_fields__))
+        values = {name: value for name, value in nested(vars(args)).items() if name in Config.__dataclass_fields__}
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
         how = {"scenes": args.scene_store, "stage": args.stage, "resume": args.resume, "start": args.start}
         train(args.store, args.run, config, **how)
@@ -187,7 +187,7 @@ def _add_inference_options(parser) -> None:
 
 def _given_inference(args) -> dict[str, Any]:
     """The options of inference on the command line."""
-    return sections(vars(args), {"inference"}).get("inference", {})
+    return nested(vars(args)).get("inference", {})
 
 
 def _check_device(device: str, devices: int) -> None:

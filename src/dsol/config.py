@@ -15,6 +15,7 @@ import dataclasses
 import inspect
 import math
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -337,6 +338,23 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         found |= {f"{name}.{option}": v for option, v in value.items()} if isinstance(value, dict) else {name: value}
     return found
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The other way round: names of options as keys, a dict a section out.
+
+    Example:
+        >>> nested({"seed": 1, "stage_one.epochs": 2})
+        {'seed': 1, 'stage_one': {'epochs': 2}}
+    """
+    whole: dict[str, Any] = {}
+    for name, value in values.items():
+        section, point, option = name.partition(".")
+        if point:
+            whole.setdefault(section, {})[option] = value
+        else:
+            whole[name] = value
+    return whole
 
 
 def recipe_values(name_or_file: str) -> dict[str, Any]:

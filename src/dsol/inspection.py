@@ -41,8 +41,8 @@ def inspect(path: str | Path, audio_track: int | None = None) -> dict[str, Any]:
         DsolError: nothing of ours, or damaged: says where and what.
 
     Example:
-        >>> inspect("music")["clips"]
-        210
+        >>> inspect("store")["clips"]
+        40
     """
     path = Path(path)
     if audio_track is not None and (path.is_dir() or path.suffix in (".json", ".safetensors") or is_onnx(path)):

@@ -1,5 +1,6 @@
-"""Progress: a bar on a terminal, a plain line now and then elsewhere. Always on stderr."""
+"""Progress: a bar on a terminal or in a notebook, a plain line now and then elsewhere, on stderr."""
 
+import html
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from dsol.text import name_of
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int | None, str], Iterator[T]]  # `track`, or a replacement
 PLAIN_EVERY_S = 10.0  # seconds between plain lines
+DRAWN_EVERY_S = 0.2  # seconds between two states of the bar in a notebook
 
 
 def say(message: str) -> None:
@@ -32,7 +34,34 @@ def track(items: Iterable[T], label: str, total: int | None = None, unit: str = 
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
-    yield from (_bar if sys.stderr.isatty() else _plain)(items, label, total, unit)
+    way = _notebook_bar if in_notebook() else _bar if sys.stderr.isatty() else _plain
+    yield from way(items, label, total, unit)
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this: Jupyter, Colab and their like."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
+def _notebook_bar(items: Iterable[T], label: str, total: int | None, unit: str) -> Iterator[T]:
+    from IPython.display import HTML, display  # it is there: its kernel runs this
+
+    start = last = time.monotonic()
+    done, shown = 0, display(HTML(_bar_of(label, 0, total, unit)), display_id=True)
+    for item in items:
+        yield item
+        done += 1
+        if time.monotonic() - last >= DRAWN_EVERY_S:
+            last = time.monotonic()
+            shown.update(HTML(_bar_of(label, done, total, unit)))
+    shown.update(HTML(_bar_of(label, done, done, f"{unit}, {time.monotonic() - start:.0f} s")))
+
+
+def _bar_of(label: str, done: int, total: int | None, unit: str) -> str:
+    value = f' value="{done}" max="{total}"' if total else ""
+    said = html.escape(f"{name_of(label)}: {done}{f' of {total}' if total and total != done else ''} {unit}".rstrip())
+    return f'<label>{said} <progress{value} style="vertical-align:middle"></progress></label>'
 
 
 def _bar(items: Iterable[T], label: str, total: int | None, unit: str) -> Iterator[T]:

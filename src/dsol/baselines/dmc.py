@@ -42,8 +42,9 @@ def soft_k_means(points: Tensor, count: int, rounds: int, sharpness: float) -> t
         Centres (B, count, D), weighted means of their points, and assignments (B, N, count) of sum 1.
 
     Example:
+        >>> import torch
         >>> points = torch.tensor([[[2.0, 0.0], [4.0, 0.0], [0.0, 3.0]]])
-        >>> soft_k_means(points, 2, rounds=3, sharpness=100.0)[0]
+        >>> soft_k_means(points, 2, rounds=3, sharpness=100.0)[0].round()
         tensor([[[0., 3.],
                  [3., 0.]]])
     """
@@ -81,6 +82,7 @@ def without_largest(centres: Tensor, assigned: Tensor) -> tuple[Tensor, Tensor]:
         (B, n, D) and (B, N, n), in the same order.
 
     Example:
+        >>> import torch
         >>> without_largest(torch.eye(2)[None], torch.tensor([[[0.2, 0.8], [0.4, 0.6]]]))[0]
         tensor([[[1., 0.]]])
     """
@@ -113,6 +115,7 @@ def ranking_loss(matched: Tensor, mismatched: Tensor, margin: float) -> Tensor:
         margin: by how much.
 
     Example:
+        >>> import torch
         >>> ranking_loss(torch.tensor([1.0, 1.0]), torch.tensor([9.0, 3.0]), margin=5.0).item()
         1.5
     """

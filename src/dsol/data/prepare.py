@@ -68,8 +68,9 @@ def prepare(
         DsolError: nothing usable in the corpus, or `out` cannot be made.
 
     Example:
-        >>> prepare("music_mini", "music").categories[:2]
-        ('accordion', 'acoustic_guitar')
+        >>> store = dsol.prepare("videos", "store_2", size=64, workers=1)
+        >>> len(store), store.categories
+        (2, ())
     """
     if not SMALLEST <= size <= LARGEST:
         raise DsolError("--size", f"{size} pixels", f"choose {SMALLEST} to {LARGEST}")

@@ -45,10 +45,10 @@ MOST_SCENES = 6  # in a picture
 
 
 def evaluate(
-    model: Path,
-    store: Path,
+    model: str | Path,
+    store: str | Path,
     protocol: str = "solo",
-    match: Path | None = None,
+    match: str | Path | None = None,
     size: int | None = None,
     maps: Path | None = None,
     figures: Path | None = None,
@@ -73,8 +73,16 @@ def evaluate(
             maps with "vision_only" or with "oracle_sound". Mismatched sound would not change them and is not tried.
         inference: changed options of inference, see `dsol.config.InferenceOptions`.
 
+    Returns:
+        Figures, intervals and baselines; `.table()` for people, `.to_json()` for programs.
+
     Raises:
         DsolError: no annotated frames, or nothing to name the clusters by.
+
+    Example:
+        >>> result = dsol.evaluate("run", "store", protocol="solo")
+        >>> sorted(result.to_json()["metrics"])[:2]
+        ['auc', 'ciou@0.3']
     """
     clips = Store.open(store)
     plan = protocol_named(protocol)

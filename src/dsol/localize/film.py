@@ -46,8 +46,8 @@ def render(
         DsolError: the original cannot be read, `out` is the original, or cannot be written.
 
     Example:
-        >>> render(localizer("party.mp4"), "party.mp4", "party_found.mp4")      # doctest: +SKIP
-        PosixPath('party_found.mp4')
+        >>> dsol.render(localizer("party.mp4"), "party.mp4", "party_found.mp4").name
+        'party_found.mp4'
     """
     timeline = found.timeline()
     return film(timeline, (maps for maps in found.maps), video, out, audio_track=audio_track, show=show)

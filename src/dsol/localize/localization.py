@@ -9,6 +9,7 @@ of any length (files, drawing) is therefore written for `Timeline`.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -234,9 +235,9 @@ class Timeline:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Localization:
-    """Where what sounds in a video, or in a part of it.
+    """Where what sounds in a video, or in a part of it. In a notebook it shows itself: a player with lanes.
 
     Attributes:
         video, size, duration_s, threshold, categories, times_s, score, loudness, state, fps: as in `Timeline`.
@@ -245,9 +246,11 @@ class Localization:
         pictures: (T, height, width, 3) uint8 RGB, what is seen, small: enough to tell two objects apart. Or None.
 
     Example:
-        >>> found = localizer("party.mp4")                                      # doctest: +SKIP
-        >>> found.maps.shape, found.boxes().frames[0].boxes                     # doctest: +SKIP
-        ((24, 11, 14, 14), (Box(category='violin', xywh=(0.1, 0.2, 0.3, 0.5), sounding=True),))
+        >>> found = localizer("party.mp4")
+        >>> found.maps.ndim, found.maps.shape[:2] == found.score.shape
+        (4, True)
+        >>> len(found.boxes()) == len(found.times_s)
+        True
     """
 
     video: str
@@ -278,6 +281,83 @@ class Localization:
     def to_json(self) -> dict:
         """The content of result.json: everything but the maps."""
         return self.timeline().to_json()
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame`, one row a stretch: who does what from when to when, and where.
+
+        Columns: start_s, end_s, category, object, track, state, score, at_s (the surest moment), and the box then: x,
+        y, width, height in fractions of the frame, NaN for what is off screen.
+
+        Raises:
+            DsolError: pandas is not installed.
+
+        Example:
+            >>> list(found.to_pandas().columns[:4])
+            ['start_s', 'end_s', 'category', 'object']
+        """
+        from dsol.localize.tables import to_pandas
+
+        return to_pandas(self.timeline())
+
+    def to_supervision(self) -> list[Any]:
+        """T `supervision.Detections`, one for each of `times_s`: boxes in pixels, `class_id` the place in `categories`,
+        `tracker_id` the number of the object, and `data` with "class_name" and "state".
+
+        Raises:
+            DsolError: supervision is not installed.
+
+        Example:
+            >>> found.to_supervision()[0].xyxy.shape                            # doctest: +SKIP
+            (2, 4)
+        """
+        from dsol.localize.tables import to_supervision
+
+        return to_supervision(self.timeline())
+
+    def save(self, path: str | Path, formats: str | Sequence[str] = "json,coco") -> list[Path]:
+        """Write it, for a later session or for other tools.
+
+        Args:
+            path: an .npz file, for all of it with the maps, which `load` reads; or else a folder for `formats`.
+            formats: as for `dsol localize --format`, "srt,csv" or "all"; for a folder.
+
+        Returns:
+            The files written.
+
+        Raises:
+            DsolError: an unknown format, or a file that cannot be written.
+
+        Example:
+            >>> [file.name for file in found.save("party", "json,srt")]
+            ['result.json', 'localized.srt']
+            >>> dsol.Localization.load(found.save("party.npz")[0]).boxes() == found.boxes()
+            True
+        """
+        from dsol.localize.formats import save_formats
+        from dsol.localize.saved import save
+
+        return [save(self, path)] if Path(path).suffix == ".npz" else save_formats(self.timeline(), path, formats)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Localization":
+        """What `save` wrote into an .npz file.
+
+        Raises:
+            DsolError: it is no such file.
+        """
+        from dsol.localize.saved import load
+
+        return load(cls, path)
+
+    def __repr__(self) -> str:
+        heard = ", ".join(dict.fromkeys(each.category for each in self.timeline().segments())) or "nothing"
+        return f"Localization({self.video!r}, {self.duration_s:.1f} s, {len(self.times_s)} answers: {heard})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the video with its boxes, and a lane for each object."""
+        from dsol.localize.notebook import player
+
+        return player(self.timeline())
 
     def _xywh(self, parts: Parts) -> np.ndarray:
         """(T, K, 4) the largest part of each, zeros where there is none."""

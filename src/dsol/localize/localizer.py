@@ -3,6 +3,7 @@
 video ─read_seconds─▶ 4 frames + the second of sound round each ─system─▶ Maps ─▶ Localization
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -19,6 +20,7 @@ from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
 from dsol.model.vocabulary import vocabulary
+from dsol.progress import in_notebook, track
 from dsol.text import name_of
 
 HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
@@ -40,8 +42,10 @@ class Localizer:
             nothing is heard in that, the first in which something is.
 
     Example:
-        >>> localizer = Localizer.load("model.safetensors")                     # doctest: +SKIP
-        >>> localizer("party.mp4").timeline().segments()                        # doctest: +SKIP
+        >>> localizer = dsol.Localizer.load("run")                  # a run folder, a model file, or "general"
+        >>> found = localizer("party.mp4")
+        >>> found
+        Localization('party.mp4', 2.0 s, 8 answers: …)
     """
 
     def __init__(
@@ -81,13 +85,24 @@ class Localizer:
         system = load_system(model, sources=sources, inference=inference)
         return cls(system, threshold, audio_track=audio_track)
 
-    def __call__(self, video: str | Path) -> Localization:
+    def __call__(self, video: str | Path, progress: bool | None = None) -> Localization:
         """The whole video at once; its maps stay in memory: of `small` 200 kB a second.
+
+        One localizer may be called from several threads. It blocks: in an event loop, `await
+        asyncio.to_thread(localizer, video)`.
+
+        Args:
+            video: the file.
+            progress: show how far it is; by default in a notebook only.
 
         Raises:
             DsolError: the video cannot be read or holds no picture or no sound.
         """
-        return joined(list(self.stream(video)))
+        parts = self.stream(video)
+        if in_notebook() if progress is None else progress:
+            seconds = math.ceil(probe(video).duration_s)
+            parts = track(parts, f"Listening to {Path(video).name}", seconds, "seconds")
+        return joined(list(parts))
 
     def stream(self, video: str | Path) -> Iterator[Localization]:
         """The video second by second, in the memory of three seconds.

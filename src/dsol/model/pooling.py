@@ -15,6 +15,7 @@ def pooled(maps: Tensor, how: str, sharpness: float) -> Tensor:
         sharpness: of the soft maximum.
 
     Example:
+        >>> import torch
         >>> pooled(torch.tensor([[[[0.0, 1.0]]]]), "soft", sharpness=10.0)
         tensor([[0.9307]])
     """

@@ -8,7 +8,7 @@ A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.saf
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lightning.fabric import Fabric, seed_everything
 
 import dsol
 from dsol.baselines.base import BaselineNetwork
-from dsol.config import RUNTIME, Config, check, flat
+from dsol.config import RUNTIME, Config, check, flat, load_recipe, nested
 from dsol.data.corpora import SYNTHESIS
 from dsol.data.media import SOUND_SUFFIXES, find_sounds
 from dsol.data.scenes import check_numbers, compose
@@ -43,21 +43,23 @@ OF_STAGE_TWO = ("recipe", "scenes", "stage_two", "mixtures", "inference")  # may
 
 
 def train(
-    store: Path,
-    run: Path,
-    config: Config,
-    scenes: Path | None = None,
+    store: str | Path,
+    run: str | Path,
+    config: Config | str = "best",
+    scenes: str | Path | None = None,
     stage: str = "both",
     resume: bool = False,
     start: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Train a model without labels of the clips.
 
     Args:
         store: single-source clips; of a store with splits, those of the split "train". A run goes on with its own only.
         run: folder of the run.
-        config: every option. A run that goes on must have begun with the same, but for where it runs (`RUNTIME`), and,
-            with `stage` "two" on a finished stage one, but for the options of stage two (`OF_STAGE_TWO`).
+        config: every option, or a recipe: its name, or a YAML file. A run that goes on must have begun with the same,
+            but for where it runs (`RUNTIME`), and, with `stage` "two" on a finished stage one, but for the options of
+            stage two (`OF_STAGE_TWO`).
         scenes: store of scenes for stage two; composed where None, from the clips and their pseudo-labels, or where the
             store has a split "synthesis" from its clips; with `resume` those of before.
         stage: "one", "two" or "both".
@@ -65,13 +67,19 @@ def train(
             network must be the same. A run that goes on has its own.
         resume: go on with what the folder holds, or begin where it holds nothing; where its model is there already,
             nothing is done.
+        options: changed options of a recipe, by their names on the command line: `{"clustering.clusters": 22}`.
 
     Returns:
         The model file: RUN/model.safetensors, or RUN/stage_one.safetensors where `stage` is "one".
 
     Raises:
         DsolError: the store, the run folder or the options do not fit.
+
+    Example:
+        >>> dsol.train("store", "run_2", "tiny", options={"stage_one.epochs": 1}).name
+        'model.safetensors'
     """
+    config = config if isinstance(config, Config) else load_recipe(str(config), **nested(options or {}))
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
     resume = (
         resume and (Path(run) / "config.yaml").is_file()

@@ -88,9 +88,9 @@ def read_corpus(folder: str | Path, layout: str = "folders") -> Corpus:
         DsolError: no such folder, layout or part, or nothing of that layout in it.
 
     Example:
-        >>> corpus = read_corpus("music_mini")
+        >>> corpus = read_corpus("videos")
         >>> corpus.videos[0].name, corpus.videos[0].category
-        ('accordion/1oz3h9doX_g.mp4', 'accordion')
+        ('disc.mp4', None)
     """
     name, _, part = layout.partition(":")
     if name not in CORPORA:

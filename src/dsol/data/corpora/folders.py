@@ -29,8 +29,8 @@ def read(folder: Path) -> Corpus:
         DsolError: no video in it, or a broken boxes.json.
 
     Example:
-        >>> [video.name for video in read(Path("music_mini")).videos][:1]
-        ['accordion/1oz3h9doX_g.mp4']
+        >>> [video.name for video in read(Path("videos")).videos]
+        ['disc.mp4']
     """
     root, files = tree(folder)
     unread = unread_names(root)

@@ -51,8 +51,9 @@ class Sources:
         DsolError: no labels, or fewer than `objects` of them.
 
     Example:
-        >>> Sources(store, objects=4).choose(2, np.random.default_rng(0)).labels
-        ('erhu', 'cello', 'violin', 'accordion')
+        >>> chosen = Sources(Store.open("store"), objects=4).choose(2, np.random.default_rng(0))
+        >>> sorted(chosen.labels)
+        ['bar', 'disc', 'ring', 'square']
     """
 
     def __init__(

@@ -68,8 +68,9 @@ def compose(
         DsolError: too few labels or annotations, or `out` cannot be made.
 
     Example:
-        >>> compose(Store.open("solo"), "scenes", scenes=100).row(0).sounding
-        ('cello', 'flute')
+        >>> scenes = compose(Store.open("store"), "scenes", scenes=2)
+        >>> len(scenes), len(scenes.row(0).sounding)
+        (2, 2)
     """
     if layout not in LAYOUTS:
         raise DsolError("--layout", f"{layout!r} is not known", f"choose one of {', '.join(LAYOUTS)}")

@@ -79,7 +79,7 @@ class IndexWriter:
     """Writes the index, one call a shard, so that a large one never lies in memory whole.
 
     Example:
-        >>> with IndexWriter(folder / "index.parquet") as index:
+        >>> with IndexWriter(folder / "index.parquet") as index:                # doctest: +SKIP
         ...     index.add(rows)
     """
 

@@ -51,10 +51,9 @@ class Store:
         info: what store.json says.
 
     Example:
-        >>> store = Store.open("music")
-        >>> train = store.select(split="train")
+        >>> train = dsol.Store.open("store").select(split="train")
         >>> train.frame(0, 0).shape, train.waveform(0).shape, train.rows[0].category
-        ((256, 256, 3), (16000,), 'accordion')
+        ((64, 64, 3), (16000,), 'bar')
     """
 
     def __init__(self, path: Path, table: "pa.Table", boxes: Boxes, info: dict, files: ShardFiles | None = None):
@@ -219,8 +218,8 @@ class Store:
         """The clip whose second holds a time, and its nearest frame; None when it is not here.
 
         Example:
-            >>> store.find("cello/1Ju4S0qeDqw.mp4", 3.04)
-            (3, 0)
+            >>> dsol.Store.open("store").find("test/bar/0.mp4", 1.04)
+            (1, 0)
         """
         i = self.index(f"{video}@{int(time_s + ROUNDING_S)}")
         if i is None:

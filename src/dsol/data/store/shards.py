@@ -80,7 +80,7 @@ def member_name(video: str, second: int) -> str:
 
     Example:
         >>> member_name("cello/1Ju4S0qeDqw.mp4", 3)
-        'cello_1Ju4S0qeDqw_mp4-a2b4b3ab-00003'
+        'cello_1Ju4S0qeDqw_mp4-78ca831a-00003'
     """
     return f"{slug(video)}-{second:05d}"
 
@@ -98,6 +98,7 @@ class TarBody:
         file: open for writing, at position 0.
 
     Example:
+        >>> import io
         >>> body = TarBody(io.BytesIO())
         >>> body.add("a.json", b"{}")
         (512, 2)

@@ -109,3 +109,16 @@ def write_formats(timeline: Timeline, folder: str | Path, formats: str | Iterabl
             write(timeline, Path(folder) / file)
             written.append(Path(folder) / file)
     return written
+
+
+def save_formats(timeline: Timeline, folder: str | Path, formats: str | Iterable[str]) -> list[Path]:
+    """`write_formats` into a folder that is made if it is missing.
+
+    Raises:
+        DsolError: it cannot be made or written, too.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return write_formats(timeline, folder, formats)
+    except OSError as error:
+        raise DsolError(folder, f"cannot be written: {error.strerror}", "choose another folder") from None
