@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= demo
 DEMO ?=
 
-.PHONY: demo test setup lint clean
+.PHONY: demo test setup lint docs clean
 
 demo: setup
 	$(BIN)/dsol demo --out $(OUT) $(DEMO)
@@ -17,6 +17,10 @@ test: setup
 lint: setup
 	$(BIN)/ruff check src tests benchmarks examples docs
 	$(BIN)/pyright
+
+docs: setup
+	$(BIN)/mkdocs build --quiet
+	@echo 'open build/site/index.html'
 
 setup: $(VENV)/.ready
 

@@ -45,7 +45,7 @@ def _without(args: argparse.Namespace, *names: str) -> dict[str, Any]:
 def demo(parser, words: Words) -> Work:
     """Run the whole pipeline on generated data: train, evaluate, localise, report.
 
-    dsol demo --out demo                   # everything, ten minutes on two cores
+    dsol demo --out demo                   # needs: ten minutes on two cores
     dsol demo --quick                      # a check that everything runs
     """
     parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all output")
@@ -72,7 +72,7 @@ def prepare(parser, words: Words) -> Work:
 
     dsol prepare videos store                                     # any videos
     dsol prepare videos store --boxes boxes.json                  # to score by
-    dsol prepare MUSIC store --layout music:solo                  # a data set of the field
+    dsol prepare MUSIC solo --layout music:solo                   # needs: the MUSIC videos
     """
     parser.add_argument("corpus", type=path, help="folder of videos")
     parser.add_argument("out", type=path, help="store to make; resumes where it was stopped")
@@ -147,7 +147,7 @@ def train(parser, words: Words) -> Work:
 
     dsol train store run                                  # the recipe best
     dsol train store run --resume                         # go on after a stop
-    dsol train store run --recipe paper --clustering.clusters 22
+    dsol train store run --recipe paper --clustering.clusters 22  # needs: a GPU, or days
     """
     from dsol.config import SECTIONS, Config, flat
 
@@ -295,7 +295,7 @@ def score(parser, words: Words) -> Work:
     """Score maps of any method against boxes.
 
     dsol score maps.npz boxes.json
-    dsol score maps.npz duettest.json --protocol duet --json figures.json
+    dsol score maps.npz boxes.json --protocol duet --json figures.json
     """
     parser.add_argument("maps", type=path, help="maps file (.npz)")
     parser.add_argument("boxes", type=path, help="boxes.json, or an official annotation file")
@@ -319,8 +319,8 @@ def score(parser, words: Words) -> Work:
 def table(parser, words: Words) -> Work:
     """Reproduce a table of the paper: run what is missing, print our figures beside the paper's.
 
-    dsol table 2 --runs runs --store store --scenes scenes
-    dsol table 2 --runs runs --show --out table.tex
+    dsol table 2 --runs runs --store store --scenes scenes  # needs: hours, or the runs
+    dsol table 2 --runs runs --show --out table.tex         # needs: a folder that table has filled
     """
     parser.add_argument("number", choices=tuple("12345"), metavar="N", help="1 to 5: docs/tables.md")
     parser.add_argument("--runs", type=path, required=True, help="folder of the runs; it saves the options below")
@@ -610,6 +610,13 @@ def _refuse_old_options(words: Words) -> None:
 def _stop(line: str) -> None:
     print(f"dsol: {line}", file=sys.stderr)
     sys.exit(2)
+
+
+def help_of(verb: str) -> str:
+    """What `dsol VERB --help` prints."""
+    parser = Parser(verb, VERBS[verb].__doc__ or "")
+    VERBS[verb](parser, [])
+    return parser.format_help()
 
 
 def overview() -> str:

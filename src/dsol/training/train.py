@@ -80,6 +80,7 @@ def train(
         'model.safetensors'
     """
     config = config if isinstance(config, Config) else load_recipe(str(config), **nested(options or {}))
+    scenes = None if scenes is None else Path(scenes)
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
     resume = (
         resume and (Path(run) / "config.yaml").is_file()
