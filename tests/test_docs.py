@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 import re
 import runpy
 import shlex
@@ -19,6 +20,7 @@ from dsol.config import SECTIONS, Config
 from dsol.data.boxes import Boxes, Frame
 from dsol.data.scenes import compose
 from dsol.data.store import Store
+from dsol.evaluation.evaluate import evaluate
 from dsol.localize import Wanted, localize_videos
 from dsol.old_options import MERGED, MOVED
 from tests.data.corrections.test_round_trip import accepted
@@ -161,6 +163,8 @@ def desk(shapes, trained, tmp_path_factory) -> Path:
     Boxes(whole.categories, frames).save(desk / "boxes.json")
     maps = {frame.key: np.random.default_rng(0).random((4, 14, 14)).astype(np.float32) for frame in frames}
     np.savez(desk / "maps.npz", **maps, categories=np.array(whole.categories))
+    figures = evaluate(desk / "run", desk / "scenes", "synthetic", match=desk / "store").to_json()
+    (desk / "scenes.json").write_text(json.dumps(figures))
     wanted = Wanted("labelstudio,cvat,eaf", film=False)
     (found,) = localize_videos([desk / "videos" / "disc" / "party.mp4"], desk / "run", desk / "localized", wanted)
     shutil.move(accepted(found / "labelstudio.json"), desk / "export.json")

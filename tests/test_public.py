@@ -140,7 +140,7 @@ def test_without_the_package_it_says_which_one(monkeypatch, localizer, party):
 
 def test_a_notebook_gets_a_player_of_its_own(party):
     page = player(replace(band(), video=str(party)))
-    assert page.startswith('<iframe sandbox="allow-scripts"')
+    assert page.startswith('<iframe title="Who sounds when in ')
     assert "data:video/mp4;base64," in page
     assert "//" not in page.split("base64,")[0].replace("http://www.w3.org/2000/svg", "")
     assert "violin #1" in page

@@ -4,7 +4,7 @@ import html
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dsol.text import name_of
 
@@ -48,7 +48,8 @@ def _notebook_bar(items: Iterable[T], label: str, total: int | None, unit: str) 
     from IPython.display import HTML, display  # it is there: its kernel runs this
 
     start = last = time.monotonic()
-    done, shown = 0, display(HTML(_bar_of(label, 0, total, unit)), display_id=True)
+    done = 0
+    shown: Any = display(HTML(_bar_of(label, 0, total, unit)), display_id=True)
     for item in items:
         yield item
         done += 1

@@ -108,10 +108,10 @@ def evaluate(
 
 
 def open_model(
-    model: Path,
+    model: str | Path,
     clips: Store,
     protocol: str,
-    match: Path | None = None,
+    match: str | Path | None = None,
     size: int | None = None,
     sources: int | None = None,
     inference: Mapping[str, Any] | None = None,
@@ -249,7 +249,9 @@ def cluster_nmi(system: System, clips: Store) -> float | None:
     return nmi(np.array(labelled.column("category")), assign_clips(system, labelled))
 
 
-def stand_in(floor: str, system: System, clips: Store, match: Path | None, boxes: Boxes, protocol: Protocol) -> System:
+def stand_in(
+    floor: str, system: System, clips: Store, match: str | Path | None, boxes: Boxes, protocol: Protocol
+) -> System:
     """What is scored in the model's place: see `evaluate`.
 
     Raises:
@@ -327,7 +329,7 @@ def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
     return [middle[i] for i in np.linspace(0, len(middle) - 1, min(most, len(middle))).astype(int)]
 
 
-def name_system(system: System, clips: Store, match: Path | None) -> System:
+def name_system(system: System, clips: Store, match: str | Path | None) -> System:
     """The system with a category for each of its clusters; as it is where they have names, or it has none."""
     if not system.categories:
         return system

@@ -33,7 +33,7 @@ def player(timeline: Timeline) -> str:
     page = html.escape(template.replace("/*DATA*/", data), quote=True)
     look = f"width:100%;height:{height}px;border:0;color-scheme:light dark"
     name = html.escape(f"Who sounds when in {timeline.video}", quote=True)
-    return f'<iframe sandbox="allow-scripts" title="{name}" style="{look}" srcdoc="{page}"></iframe>'
+    return f'<iframe title="{name}" style="{look}" srcdoc="{page}"></iframe>'
 
 
 def _source(video: Path) -> tuple[str | None, str]:
@@ -53,6 +53,7 @@ def _told(timeline: Timeline) -> dict:
     tracks = [(track, names.index(track.name)) for track in timeline.tracks if track.name in places]
     lanes = [(spoken(name), "#{:02x}{:02x}{:02x}".format(*colours[places[name]])) for name in names]
     return {
+        "shape": timeline.size[0] / max(timeline.size[1], 1),
         "duration": max(float(timeline.edges_s[-1]), 1e-3),
         "edges": [round(float(edge), 3) for edge in timeline.edges_s],
         "lanes": [{"name": name, "colour": colour} for name, colour in lanes],

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -31,7 +31,7 @@ def save(found: "Localization", path: str | Path) -> Path:
         DsolError: it cannot be written.
     """
     values = {each.name: getattr(found, each.name) for each in fields(found)}
-    arrays = {name: np.asarray(value) for name, value in values.items() if value is not None}
+    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in values.items() if value is not None}
     arrays |= {name: arrays[name].astype(np.float16) for name in HALVED}
     try:
         with whole(path) as partial, partial.open("wb") as file:

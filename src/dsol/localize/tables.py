@@ -33,7 +33,7 @@ def to_supervision(timeline: Timeline) -> list[Any]:
 
 
 def _detections(timeline: Timeline, t: int) -> Any:
-    from supervision import Detections
+    from supervision import Detections  # pyright: ignore[reportMissingImports]
 
     there = [track for track in timeline.tracks if track.present[t]]
     if not there:
