@@ -140,7 +140,8 @@ SMALL = [  # what makes a command as small as the desk
     (r"--model (small|general)$", "--model run"),
     (r"^dsol toyband (\S+).*", r"dsol toyband \1 --solos 1 --duets 1 --workers 1"),
     (r"--scenes 500", "--scenes 4"),
-    (r"^dsol compose store scenes$", "dsol compose store scenes --scenes 4"),
+    (r"^dsol compose (?!.*--scenes)(.*)", r"dsol compose \1 --scenes 4"),
+    (r"(--inference\.audibility_threshold \S+)$", r"\1 --inference.decoder objects"),
     (r"^dsol export small", "dsol export run"),
     (r"Localizer\.load\(\)", 'Localizer.load("run")'),
 ]
@@ -210,6 +211,8 @@ def run_line(line: str) -> None:
     made = {"prepare": 1, "compose": 1, "train": 1, "toyband": 0}.get(verb)
     if made is not None:
         shutil.rmtree([word for word in words if not word.startswith("--")][made], ignore_errors=True)
+    if "--names" in words:  # which a person has edited
+        Path(words[words.index("--names") + 1]).write_text('{"cluster 0": "disc"}')
     main([verb, *words])  # a wrong call would end in SystemExit
 
 

@@ -522,7 +522,7 @@ def export(parser, words: Words) -> Work:
     """Write a model as an ONNX file, for machines without torch.
 
     dsol export run model.onnx
-    dsol export small small.onnx
+    dsol export small small.onnx    # needs: a minute
     """
     parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
     parser.add_argument("out", type=path, help="file to write, .onnx")

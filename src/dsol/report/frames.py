@@ -19,7 +19,7 @@ from dsol.evaluation.metrics import frame_means
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.tally import tally
 from dsol.evaluation.truth import truth_of
-from dsol.localize.painter import light
+from dsol.localize.light import light
 from dsol.localize.palette import COLOURS, spoken
 from dsol.model.maps import Maps
 from dsol.model.system import System
