@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dsol.data.states import SEEN
+from dsol.data.states import SEEN, SILENT
 from dsol.errors import DsolError
 from dsol.localize import Localization, Localizer, Timeline, localize_videos, render
 from dsol.localize.files import FILES
@@ -17,7 +17,7 @@ from dsol.localize.localization import STAY, _without_blinks, box_of, joined
 from dsol.localize.localizer import _states
 from dsol.model.maps import Maps
 from tests.oracles.sounding import sounding as slow_sounding
-from tests.videos import tone, write_silent, write_text, write_truncated, write_video
+from tests.videos import silence, tone, write_silent, write_text, write_truncated, write_video
 
 CELLS = 14
 
@@ -334,3 +334,45 @@ def test_what_lasts_for_one_answer_only_is_no_sound_where_there_are_many():
     assert steady[:, 0].tolist() == [-1, -1, -1, SEEN, SEEN, -1]
     assert steady[:, 1].tolist() == state[:, 1].tolist()
     assert (_without_blinks(state[:3]) == state[:3]).all()
+
+
+BAND = ("Violin", "Cello", "Drum", "Horse", "Water", "Speech", "Bowed string instrument")
+
+
+def silent_in(seen, heard, sounding=(), drawn=range(6)) -> list[str]:
+    """What is told to be silent in a picture in which so much of the first six of `BAND` is seen and heard."""
+    maps = np.zeros((1, 7, 2, 2))
+    maps[0, list(drawn), 0, 0] = 0.01
+    score = np.array([[0.9 * (name in sounding) for name in BAND]])
+    found = Maps(("a",), np.zeros((1, 2, 2)), maps, score, BAND, np.array([[*heard, 0.1]]),
+                 np.array([[*seen, 0.1]]))  # fmt: skip
+    return [name for name, state in zip(BAND, _states(found, 0.5)[0], strict=True) if state == SILENT]
+
+
+def test_what_is_surely_seen_and_not_heard_is_silent():
+    seen, unheard = [0.95, 0.5, 0.1, 0.2, 0.1, 0.1], [0.1] * 6
+    assert silent_in(seen, unheard) == ["Violin"]
+    assert silent_in([0.7, *seen[1:]], unheard) == [], "not surely seen"
+    assert silent_in([0.95, 0.5, 0.1, 0.9, 0.1, 0.1], unheard) == [], "a violin, or a horse?"
+    assert silent_in([0.95, 0.94, *seen[2:]], unheard) == ["Violin"], "a cello would be of its family"
+    assert silent_in(seen, unheard, drawn=[1]) == [], "it has no place"
+
+
+def test_what_sounds_or_is_much_like_it_is_not_silent():
+    seen = [0.95, 0.5, 0.1, 0.2, 0.1, 0.1]
+    assert silent_in(seen, [0.4, *[0.1] * 5]) == []
+    assert silent_in(seen, [0.1, 0.9, *[0.1] * 4], sounding=["Cello"]) == [], "perhaps the cello that sounds"
+    assert silent_in(seen, [0.1, 0.1, 0.9, *[0.1] * 3], sounding=["Drum"]) == ["Violin"]
+
+
+def test_water_and_people_are_no_silent_objects():
+    assert silent_in([0.1, 0.1, 0.1, 0.1, 0.99, 0.99], [0.1] * 6) == []
+
+
+def test_a_silent_object_of_a_silent_video_has_its_box(tmp_path):
+    found = Localizer(Hears())(write_video(tmp_path / "a.mp4", sound=silence)).timeline()
+    assert {(s.category, s.state) for s in found.stretches()} == {("Dog", "silent")}
+    (track,) = found.tracks
+    assert track.xywh[2].tolist() == [0, 0, 1, 0.5]
+    assert found.segments() == []
+    assert found.boxes().frames[2].boxes == ()

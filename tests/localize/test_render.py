@@ -1,8 +1,10 @@
 """Rendering: what the annotated video and the timeline show."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,8 +18,9 @@ from dsol.localize import Localization, Localizer, draw_timeline, render
 from dsol.localize.film import Gliding
 from dsol.localize.painter import Painter
 from dsol.localize.palette import COLOURS, colours_of
+from dsol.localize.show import Show
 from tests.localize.test_localize import TwoTones, hum_then_whistle, spot
-from tests.videos import time_of, tone, write_truncated, write_video
+from tests.videos import corners, time_of, tone, write_truncated, write_video
 
 GREY = np.full((240, 320, 3), 100, np.uint8)
 
@@ -188,6 +191,32 @@ def test_a_video_in_portrait_is_rendered_as_shown(tmp_path):
     info = probe(out)
     assert info.width == 48 * 7
     assert info.height > 64 * 7
+
+
+ODD = {
+    "rotated.mp4": {"rotation": 90},
+    "mirrored.mkv": {"rotation": 270, "mirrored": True},
+    "anamorphic.mp4": {"size": (180, 144), "aspect": Fraction(16, 11)},
+    "rotated and anamorphic.mkv": {"aspect": Fraction(4, 3), "rotation": 90},
+    "narrow.mp4": {"aspect": Fraction(1, 2)},
+    "odd.mp4": {"size": (333, 247)},
+    "vertical.mp4": {"size": (360, 640)},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_video_is_painted_as_a_player_shows_it(tmp_path, name):
+    video = write_video(tmp_path / name, seconds=0.4, picture=corners, **({"size": (64, 48)} | ODD[name]))
+    found = Localizer(TwoTones())(video)
+    out = render(found, video, tmp_path / "found.mp4", show=Show(heat=False, boxes=False))
+    (before, after), (width, height) = (list(read_frames(file)) for file in (video, out)), found.size
+    zoom = max(1, -(-320 // min(width, height)))
+    assert len(before) == len(after)
+    shown = Image.fromarray(before[0][1]).resize((width * zoom, height * zoom), Image.Resampling.BILINEAR)
+    picture = after[0][1][: height * zoom, : width * zoom].astype(int)
+    assert np.abs(picture - np.asarray(shown)).mean() < 3
+    with av.open(str(out)) as film:
+        assert film.streams.video[0].sample_aspect_ratio in (None, 1), "square pixels"
 
 
 @pytest.mark.parametrize("loudest", [0.9, 0.1])

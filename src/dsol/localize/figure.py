@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dsol.data.states import OFF_SCREEN, SILENT
 from dsol.files import whole
 from dsol.letters import finalise
 from dsol.localize.localization import Timeline
@@ -11,10 +12,12 @@ from dsol.localize.palette import colours_of, spoken
 from dsol.text import name_of
 
 WIDTH, ROW = 9.0, 0.52  # inches
+HIDDEN = 0.4  # height of what sounds off screen: its score says how surely it is seen, too
 
 
 def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
-    """One row a category that ever sounds, one for the sounding area, one for the sound; x in seconds.
+    """One row a category that ever sounds, hatched where it is off screen, a line at the bottom where it is silent; one
+    for the sounding area, one for the sound; x in seconds.
 
     Args:
         timeline: who sounds when.
@@ -25,7 +28,7 @@ def draw_timeline(timeline: Timeline, out: str | Path) -> Path:
     """
     from matplotlib.figure import Figure  # takes half a second
 
-    colours = colours_of(timeline.heard)
+    colours = colours_of(timeline.audible)
     rows = len(colours) + 2
     figure = Figure(figsize=(WIDTH, ROW * rows + 1.1), dpi=150, layout="constrained")
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
@@ -48,7 +51,7 @@ def _title(timeline: Timeline, any_sounds: bool) -> str:
 
 
 def _category_row(axis, timeline: Timeline, place: int, colour) -> None:
-    """The score as a pale curve, full colour while the category sounds, and the threshold."""
+    """The score as a pale curve, full colour while the category sounds, and the threshold; what it does otherwise."""
     _bare(axis, spoken(timeline.categories[place]))
     score = timeline.score[:, place]
     axis.fill_between(*_curve(timeline, score), color=colour, alpha=0.25, linewidth=0)
@@ -56,7 +59,17 @@ def _category_row(axis, timeline: Timeline, place: int, colour) -> None:
     height = np.interp(corners, timeline.times_s, score)
     sounding = np.repeat(timeline.sounding[:, place], 3)
     axis.fill_between(corners, height, where=sounding, color=colour, linewidth=0)
+    states = timeline.states[:, place]
+    for first, end in _runs(states == OFF_SCREEN):
+        axis.axvspan(*timeline.edges_s[[first, end]], 0, HIDDEN, facecolor="none", edgecolor=colour, hatch="////", lw=0)
+    for first, end in _runs(states == SILENT):
+        axis.plot(timeline.edges_s[[first, end]], (0, 0), color=colour, linewidth=2.5, linestyle=(0, (1.5, 1)))
     axis.axhline(timeline.threshold, color="#999", linewidth=0.6, linestyle=(0, (4, 4)))
+
+
+def _runs(mask: np.ndarray) -> np.ndarray:
+    """(n, 2) first and end of each run of True."""
+    return np.flatnonzero(np.diff(mask, prepend=False, append=False)).reshape(-1, 2)
 
 
 def _strength_row(axis, timeline: Timeline) -> None:

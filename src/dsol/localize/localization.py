@@ -96,6 +96,12 @@ class Timeline:
         return np.flatnonzero(self.sounding.any(axis=0)).tolist()
 
     @cached_property
+    def audible(self) -> list[int]:
+        """The categories that ever sound, on screen or off, as places in `categories`."""
+        off_screen = (self.states == OFF_SCREEN).any(axis=0)
+        return np.flatnonzero(self.sounding.any(axis=0) | off_screen).tolist()
+
+    @cached_property
     def states(self) -> np.ndarray:
         """(T, K) int: what each category does, as a place in `STATES`; -1 where it is not there."""
         return np.where(self.sounding, SEEN, -1) if self.state is None else _without_blinks(self.state)

@@ -15,7 +15,7 @@ import numpy as np
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
-from dsol.data.states import OFF_SCREEN, SEEN, UNKNOWN
+from dsol.data.states import OFF_SCREEN, SEEN, SILENT, UNKNOWN
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
@@ -26,6 +26,11 @@ from dsol.text import name_of
 HEARD = 0.7  # how surely a category must be heard to count as sounding off screen
 ABSENT = 0.5  # how surely it may be in the picture at most
 MOST_OFF_SCREEN = 2  # at a time: the surest
+UNHEARD = 0.3  # how surely anything of its group may be heard at most where a category is silent
+SILENT_SEEN = 0.8  # how surely it must be in the picture then
+LEAD = 1.5  # log odds by which it is ahead of what else, of another family, may be there and silent
+NO_OBJECTS = ("Human voice", "Human action", "Nature", "Contact")  # families: a face is no voice; wind is no thing
+FAINT = 0.01  # share of its brightness that a map keeps in silence: a silent object has a place
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
 ANY_SOUND = "sound"  # the one category of a system that knows no categories
@@ -116,6 +121,21 @@ class Localizer:
         for second, waveforms in _with_sound_around(seconds, info.duration_s):
             yield self._localized(video, info, second, waveforms)
 
+    def at(self, name: str, frame: np.ndarray, waveform: np.ndarray, time_s: float) -> Localization:
+        """One time of a stream.
+
+        Args:
+            name: of the stream.
+            frame: (height, width, 3) uint8 RGB, what is seen then.
+            waveform: (16000,) float32, the second of sound round it, 16 kHz mono.
+            time_s: seconds from the start of the stream.
+        """
+        second = Second(int(time_s), frame[None], np.array([time_s]), waveform)
+        height, width = frame.shape[:2]
+        info = VideoInfo(Path(name), time_s, width, height, 0.0, SAMPLE_RATE, 1)
+        found = self._localized(name, info, second, waveform[None])
+        return replace(found, loudness=np.array([np.sqrt(np.mean(np.square(waveform)))]))
+
     def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
         name = name_of(video)
         keys = [f"{name}@{t:.3f}" for t in second.times_s]
@@ -144,20 +164,22 @@ class Localizer:
 
 
 def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
-    """Nothing sounds in the frames of `silent` (B,): systems are trained on sound alone and cannot tell."""
+    """Nothing sounds in the frames of `silent` (B,): systems are trained on sound alone and cannot tell. Where they
+    tell what is seen, their maps keep a shape."""
     if not silent.any():
         return answer
     parts = {name: getattr(answer, name) for name in ("area", "maps", "score", "heard")}
     zeroed = {name: part.copy() for name, part in parts.items() if part is not None}
-    for part in zeroed.values():
-        part[silent] = 0
+    for name, part in zeroed.items():
+        part[silent] *= FAINT if name == "maps" and answer.seen is not None else 0
     return replace(answer, **zeroed)
 
 
 def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     """(T, K) places in `STATES` of what a system that tells hearing from seeing says: it sounds and is seen, or it is
     among the surest that are heard, and nothing of its family is seen: off screen, or unknown where no picture can tell
-    of it. -1 for nothing. Of a category and one below it only the narrower is told. None for any other system."""
+    of it; or it is silent. -1 for nothing. Of a category and one below it only the narrower is told. None for any other
+    system."""
     if answer.heard is None or answer.seen is None or answer.score is None:
         return None
     above = vocabulary().ancestors(answer.categories)
@@ -168,7 +190,30 @@ def _states(answer: Maps, threshold: float) -> np.ndarray | None:
     heard = (answer.heard >= HEARD) & (rank < MOST_OFF_SCREEN) & ~explained
     heard &= ~(heard @ above)
     hidden, untold = heard & (answer.seen < ABSENT), heard & np.isnan(answer.seen)
-    return np.select([seen, untold, hidden], [SEEN, UNKNOWN, OFF_SCREEN], -1)
+    state = np.select([seen, untold, hidden], [SEEN, UNKNOWN, OFF_SCREEN], -1)
+    return np.where(_silent(answer, state >= 0), SILENT, state)
+
+
+def _silent(answer: Maps, sounding: np.ndarray) -> np.ndarray:
+    """(T, K) bool: what is surely in the picture and not heard, nor anything of its group; one at a time.
+
+    Args:
+        answer: of a system that tells hearing from seeing.
+        sounding: (T, K) what is told to sound already.
+    """
+    maps, heard, seen = (np.asarray(part) for part in (answer.maps, answer.heard, answer.seen))
+    words, names = vocabulary(), answer.categories
+    reach = words.ancestors(names) | np.eye(len(names), dtype=bool)
+    explained = (sounding | (heard >= UNHEARD)) @ (reach @ reach.T)  # a group: all below one child of a root
+    objects = np.array([name in words.entries and words.root(name) not in NO_OBJECTS for name in names])
+    odds = np.nan_to_num(seen).clip(1e-6, 1 - 1e-6)
+    odds = np.where(objects & ~explained, np.log(odds / (1 - odds)), -np.inf)
+    rows, best = np.arange(len(odds)), odds.argmax(axis=1)
+    rivals = np.where(words.families(names)[best], -np.inf, odds).max(axis=1)
+    sure = (odds[rows, best] >= np.log(SILENT_SEEN / (1 - SILENT_SEEN))) & (odds[rows, best] >= rivals + LEAD)
+    found = np.zeros(odds.shape, bool)
+    found[rows, best] = sure & maps[rows, best].any(axis=(1, 2))
+    return found
 
 
 def _small(frames: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ class Painter:
         self.picture = even((timeline.size[0] * times, timeline.size[1] * times))
         width = max(self.picture[0], SMALLEST_SIDE)  # the strip must have room
         self.letters = min(max(round(6 + width / 70), 11), 32)
-        lanes = lanes_of(timeline, {k: self.colours[k] for k in timeline.heard})
+        lanes = lanes_of(timeline, {k: self.colours[k] for k in timeline.audible})
         self.strip = Strip(lanes, timeline.duration_s, width, self.letters)
         self.size = even((width, self.picture[1] + self.strip.height))
         self.marks = Marks(timeline, show, self.colours, self.picture, self.letters)

@@ -70,7 +70,7 @@ def report(
         _frames(file, tested, protocol),
         _clusters(file, clips),
         charts(curves_of(metrics_of(folder))),
-        again(run, config, card, folder.data(), protocol),
+        again(run, config, card, folder.data() | ({"store_path": clips.path.resolve()} if clips else {}), protocol),
     ]
     out = Path(out) if out else run / PAGE
     write_page(out, f"Run {run.resolve().name}", "\n".join(parts), STYLE)
