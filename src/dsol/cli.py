@@ -473,21 +473,45 @@ def correct(parser, words: Words) -> Work:
     return run
 
 
+SERVE_LIMITS = {  # type, default, help
+    "limit": (whole_number, 500, "largest video that is accepted, MB"),
+    "minutes": (float, 60.0, "longest video that is accepted"),
+    "queue": (whole_number, 50, "videos that may wait"),
+    "disk": (whole_number, 20_000, "all uploads and results together, MB"),
+    "keep": (float, 24.0, "hours after which a result is removed; 0: never"),
+    "visitor": (whole_number, 100, "videos of one visitor (address)"),
+    "memory": (whole_number, 6000, "memory of a process that reads videos, MB; 0: no limit"),
+}
+
+
 def serve(parser, words: Words) -> Work:
     """Serve a web page on this machine: drop a video, see what sounds when and where.
 
     dsol serve                             # then open http://127.0.0.1:8000
     dsol serve --model run --port 8080
+    dsol serve --data served --keep 0      # results stay over a restart, for ever
     """
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: open to other machines")
     parser.add_argument("--port", type=whole_number, default=8000, help="TCP port; 0: a free one")
-    parser.add_argument("--limit", type=whole_number, default=500, help="largest video that is accepted, MB")
+    told = "folder for uploads and results that stay over a restart; by default they go when the server stops"
+    parser.add_argument("--data", type=path, default=None, help=told)
+    for option, (kind, value, told) in SERVE_LIMITS.items():
+        parser.add_argument(f"--{option}", type=kind, default=value, help=told)
 
     def run(args):
-        from dsol.serve import serve
+        from dsol.serve import Limits, serve
 
-        serve(args.model, args.host, args.port, args.limit)
+        limits = Limits(
+            mb=args.limit,
+            minutes=args.minutes,
+            queue=args.queue,
+            disk_mb=args.disk,
+            keep_hours=args.keep,
+            visitor=args.visitor,
+            memory_mb=args.memory,
+        )
+        serve(args.model, args.host, args.port, data=args.data, limits=limits)
 
     return run
 

@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dsol.errors import DsolError
 from dsol.serve.jobs import log
-from dsol.serve.uploads import TooLarge
+from dsol.serve.limits import Refusal
 
 HEADERS = {  # restrictions for the browser on what we send
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'self'; media-src 'self' blob:; img-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",  # blob: the visitor's own file, before it is sent
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
@@ -118,7 +119,7 @@ def refusal(status: int, line: str, headers: dict[str, str] | None = None) -> JS
 
 async def refuse_input(request: Request, error: Exception) -> JSONResponse:
     """For `DsolError`."""
-    return refusal(413 if isinstance(error, TooLarge) else 422, str(error))
+    return refusal(error.status if isinstance(error, Refusal) else 422, str(error))
 
 
 async def refuse_request(request: Request, error: Exception) -> JSONResponse:

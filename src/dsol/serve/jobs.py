@@ -1,34 +1,35 @@
-"""The queue of videos: one at a time, in one thread, in the order of arrival.
+"""The queue of videos: one at a time, in the order of arrival, in a process of its own.
 
-waiting ──▶ running ──▶ done
-               └──────▶ failed         and from each of them: removed
+uploading ──▶ waiting ──▶ running ──▶ done
+                             └──────▶ failed         and from each of them: removed
 """
 
 import logging
+import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+import time
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
-from dsol.errors import DsolError
-from dsol.localize import Localizer, localize_video
+from dsol.errors import MALFORMED, DsolError
+from dsol.files import read_json, write_json
 from dsol.localize.files import FILES
-from dsol.localize.localization import Timeline
-from dsol.localize.palette import colours_of
+from dsol.serve.limits import MAKE_ROOM, MB, Limits, NoRoom, QueueFull, TooLarge, TooMany
+from dsol.serve.metrics import Metrics
+from dsol.serve.work import Order
+from dsol.serve.worker import Worker
 
-T = TypeVar("T")
 Standing = Literal["waiting", "running", "done", "failed"]
-CLOSING_S = 10.0  # seconds that the work in progress gets to stop
-MAKE_ROOM = "remove videos that are done, or free some space"  # what a visitor can do about a full disk
+FINISHED = ("done", "failed")
+RECORD = "job.json"
+RECORDED = ("name", "state", "error", "colours", "parts", "watch", "kind", "visitor", "created_s", "finished_s")
+SWEEP_S = 10.0  # seconds between two looks for what has been kept long enough
+CLOSING_S = 10.0  # seconds that the thread gets to end
 log = logging.getLogger("uvicorn.error")  # the one that uvicorn shows in the terminal
-
-
-class Stopped(Exception):
-    """The video was removed while it was worked on."""
 
 
 class Job:
@@ -37,6 +38,7 @@ class Job:
     Args:
         name: what the visitor calls the video.
         folder: its own, with the video in it; all results go there.
+        visitor: address of who gave it.
 
     Attributes:
         id: cannot be guessed: who knows it may see the video.
@@ -44,110 +46,191 @@ class Job:
         step, done, total, unit: what is being done, and how far it is.
         error: the line that says why it failed.
         colours: category -> its colour in the annotated video, "#rrggbb", of those that ever sound.
+        parts: lines of parts.jsonl so far.
+        watch: there is a watch.mp4.
+        kind: media type of the video where browsers play it, else "".
+        bytes: what it takes of the disk.
+        created_s, finished_s: seconds since 1970; the latter 0 before.
     """
 
-    def __init__(self, name: str, folder: Path):
-        self.id, self.name, self.folder = folder.name, name, folder
+    def __init__(self, name: str, folder: Path, visitor: str = ""):
+        self.id, self.name, self.folder, self.visitor = folder.name, name, folder, visitor
         self.video, self.found = folder / "video", folder / "found"
         self.state: Standing = "waiting"
         self.error = ""
         self.step, self.done, self.total, self.unit = "", 0, 0, ""
         self.colours: dict[str, str] = {}
+        self.parts, self.watch, self.kind = 0, False, ""
+        self.bytes = 0
+        self.created_s, self.finished_s = time.time(), 0.0
         self.removed = False
 
-    def run(self, localizer: Localizer) -> None:
-        """Do the work; every outcome becomes the job's state."""
-        self.state = "running"
-        self.error = self._localize(localizer)
-        with suppress(OSError):
-            self.video.unlink()  # the results hold all that is shown
-        self.state = "failed" if self.error else "done"
-
-    def _localize(self, localizer: Localizer) -> str:
-        """The line that says why it failed; empty where it did not."""
-        try:
-            timeline = localize_video(self.video, localizer, self.found, self.name, self._track)
-            self.colours = colours_by_name(timeline)
-        except DsolError as error:
-            return str(self.named(error))
-        except Exception:
-            if self.removed:  # it was stopped, or its files were deleted meanwhile
-                return f"{self.name}: was removed"
-            return self._mistake()
-        return ""
-
-    def _mistake(self) -> str:
-        """The line for an error in dsol, whose traceback goes to the terminal."""
-        log.exception("%s: a mistake of dsol", self.name)
-        return f"{self.name}: could not be localised (the terminal of dsol serve says why)"
-
-    def fail(self) -> None:
-        """End the job with the error that is being handled."""
-        self.error, self.state = self._mistake(), "failed"
+    def tell(self, told: dict[str, Any]) -> None:
+        """Take over what changed."""
+        vars(self).update(told)
 
     def named(self, error: DsolError) -> DsolError:
         """The error with the visitor's name of the video in place of our path, and what a visitor can do."""
         where = Path(error.where)
-        if where.is_relative_to(self.found):  # results that cannot be written
+        if where == self.video:
+            return type(error)(self.name, error.what, error.remedy)
+        if where.is_relative_to(self.folder):  # results that cannot be written
             return DsolError(self.name, error.what, MAKE_ROOM)
-        return DsolError(self.name, error.what, error.remedy) if where.is_relative_to(self.folder) else error
+        return error
 
     def file(self, name: str) -> Path | None:
         """One of `FILES`, or None where there is no such result, or none yet."""
         return self.found / name if self.state == "done" and name in FILES else None
 
-    def _track(self, items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
-        """Replaces `dsol.progress.track`: records the progress, and ends the work of a removed job."""
-        self.step, self.done, self.total, self.unit = label, 0, total or 0, unit
-        for item in items:
-            if self.removed:
-                raise Stopped
-            yield item
-            self.done += 1
+    def finish(self, error: str = "") -> None:
+        """The end, well or not; of a failed one only the line stays."""
+        self.error, self.finished_s = error, time.time()
+        if error:
+            self.parts, self.watch = 0, False
+            for each in self.folder.glob("*"):
+                shutil.rmtree(each, ignore_errors=True) if each.is_dir() else _unlink(each)
+        self.state = "failed" if error else "done"
+        self.save()
+
+    def save(self) -> None:
+        """Write the record from which a server that starts again knows the job."""
+        self.bytes = _size(self.folder)
+        with suppress(OSError):  # of a removed one, or on a full disk: then it is only not known after a restart
+            write_json(self.folder / RECORD, {name: getattr(self, name) for name in RECORDED})
+
+    @classmethod
+    def load(cls, folder: Path) -> "Job":
+        """The job of a folder; one that was not finished waits again.
+
+        Raises:
+            DsolError: there is no whole record.
+        """
+        record = read_json(folder / RECORD, "remove the folder")
+        job = cls(record["name"], folder)
+        job.tell({name: record[name] for name in RECORDED})
+        if job.state not in FINISHED:
+            job.state, job.parts, job.watch = "waiting", 0, False
+        job.bytes = _size(folder)
+        return job
 
 
-def colours_by_name(timeline: Timeline) -> dict[str, str]:
-    """The colours of the annotated video, for the page's own drawing."""
-    colours = colours_of(timeline.heard)
-    return {timeline.categories[k]: "#{:02x}{:02x}{:02x}".format(*colour) for k, colour in colours.items()}
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    size = 0
+    for place, _, files in os.walk(folder):
+        for file in files:
+            with suppress(OSError):
+                size += os.stat(Path(place, file)).st_size
+    return size
 
 
 class Jobs:
     """All videos of one server. Use it as a context: leaving it ends the work.
 
     Args:
-        localizer: localises them.
-        folder: where they are stored, a folder each.
+        worker: localises them.
+        folder: where they are stored, a folder each; those that are there already are taken up again.
+        limits: what is taken.
     """
 
-    def __init__(self, localizer: Localizer, folder: Path):
-        self.localizer, self.folder = localizer, folder
+    def __init__(self, worker: Worker, folder: Path, limits: Limits | None = None):
+        self.worker, self.folder, self.limits = worker, folder, limits or Limits()
         self._jobs: dict[str, Job] = {}
+        self._uploading: list[Job] = []
+        self._lock = threading.Lock()
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._worker = threading.Thread(target=self._work, name="dsol serve", daemon=True)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="dsol serve", daemon=True)
+        self._sweeper = threading.Thread(target=self._sweep, name="dsol serve, sweeping", daemon=True)
+        self.metrics = Metrics(self)
 
     def __enter__(self) -> "Jobs":
-        self._worker.start()
+        self._take_up()
+        self._thread.start()
+        self._sweeper.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for job in list(self._jobs.values()):
-            job.removed = True
+        self._closing.set()
         self._queue.put(None)
-        self._worker.join(CLOSING_S)
+        self._thread.join(CLOSING_S)
+        self.worker.kill()
 
-    def new(self, name: str) -> Job:
-        """A job whose folder is still to be made; it waits for nothing before it is given to `add`."""
-        return Job(name, self.folder / secrets.token_urlsafe(16))
+    def reserve(self, name: str, visitor: str, announced: int = 0) -> Job:
+        """A place in the queue for an upload; `add` or `release` it.
+
+        Args:
+            name: what the visitor calls it.
+            visitor: their address.
+            announced: bytes that are to come, 0 if that is not known.
+
+        Raises:
+            Refusal: there is no place, or it is too large.
+        """
+        job = Job(name, self.folder / secrets.token_urlsafe(16), visitor)
+        with self._lock:
+            self._admit(job, announced)
+            self._uploading.append(job)
+        return job
+
+    def _admit(self, job: Job, announced: int) -> None:
+        limits = self.limits
+        self.check_size(job, announced)
+        own = sum(each.visitor == job.visitor for each in (*self._jobs.values(), *self._uploading))
+        if own >= limits.visitor:
+            what = f"is one more than the {limits.visitor} videos that a visitor may have here"
+            raise TooMany(job.name, what, "remove some, or wait until they expire")
+        waiting = sum(each.state == "waiting" for each in self._jobs.values()) + len(self._uploading)
+        if waiting >= limits.queue:
+            raise QueueFull(job.name, f"finds no place: {waiting} videos wait already", "try again in a few minutes")
+
+    def check_size(self, job: Job, size: int) -> None:
+        """Whether an upload may have so many bytes.
+
+        Raises:
+            Refusal: it may not.
+        """
+        limits = self.limits
+        if size > limits.mb * MB:
+            remedy = "cut it, or start dsol serve with a larger --limit"
+            raise TooLarge(job.name, f"is larger than {limits.mb} MB", remedy)
+        if self.used() - job.bytes + size > limits.disk_mb * MB:
+            raise NoRoom(job.name, f"cannot be kept: the {limits.disk_mb} MB of this server are full", MAKE_ROOM)
+
+    def used(self) -> int:
+        """Bytes of all uploads and results."""
+        return sum(job.bytes for job in (*list(self._jobs.values()), *list(self._uploading)))
+
+    def release(self, job: Job) -> None:
+        """Give the place of an upload back; its files go."""
+        with self._lock:
+            if job in self._uploading:
+                self._uploading.remove(job)
+        shutil.rmtree(job.folder, ignore_errors=True)
 
     def add(self, job: Job) -> None:
         """Put a job whose video is there at the end of the queue."""
-        self._jobs[job.id] = job
+        job.save()
+        with self._lock:
+            if job in self._uploading:
+                self._uploading.remove(job)
+            self._jobs[job.id] = job
         self._queue.put(job)
 
     def find(self, id: str) -> Job | None:
         """The job of that id, if it is still there."""
         return self._jobs.get(id)
+
+    def count(self, state: str) -> int:
+        """How many jobs are in a state, or "uploading"."""
+        if state == "uploading":
+            return len(self._uploading)
+        return sum(job.state == state for job in list(self._jobs.values()))
 
     def ahead(self, job: Job) -> int:
         """How many jobs are done before this one; 0 unless it waits."""
@@ -162,12 +245,58 @@ class Jobs:
         self._jobs.pop(job.id, None)
         shutil.rmtree(job.folder, ignore_errors=True)
 
+    def _take_up(self) -> None:
+        """Go on with what an earlier server has left; half uploads go."""
+        jobs = []
+        for folder in (each for each in self.folder.iterdir() if each.is_dir()):
+            try:
+                jobs.append(Job.load(folder))
+            except (DsolError, *MALFORMED):
+                shutil.rmtree(folder, ignore_errors=True)
+        for job in sorted(jobs, key=lambda job: job.created_s):
+            self._jobs[job.id] = job
+            if job.state == "waiting":
+                self._queue.put(job)
+
+    def _sweep(self) -> None:
+        while not self._closing.wait(SWEEP_S):
+            self.expire()
+
+    def expire(self) -> None:
+        """Remove what has been kept long enough."""
+        oldest_s = time.time() - 3600 * self.limits.keep_hours if self.limits.keep_hours else 0
+        for job in list(self._jobs.values()):
+            if job.state in FINISHED and job.finished_s < oldest_s:
+                self.remove(job)
+                self.metrics.expired()
+
     def _work(self) -> None:
         for job in iter(self._queue.get, None):
-            try:
-                if not job.removed:
-                    job.run(self.localizer)
-            except Exception:  # the remaining videos must go on
-                job.fail()
+            if self._closing.is_set():
+                return
+            if not job.removed:
+                self._run(job)
             if job.removed:  # the work may have written once more
                 shutil.rmtree(job.folder, ignore_errors=True)
+
+    def _run(self, job: Job) -> None:
+        """Do the work; every outcome becomes the job's state."""
+        start = time.monotonic()
+        job.state = "running"
+        try:
+            order = Order(job.folder, job.name)
+            mistake = self.worker.do(order, job.tell, lambda: job.removed or self._closing.is_set())
+            error = self._mistake(job, mistake) if mistake and not job.removed else ""
+        except DsolError as refused:
+            error = str(job.named(refused))
+        except Exception as unforeseen:  # the remaining videos must go on
+            error = self._mistake(job, repr(unforeseen))
+        if job.removed or self._closing.is_set():  # unfinished: a server with a folder of its own does it again
+            return
+        job.finish(error)
+        self.metrics.finished(job.state, time.monotonic() - start)
+
+    def _mistake(self, job: Job, told: str) -> str:
+        """The line for an error in dsol, whose traceback goes to the terminal."""
+        log.error("%s: a mistake of dsol\n%s", job.name, told)
+        return f"{job.name}: could not be localised (the terminal of dsol serve says why)"

@@ -4,7 +4,8 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,35 +13,77 @@ from typing import TYPE_CHECKING
 
 from dsol.errors import DsolError, check_installed
 from dsol.localize import Localizer
+from dsol.serve.limits import Limits
 
 if TYPE_CHECKING:
     import uvicorn
 
 GRACE_S = 2  # seconds that open connections get when the server stops
+CONNECTIONS = 512  # at a time; more are refused by uvicorn
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # listen at -> what a browser on this machine opens
+MARK, VIDEOS = "dsol-serve.lock", "videos"  # in a folder of `--data`
 
 
-def serve(model: str | Path = "general", host: str = "127.0.0.1", port: int = 8000, limit_mb: int = 500) -> None:
-    """Serve the page until Ctrl-C. Uploads and results are deleted afterwards.
+def serve(
+    model: str | Path = "general",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    limit_mb: int = 500,
+    data: str | Path | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Serve the page until Ctrl-C. Uploads and results are deleted afterwards, unless they have a folder.
 
     Args:
         model: what `Localizer.load` takes.
         host: the address to listen at; with "0.0.0.0" every machine that reaches this one can use it.
         port: the TCP port; 0 takes a free one.
-        limit_mb: the largest video that is taken, in millions of bytes.
+        limit_mb: the largest video that is taken, in millions of bytes; `limits` says it, too.
+        data: folder for uploads and results that stay over a restart; made if missing.
+        limits: what is taken.
 
     Raises:
-        DsolError: before anything is served: FastAPI or uvicorn is missing, the address cannot be used, or the
-            model cannot.
+        DsolError: before anything is served: FastAPI or uvicorn is missing, the address or the folder cannot be
+            used, or the model cannot.
         KeyboardInterrupt: Ctrl-C.
     """
-    check_installed("serve", "fastapi", "uvicorn")
-    with _listening(host, port) as listener:
-        localizer = Localizer.load(model)
+    check_installed("serve", "fastapi", "uvicorn", "prometheus_client")
+    limits = limits or Limits(mb=limit_mb)
+    with _listening(host, port) as listener, _folder(data) as folder:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder is deleted
+        address = _address(host, listener)
+        _run(str(model), folder, listener, limits, address, _names(host, listener))
+
+
+@contextmanager
+def _folder(data: str | Path | None) -> Iterator[Path]:
+    """The folder for videos: of one's own, used by one server at a time, or one that is removed."""
+    if data is None:
         with TemporaryDirectory(prefix="dsol-serve-", ignore_cleanup_errors=True) as folder:
-            print(f"dsol: open {_address(host, listener)} in a browser; Ctrl-C stops", flush=True)
-            _run(localizer, str(model), Path(folder), listener, limit_mb, _names(host, listener))
+            yield Path(folder)
+        return
+    data = Path(data)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        if not (data / MARK).exists() and any(data.iterdir()):
+            raise DsolError(data, "holds something else", "give --data a new or empty folder")
+        with (data / MARK).open("w") as mark:
+            _lock(mark, data)
+            (data / VIDEOS).mkdir(exist_ok=True)
+            yield data / VIDEOS
+    except OSError as error:
+        raise DsolError(data, f"cannot be used: {(error.strerror or str(error)).lower()}", "choose another") from None
+
+
+def _lock(mark, data: Path) -> None:
+    with suppress(ImportError):  # Windows has no such locks
+        import fcntl
+
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            what = "is used by another dsol serve"
+            raise DsolError(data, what, "stop that one, or give another --data") from None
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -76,19 +119,27 @@ def _names(host: str, listener: socket.socket) -> set[str] | None:
 
 
 def _run(
-    localizer: Localizer, model: str, folder: Path, listener: socket.socket, limit_mb: int, names: set[str] | None
+    model: str, folder: Path, listener: socket.socket, limits: Limits, address: str, names: set[str] | None
 ) -> None:
     import uvicorn
 
     from dsol.serve.app import make_app
     from dsol.serve.jobs import Jobs
+    from dsol.serve.worker import Worker
 
-    with Jobs(localizer, folder) as jobs:
-        app = make_app(jobs, model, limit_mb, names)
-        options = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S)
-        server = uvicorn.Server(options)
-        with _quiet_end(server):
-            server.run(sockets=[listener])
+    worker = Worker(partial(Localizer.load, model), limits.memory_mb)
+    try:
+        worker.start()
+        with Jobs(worker, folder, limits) as jobs:
+            print(f"dsol: open {address} in a browser; Ctrl-C stops", flush=True)
+            app = make_app(jobs, model, names)
+            options = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S,
+                                     limit_concurrency=CONNECTIONS)  # fmt: skip
+            server = uvicorn.Server(options)
+            with _quiet_end(server):
+                server.run(sockets=[listener])
+    finally:
+        worker.kill()
 
 
 @contextmanager

@@ -2,18 +2,24 @@
 //
 // sending ─▶ waiting ─▶ running ─▶ done          the last four are the server's words
 //    └─────────┴───────────┴────▶ failed
+//
+// The chosen video is followed by server-sent events, the others are asked after now and then.
 
 import * as api from "./api.js";
+import { Found } from "./found.js";
 import * as player from "./player.js";
 import { element } from "./timeline.js";
 import { spoken } from "./times.js";
 
 const ASK_AGAIN_MS = 500;
 const MB = 1e6;
+const MANY = 24; // categories that are named
 const part = (id) => document.getElementById(id);
 const videos = []; // in the order of arrival: { name, state, id, row, … } as the server's State, more while it is sent
 let chosen = null;
 let limit_mb = Infinity;
+let formats = {};
+let hush = () => {}; // ends the events of the chosen video
 let sending = Promise.resolve(); // one upload at a time
 let asking = false;
 
@@ -22,7 +28,8 @@ let asking = false;
 function take(files) {
   complain("");
   const taken = Array.from(files, (file) => {
-    const video = add({ name: file.name, state: "waits to be sent", share: 0, stop: new AbortController() });
+    const local = URL.createObjectURL(file); // played before it is sent
+    const video = add({ name: file.name, state: "waits to be sent", share: 0, stop: new AbortController(), local });
     sending = sending.then(() => send(video, file));
     return video;
   });
@@ -41,7 +48,26 @@ async function send(video, file) {
     change(video, state);
     follow();
   } catch (error) {
-    if (!video.stop.signal.aborted) change(video, { state: "failed", error: error.message });
+    if (video.stop.signal.aborted) return;
+    if (error.status === 503 && error.wait_s) return sendLater(video, file, error.wait_s);
+    change(video, { state: "failed", error: error.message });
+  }
+}
+
+async function sendLater(video, file, wait_s) {
+  change(video, { state: "waits for a place in the queue" });
+  await new Promise((resolve) => setTimeout(resolve, 1000 * wait_s));
+  sending = sending.then(() => send(video, file));
+}
+
+async function takeSample() {
+  complain("");
+  try {
+    const state = await api.sample();
+    choose(add(state));
+    follow();
+  } catch (error) {
+    complain(error.message);
   }
 }
 
@@ -59,6 +85,8 @@ async function drop(video) {
   video.row.remove();
   video.stop?.abort(new Error("removed"));
   if (video.id) api.remove(video.id).catch(() => {}); // gone already is as good
+  if (video.local) URL.revokeObjectURL(video.local);
+  localStorage.removeItem(`dsol.corrections.${video.id}`);
   remember();
   const next = videos[Math.min(place, videos.length - 1)];
   if (chosen === video) choose(next || null);
@@ -94,7 +122,10 @@ function change(video, news) {
   const before = video.state;
   Object.assign(video, news);
   showRow(video);
-  if (video === chosen) showStage();
+  if (video === chosen) {
+    if (news.id && !video.heard) listen(video);
+    showStage();
+  }
   if (before !== video.state && ["done", "failed"].includes(video.state)) part("said").textContent = `${video.name}: ${told(video)}`;
   if (news.id) remember();
 }
@@ -108,6 +139,47 @@ function told(video) {
     done: names.join(", ") || "nothing is found to sound",
     failed: video.error,
   }[video.state] || video.state;
+}
+
+// The events of the chosen video.
+
+function listen(video) {
+  hush();
+  hush = () => {};
+  if (!video?.id || video.state === "failed" || video.over) return;
+  video.heard = true;
+  video.found = null;
+  const lost = () => ask(video);
+  const end = api.follow(video.id, (kind, data) => video === chosen && hear(video, kind, data), lost);
+  hush = () => {
+    end();
+    video.heard = false;
+  };
+}
+
+function hear(video, kind, data) {
+  if (kind === "head") video.found = new Found(data.head);
+  if (kind === "part") video.found.add(data.part);
+  if (kind === "tracks") {
+    video.found.objects(data.tracks);
+    video.found.complete = true;
+  }
+  if (["part", "tracks"].includes(kind)) return soon(video);
+  if (kind === "end") video.over = data.state !== "gone";
+  if (kind === "end" && data.state === "gone") return void ask(video);
+  if (kind !== "head") change(video, data);
+}
+
+// Once for all that comes at once: of a long video that is done a thousand parts.
+function soon(video) {
+  if (video.due) return;
+  video.due = true;
+  requestAnimationFrame(() => {
+    video.due = false;
+    if (!video.found) return;
+    video.found.at(video.found.level);
+    change(video, {});
+  });
 }
 
 // What is seen.
@@ -132,7 +204,9 @@ function showRow(video) {
 }
 
 function choose(video) {
+  const before = chosen;
   chosen = video;
+  if (video !== before) listen(video);
   for (const { row } of videos) {
     row.classList.toggle("chosen", row === video?.row);
     row.querySelector(".pick").ariaCurrent = row === video?.row ? "true" : null;
@@ -142,10 +216,10 @@ function choose(video) {
 }
 
 function showStage() {
-  const view = !chosen ? "empty" : { done: "result", failed: "failed" }[chosen.state] || "busy";
+  const view = !chosen ? "empty" : chosen.state === "failed" ? "failed" : chosen.found?.times_s.length ? "result" : "busy";
   for (const id of ["empty", "busy", "failed", "result"]) part(id).hidden = id !== view;
   part("visit").hidden = !videos.length;
-  if (view === "result") return void showResult(chosen);
+  if (view === "result") return player.open(chosen, chosen.found, formats);
   player.leave();
   if (view === "busy") showBusy(chosen);
   if (view === "failed") {
@@ -157,20 +231,9 @@ function showStage() {
 function showBusy(video) {
   part("busy-title").textContent = video.name;
   const bar = part("busy-bar");
-  const share = { sending: video.share, running: video.total ? video.done / video.total : undefined }[video.state];
-  if (share === undefined) bar.removeAttribute("value");
-  else bar.value = Math.min(share, 1);
+  if (video.state === "sending") bar.value = Math.min(video.share, 1);
+  else bar.removeAttribute("value");
   part("busy-step").textContent = video.state === "running" && video.step ? `${video.step}: ${told(video)}` : told(video);
-}
-
-async function showResult(video) {
-  try {
-    video.result ||= await api.resultOf(video.id);
-    if (video === chosen) player.show(video, video.result);
-  } catch (error) {
-    if (error instanceof api.Refused) change(video, { state: "failed", error: error.message });
-    else complain(error.message);
-  }
 }
 
 function complain(line) {
@@ -181,7 +244,7 @@ function complain(line) {
 // What is kept when the page is loaded again: the ids, and the chosen one in the address.
 
 function remember() {
-  sessionStorage.setItem("dsol.videos", JSON.stringify(videos.map((v) => v.id).filter(Boolean)));
+  localStorage.setItem("dsol.videos", JSON.stringify(videos.map((v) => v.id).filter(Boolean)));
   history.replaceState(null, "", chosen?.id ? `#video=${chosen.id}` : location.pathname);
 }
 
@@ -189,7 +252,7 @@ const idInAddress = () => new URLSearchParams(location.hash.slice(1)).get("video
 
 async function recall() {
   const wanted = idInAddress();
-  const ids = JSON.parse(sessionStorage.getItem("dsol.videos") || "[]");
+  const ids = JSON.parse(localStorage.getItem("dsol.videos") || "[]");
   for (const id of ids) await recallOne(id).catch(() => {}); // of a server that is gone
   if (wanted) await open(wanted);
   follow();
@@ -210,9 +273,14 @@ async function open(id) {
 async function introduce() {
   const server = await api.about();
   limit_mb = server.limit_mb;
-  part("limits").textContent = `mp4, webm, mkv, avi or mov with sound, up to ${limit_mb} MB`;
-  const names = server.categories.map(spoken).join(", ");
-  part("model").textContent = names ? `The model “${server.model}” knows: ${names}.` : `The model is “${server.model}”.`;
+  formats = server.formats;
+  const { minutes, keep_hours } = server.limits;
+  part("limits").textContent = `mp4, webm, mkv, avi or mov with sound, up to ${limit_mb} MB and ${minutes} minutes`;
+  part("kept").textContent = keep_hours ? `Uploads and results go after ${keep_hours} hours, or when you remove them.` : "";
+  const names = server.categories.map(spoken);
+  part("model").textContent = !names.length ? `The model is “${server.model}”.`
+    : names.length > MANY ? `The model “${server.model}” knows ${names.length} categories: ${names.slice(0, MANY).join(", ")} …`
+    : `The model “${server.model}” knows: ${names.join(", ")}.`;
 }
 
 function listenForFiles() {
@@ -233,6 +301,7 @@ function listenForFiles() {
 window.addEventListener("error", (event) => complain(`The page has a mistake: ${event.message}`));
 window.addEventListener("unhandledrejection", (event) => complain(`The page has a mistake: ${event.reason?.message}`));
 window.addEventListener("hashchange", () => idInAddress() && open(idInAddress()).then(follow));
+part("sample").addEventListener("click", takeSample);
 listenForFiles();
 introduce().catch((error) => complain(error.message));
 recall();
