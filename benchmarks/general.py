@@ -38,18 +38,10 @@ from dsol.errors import DsolError
 from dsol.model.backbones import lite0_weights_file, load_weights
 from dsol.model.file import ModelCard, save_model
 from dsol.model.folding import folded
-from dsol.model.general import (
-    DIRECTIONS,
-    SIZE,
-    Categories,
-    Correspondence,
-    Extent,
-    GeneralNetwork,
-    GeneralSystem,
-    People,
-    best_cells,
-    clues,
-)
+from dsol.model.general import GeneralSystem
+from dsol.model.general_network import DIRECTIONS, SIZE, Correspondence, Extent, GeneralNetwork, People, clues
+from dsol.model.general_predictor import Categories, visibility
+from dsol.model.groups import Groups
 from dsol.model.images import LITE0_MEAN, LITE0_STD, normalise, stack
 from dsol.model.tagger import AudioTagger, compressed
 from dsol.model.vocabulary import vocabulary
@@ -112,8 +104,10 @@ def standardise(network: GeneralNetwork, features: Tensor) -> None:
     classes = network.classes(cells)
     network.class_mean.copy_(classes.mean(0))
     network.class_std.copy_(classes.std(0))
-    places = Categories(network.words)
-    best = torch.cat([best_cells(network.place(part.float())[1], places.classes) for part in features[::3].split(16)])
+    of = Categories(network.words).classes
+    best_class, some = Groups(of), torch.tensor([bool(mine) for mine in of])
+    entries = (best_class(network.place(part.float())[1]) for part in features[::3].split(16))
+    best = torch.cat([visibility(part, some) for part in entries])
     network.visible_mean.copy_(best.mean(0))
     network.visible_std.copy_(best.std(0).clamp(min=1e-3))
 
@@ -290,7 +284,7 @@ def extent_net(scenes: list[tuple[Tensor, ...]]) -> Extent:
     def loss() -> Tensor:
         chosen = [_asked(scenes[i], rng) for i in rng.integers(len(scenes), size=BATCH)]
         cells, query, anything, box = (torch.stack(part).float() for part in zip(*chosen, strict=True))
-        logits = network(clues(cells, query, anything))
+        logits = network(clues(cells, query[:, None], anything)[:, 0])
         likely = logits.sigmoid()
         shared, either = (part.sum((1, 2)) + 1 for part in (torch.minimum(likely, box), torch.maximum(likely, box)))
         return F.binary_cross_entropy_with_logits(logits, box) + (1 - shared / either).mean()

@@ -25,7 +25,8 @@ from dsol.evaluation.evaluate import annotated_frames
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.wild import evaluate_system, read_labels
 from dsol.model.file import load_card
-from dsol.model.general import SIZE, GeneralSystem
+from dsol.model.general import GeneralSystem
+from dsol.model.general_network import SIZE
 from dsol.model.maps import Maps
 from dsol.model.system import System, load_system
 

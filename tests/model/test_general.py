@@ -8,16 +8,10 @@ import torch
 
 from dsol.config import SHIPPED
 from dsol.model.file import ModelCard
-from dsol.model.general import (
-    LEAST_AUDIBLE,
-    NEVER_SEEN,
-    SIZE,
-    Categories,
-    Correspondence,
-    GeneralNetwork,
-    GeneralSystem,
-    best_cells,
-)
+from dsol.model.general import GeneralSystem
+from dsol.model.general_network import SIZE, Correspondence, GeneralNetwork
+from dsol.model.general_predictor import LEAST_AUDIBLE, NEVER_SEEN, Categories, visibility
+from dsol.model.groups import Groups
 from dsol.model.system import load_system
 from dsol.model.vocabulary import vocabulary
 
@@ -71,7 +65,7 @@ def test_what_is_heard_of_a_family_lifts_its_members(system, monkeypatch):
     tags = torch.full((1, len(words.tags)), -9.0)
     tags[0, words.tags.index("Music")] = 3.0
     monkeypatch.setattr(system.network.ear.head, "forward", lambda embedding: tags)
-    audible = system.audible_logits(torch.zeros(1, 1024))[0]
+    audible = system.predictor.audible_logits(torch.zeros(1, 1024))[0]
     names = list(words.entries)
     assert audible[names.index("Violin")] == 2.0
     assert audible[names.index("Dog")] == LEAST_AUDIBLE
@@ -87,7 +81,8 @@ def test_no_picture_tells_of_a_category_without_a_class(system):
 def test_the_best_cells_are_those_of_the_best_class():
     classes = torch.zeros(1, 1000, 20, 20)
     classes[0, 7, :5, :4] = 2.0
-    assert best_cells(classes, [[7, 8], [9], []]).tolist() == [[2.0, 0.0, 0.0]]
+    found = visibility(Groups([[7, 8], [9], []])(classes), torch.tensor([True, True, False]))
+    assert found.tolist() == [[2.0, 0.0, 0.0]]
 
 
 def test_the_correspondence_is_highest_where_the_picture_goes_with_the_sound():
