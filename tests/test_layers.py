@@ -5,7 +5,19 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "dsol"
 LAYERS = [  # from the ground up: one folder a floor, and each stands on those before it only
-    {"errors", "progress", "text", "letters", "files", "page", "old_options", "config", "arguments", "completion"},
+    {
+        "errors",
+        "progress",
+        "text",
+        "letters",
+        "files",
+        "page",
+        "old_options",
+        "config",
+        "arguments",
+        "completion",
+        "assignment",
+    },
     {"data"},
     {"model"},
     {"baselines"},

@@ -13,8 +13,8 @@ from functools import partial
 from math import prod
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from dsol.assignment import best_assignment
 from dsol.evaluation.bootstrap import Detection, LargestMean, Mean, Statistic, average_precision_over, largest_f1
 from dsol.evaluation.counting import chunks, shares_above
 from dsol.evaluation.metrics import area_under_success, frame_means, success
@@ -117,7 +117,7 @@ def permuted_precisions(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray
     permuted = np.zeros(len(pixels))
     for place in (np.flatnonzero(frame == f) for f in np.unique(frame)):
         table = np.array([[average_precision(pixels[a], masks[b]) for b in place] for a in place])
-        rows, columns = linear_sum_assignment(table, maximize=True)
+        rows, columns = best_assignment(table)
         permuted[place[rows]] = table[rows, columns]
     return precisions(pixels, masks, frame) | {"piap": permuted}
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy import ndimage
 
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES, UNKNOWN
@@ -87,7 +86,7 @@ class Timeline:
         if self.state is not None:
             return np.isin(self.states, (SEEN, UNKNOWN))
         stays = self.score >= STAY * self.threshold
-        runs = _connected(stays, structure=[[0, 1, 0], [0, 1, 0], [0, 1, 0]])
+        runs = _runs(stays)
         return stays & np.isin(runs, np.unique(runs[self.score >= self.threshold]))
 
     @cached_property
@@ -427,11 +426,10 @@ def _without_blinks(state: np.ndarray) -> np.ndarray:
     return np.where(alone, -1, state)
 
 
-def _connected(mask: np.ndarray, structure=None) -> np.ndarray:
-    """`mask` with its connected parts numbered from 1; `structure` says who is a neighbour, all four if None."""
-    numbered = np.zeros(mask.shape, np.int32)
-    ndimage.label(mask, structure, output=numbered)
-    return numbered
+def _runs(mask: np.ndarray) -> np.ndarray:
+    """(T, K) mask with the runs of each column numbered from 1; 0 between them."""
+    begins = mask & ~np.pad(mask, ((1, 0), (0, 0)))[:-1]
+    return begins.T.cumsum().reshape(mask.T.shape).T * mask
 
 
 def _rounded(values):

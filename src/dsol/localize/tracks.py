@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
+
+from dsol.assignment import best_assignment
+from dsol.localize.components import box_in, connected, largest_in
 
 BOX_LEVEL = 0.5  # a box encloses the cells above this share of the map's maximum
 FINE = 4  # maps are enlarged this many times before a box is read off, so that it may end inside a cell
@@ -99,29 +100,17 @@ def parts_of(map_: np.ndarray, level: float = BOX_LEVEL) -> list[tuple[float, fl
     fine = Image.fromarray(np.asarray(map_, np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     values = np.asarray(fine)
     most = values.max()
-    numbered = _connected(values >= (level * most if most > 0 else most))
-    places = np.arange(1, numbered.max() + 1)
-    sizes, peaks = np.bincount(numbered.ravel())[1:], ndimage.maximum(values, numbered, places)
-    grounds = ndimage.maximum(_connected(values >= APART * most), numbered, places)
+    numbered = connected(values >= (level * most if most > 0 else most))
+    sizes, peaks = np.bincount(numbered.ravel())[1:], largest_in(values, numbered)
+    grounds = largest_in(connected(values >= APART * most), numbered)
     order = np.argsort(-sizes, kind="stable")
     kept, taken = [order[0]], {grounds[order[0]]}
     for n in order[1:]:
         if sizes[n] >= LARGE * sizes[order[0]] and peaks[n] >= BRIGHT * most and grounds[n] not in taken:
             kept.append(n)
             taken.add(grounds[n])
-    found = ndimage.find_objects(numbered)
-    return [
-        (found[n][1].start / width, found[n][0].start / height,
-         (found[n][1].stop - found[n][1].start) / width, (found[n][0].stop - found[n][0].start) / height)
-        for n in kept[:MOST_PARTS]
-    ]  # fmt: skip
-
-
-def _connected(mask: np.ndarray) -> np.ndarray:
-    """`mask` with its connected parts numbered from 1."""
-    numbered = np.zeros(mask.shape, np.int32)
-    ndimage.label(mask, output=numbered)
-    return numbered
+    found = [box_in(numbered, n + 1) for n in kept[:MOST_PARTS]]
+    return [(x / width, y / height, (right - x) / width, (bottom - y) / height) for x, y, right, bottom in found]
 
 
 def look_of(picture: np.ndarray, xywh: Sequence[float]) -> np.ndarray:
@@ -190,7 +179,7 @@ def _chains(own: np.ndarray, parts: Parts, times_s: np.ndarray) -> list[list[int
     for t in np.unique(parts.at[own, 0]):
         now = own[parts.at[own, 0] == t]
         fit = np.array([[_fit(chain, n, parts, times_s) for n in now] for chain in chains]).reshape(-1, len(now))
-        rows, columns = linear_sum_assignment(-fit)
+        rows, columns = best_assignment(fit)
         taken = {int(c): int(r) for r, c in zip(rows, columns, strict=True) if fit[r, c] > 0}
         for column, n in enumerate(now.tolist()):
             if column in taken:

@@ -10,7 +10,8 @@ have earned elsewhere.
 """
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+
+from dsol.assignment import best_assignment
 
 
 def cluster_table(
@@ -49,6 +50,6 @@ def match_clusters(table: np.ndarray) -> np.ndarray:
     table = np.asarray(table, dtype=np.float64)
     share = table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)
     best = share.argmax(axis=0)
-    category, cluster = linear_sum_assignment(share - share.max(axis=0), maximize=True)
+    category, cluster = best_assignment(share - share.max(axis=0))
     best[cluster] = category
     return best
