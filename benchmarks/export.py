@@ -7,6 +7,7 @@ Prints the seconds that each takes for one second of video, their ratio, and the
 """
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=8, help="of video")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
     with tempfile.TemporaryDirectory() as folder:
         path = export(args.model, Path(folder) / "model.onnx")
         systems = {"torch": load_system(args.model), "ONNX Runtime": load_system(path)}

@@ -2,10 +2,11 @@
 
     python benchmarks/same_answers.py DIR [--only small,tiny] [--expect BEFORE.json]
 
-Everything goes through the command line, so the code behind it may move. On a small toyband: the answers of the shipped
-model, and of a model trained here by each recipe (so that training is compared, too): maps, scores and figures as
-SHA-256. Prints one line a result and writes DIR/answers.json; with --expect, says what differs and exits with 1. The
-data are made once and kept in DIR. The hashes hold on one machine and one version of torch only.
+Everything goes through the command line, so the code behind it may move, and runs in torch (`--exact`). On a small
+toyband: the answers of the shipped model, and of a model trained here by each recipe (so that training is compared,
+too): maps, scores and figures as SHA-256. Prints one line a result and writes DIR/answers.json; with --expect, says
+what differs and exits with 1. The data are made once and kept in DIR. The hashes hold on one machine and one version of
+torch only.
 """
 
 import argparse
@@ -72,7 +73,7 @@ def answers(model: str | Path, folder: Path, out: Path, extra: tuple[str, ...]) 
         found |= {f"{data} maps": hash_of(maps), f"{data} figures": hash_of(figures)}
     if not extra:
         video = sorted((folder / "band" / "duet").rglob("*.mp4"))[0]
-        dsol("localize", video, "--model", model, "--out", out / "localized")
+        dsol("localize", video, "--model", model, "--exact", "--out", out / "localized")
         result = next((out / "localized").rglob("result.json"))
         found["video"] = hash_of(result)
     return found

@@ -17,7 +17,7 @@ from typing import Any
 import dsol
 from dsol.arguments import Parser, add_section, described, path, whole_number
 from dsol.config import SYSTEMS, nested
-from dsol.errors import DsolError
+from dsol.errors import DsolError, check_installed
 
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
@@ -405,13 +405,16 @@ def localize(parser, words: Words) -> Work:
     _add_result_options(parser)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
+    told = "run a shipped model in torch, not in its faster ONNX form; needs dsol[train]"
+    parser.add_argument("--exact", action="store_true", help=told)
     _add_inference_options(parser)
 
     def run(args):
         from dsol.localize import Localizer, localize_videos
 
         wanted = _wanted(args)
-        how = {"sources": args.sources, "audio_track": args.audio_track, "inference": _given_inference(args)}
+        how = {"sources": args.sources, "audio_track": args.audio_track, "exact": args.exact}
+        how["inference"] = _given_inference(args)
         localize_videos(args.videos, Localizer.load(args.model, **how), args.out, wanted)
 
     return run
@@ -560,6 +563,13 @@ VERBS = {
         serve, export,
     )
 }  # fmt: skip
+OF_TRAINING = ("torch", "lightning", "sklearn", "scipy", "pyarrow", "tensorboard")  # packages of the extra `train`
+EXTRAS = {  # verb -> the extra that it needs, and its packages
+    **dict.fromkeys(
+        ("demo", "toyband", "prepare", "compose", "train", "name", "evaluate", "table"), ("train", OF_TRAINING)
+    ),
+    "export": ("export", ("torch", "onnx", "onnxscript")),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -588,6 +598,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except DsolError as error:
         _stop(str(error))
+    except ModuleNotFoundError as error:  # a store that is looked into without pyarrow, say
+        if (error.name or "").partition(".")[0] not in OF_TRAINING:
+            raise
+        _stop(f"dsol {words[0]}: needs {error.name}, not installed (pip install 'dsol[train]')")
     except OSError as error:
         what = error.strerror or str(error).strip().splitlines()[-1]  # a worker process adds its traceback
         _stop(f"{error.filename or 'the system'}: {what} (check the path and the free space)")
@@ -618,6 +632,9 @@ def _run(verb: str, words: list[str]) -> None:
     except DsolError:
         _refuse_old_options(words)
         raise
+    if verb in EXTRAS:
+        extra, packages = EXTRAS[verb]
+        check_installed(f"dsol {verb}", extra, *packages)
     work(args)
 
 

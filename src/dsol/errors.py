@@ -34,16 +34,20 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
 
 
-def check_installed(extra: str, *packages: str) -> None:
-    """For a verb that needs packages of the extra of its name.
+def check_installed(where: object, extra: str, *packages: str) -> None:
+    """For what needs packages of an extra.
+
+    Args:
+        where: the verb, option or file that needs them.
+        extra: its name.
+        packages: as they are imported.
 
     Raises:
         DsolError: one of them is not there.
 
     Example:
-        >>> check_installed("serve", "fastapi", "uvicorn")                              # doctest: +SKIP
+        >>> check_installed("dsol serve", "serve", "fastapi", "uvicorn")                # doctest: +SKIP
     """
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        what = f"needs {' and '.join(missing)}, not installed"
-        raise DsolError(f"dsol {extra}", what, f"pip install 'dsol[{extra}]'")
+        raise DsolError(where, f"needs {' and '.join(missing)}, not installed", f"pip install 'dsol[{extra}]'")

@@ -7,11 +7,14 @@ OracleSound  our dictionary, gated by the true sounding categories: the upper bo
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dsol.model.dsol_system import DsolSystem
 from dsol.model.maps import Maps
+
+if TYPE_CHECKING:  # maps are scored without torch
+    from dsol.model.dsol_system import DsolSystem
 
 
 class Blind:
@@ -41,7 +44,7 @@ class VisionOnly:
         system: ours, named.
     """
 
-    def __init__(self, system: DsolSystem):
+    def __init__(self, system: "DsolSystem"):
         self.system, self.categories = system, system.categories
 
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
@@ -62,7 +65,7 @@ class OracleSound(VisionOnly):
         truth: the sounding categories of each frame by its key.
     """
 
-    def __init__(self, system: DsolSystem, truth: Mapping[str, set[str]]):
+    def __init__(self, system: "DsolSystem", truth: Mapping[str, set[str]]):
         super().__init__(system)
         self.truth = truth
 

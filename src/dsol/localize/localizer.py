@@ -73,6 +73,7 @@ class Localizer:
         sources: int | None = None,
         inference: Mapping[str, Any] | None = None,
         audio_track: int | None = None,
+        exact: bool = False,
     ) -> "Localizer":
         """The localizer of a model file, a run folder or the name of a shipped model.
 
@@ -81,13 +82,14 @@ class Localizer:
             threshold, audio_track: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
             inference: changed options of inference, see `dsol.config.InferenceOptions`.
+            exact: run a shipped model in torch, too, not in its faster ONNX form, see `dsol.model.system.load_system`.
 
         Raises:
-            DsolError: there is no such model, it cannot be read, or it needs `sources`.
+            DsolError: there is no such model, it cannot be read, or it needs `sources`, or torch where that is missing.
         """
         from dsol.model.system import load_system
 
-        system = load_system(model, sources=sources, inference=inference)
+        system = load_system(model, sources=sources, inference=inference, exact=exact)
         return cls(system, threshold, audio_track=audio_track)
 
     def __call__(self, video: str | Path, progress: bool | None = None) -> Localization:

@@ -4,15 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from dsol.config import SHIPPED
 from dsol.errors import MALFORMED, DsolError
 from dsol.files import whole
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.old_options import from_version_1
+
+if TYPE_CHECKING:  # the card of a model is read without torch, too
+    from torch import Tensor, nn
 
 VERSION = 2
 RENAMED = (("towers.", "encoders."), (".ear.", ".mixture_encoder."), (".principal.", ".pca."))  # since version 1
@@ -65,7 +66,7 @@ class SavedSystem(CardedSystem):
         card: the model file's metadata.
     """
 
-    def __init__(self, network: nn.Module, card: ModelCard):
+    def __init__(self, network: "nn.Module", card: ModelCard):
         self.network, self.card = network.eval(), card
 
     def renamed(self, names: Sequence[str]) -> ModelCard:
@@ -90,7 +91,7 @@ def halve(path: str | Path, target: str | Path, threshold: float | None = None) 
     save_model(target, tensors, card if threshold is None else replace(card, threshold=threshold))
 
 
-def save_model(path: str | Path, tensors: dict[str, Tensor], card: ModelCard) -> None:
+def save_model(path: str | Path, tensors: "dict[str, Tensor]", card: ModelCard) -> None:
     """Write a model file, whole or not at all.
 
     Raises:
@@ -147,7 +148,7 @@ def _metadata(path: str | Path) -> dict[str, str]:
         raise DsolError(path, f"is no model: {error}", "give one of `dsol train`, or a run folder") from None
 
 
-def load_tensors(path: str | Path) -> dict[str, Tensor]:
+def load_tensors(path: str | Path) -> "dict[str, Tensor]":
     """The tensors of a model file; those saved in half precision, as in shipped models, become single precision."""
     from safetensors.torch import load_file
 
@@ -161,7 +162,7 @@ def _name_now(tensor: str) -> str:
     return tensor
 
 
-def fill(network: nn.Module, path: str | Path) -> None:
+def fill(network: "nn.Module", path: str | Path) -> None:
     """Give a network the tensors of a model file.
 
     Raises:

@@ -8,12 +8,13 @@ import numpy as np
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.model.file import CardedSystem, ModelCard, read_card
-from dsol.model.images import resize, stack
 from dsol.model.maps import Maps
 from dsol.model.onnx_file import OnnxFile, open_onnx
+from dsol.model.pictures import resized, stacked
 
 INPUTS = ("pictures", "waveforms")  # (B, 3, S, S) in [0, 1], RGB; (B, 16000) in [-1, 1], 16 kHz
 OUTPUTS = ("area", "maps", "score")  # (B, H, W), (B, K, H, W), (B, K)
+APART = ("heard", "seen")  # (B, K) each; further outputs of `general`, which tells hearing from seeing
 ORIGINAL = "give the model that it was exported from"
 
 
@@ -47,9 +48,11 @@ class ExportedSystem(CardedSystem):
         """
         file = open_onnx(path)
         card = read_card(path, file.metadata)
-        if set(file.inputs) != set(INPUTS) or set(file.outputs) != set(OUTPUTS):
+        if set(file.inputs) != set(INPUTS) or set(file.outputs) != set(outputs_of(card)):
             what = f"has the inputs {', '.join(file.inputs)} and the outputs {', '.join(file.outputs)}"
-            raise DsolError(path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + OUTPUTS)}")
+            raise DsolError(
+                path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + outputs_of(card))}"
+            )
         return cls(file, card, size)
 
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
@@ -60,10 +63,16 @@ class ExportedSystem(CardedSystem):
         """
         if np.ndim(waveforms) != 2:
             raise DsolError("an exported model", "needs waveforms, these clips have none", ORIGINAL)
-        pictures = resize(stack(frames, self.size), self.side).numpy()
+        pictures = resized(stacked(frames, self.size), self.side)
         inputs = dict(zip(INPUTS, (pictures, np.asarray(waveforms, np.float32)), strict=True))
-        localization_map, maps, score = self.file.session.run(OUTPUTS, inputs)
-        return Maps(tuple(keys), localization_map, maps, score, self.categories)
+        outputs = outputs_of(self.card)
+        found = dict(zip(outputs, self.file.session.run(outputs, inputs), strict=True))
+        return Maps(tuple(keys), categories=self.categories, **found)
+
+
+def outputs_of(card: ModelCard) -> tuple[str, ...]:
+    """The names of what an exported model predicts."""
+    return OUTPUTS + APART if card.system == "general" else OUTPUTS
 
 
 def takes_size(config: Config, size: int) -> bool:

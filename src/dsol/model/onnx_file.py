@@ -1,5 +1,6 @@
-"""An ONNX file, opened with ONNX Runtime, an optional package."""
+"""An ONNX file, opened with ONNX Runtime."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,19 +36,18 @@ def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
         fast: optimise the graph for inference, which takes longer to open.
 
     Raises:
-        DsolError: no such file, or ONNX Runtime is not installed.
+        DsolError: no such file, or no ONNX file.
     """
     if not Path(path).is_file():
         raise DsolError(path, "no such file", "check the path")
-    try:
-        import onnxruntime
-    except ImportError:
-        raise DsolError(path, "needs onnxruntime, which is not installed", "pip install 'dsol[export]'") from None
-    import torch
+    import onnxruntime
 
     options, levels = onnxruntime.SessionOptions(), onnxruntime.GraphOptimizationLevel
     options.log_severity_level = 3  # errors
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads()
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # waiting threads leave the cores to others
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if fast else levels.ORT_DISABLE_ALL
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
@@ -59,3 +59,11 @@ def open_onnx(path: str | Path, fast: bool = True) -> OnnxFile:
         raise DsolError(path, what, "give one of `dsol export`") from None
     inputs, outputs = ({x.name: x.shape for x in some} for some in (session.get_inputs(), session.get_outputs()))
     return OnnxFile(session, inputs, outputs, dict(session.get_modelmeta().custom_metadata_map))
+
+
+def threads() -> int:
+    """How many to compute with: OMP_NUM_THREADS, which torch obeys, too, or one a core that this process may use."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

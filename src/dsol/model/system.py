@@ -7,10 +7,11 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from dsol.errors import DsolError
+from dsol.config import SHIPPED
+from dsol.errors import DsolError, check_installed
 from dsol.model.file import ModelCard, find_model, load_card
 from dsol.model.maps import Maps
-from dsol.model.onnx_file import is_onnx
+from dsol.model.onnx_file import SUFFIX, is_onnx
 
 SYSTEMS = {  # name in a model file and on the command line -> where it is
     "dsol": "model.dsol_system.DsolSystem",
@@ -86,6 +87,7 @@ def load_system(
     size: int | None = None,
     sources: int | None = None,
     inference: Mapping[str, Any] | None = None,
+    exact: bool = True,
 ) -> System:
     """The system in a model file or run folder.
 
@@ -94,24 +96,36 @@ def load_system(
         size: side of the network's input picture, pixels; as trained where None.
         sources: how many objects sound, for a system that cannot infer it (DMC); others ignore it.
         inference: changed options of the section `inference`, see `dsol.config.InferenceOptions`.
+        exact: run the network itself, in torch. Without, a shipped model runs in the ONNX form that it carries, which
+            is faster, needs no torch, and agrees within 0.001; options of inference need the network all the same.
 
     Raises:
-        DsolError: no model there, one of a system that this version does not know, or one that needs `sources`; or
-            options of inference that it does not have.
+        DsolError: no model there, one of a system that this version does not know, or one that needs `sources` or
+            torch; or options of inference that it does not have.
     """
     file = find_model(path)
+    option = f"--inference.{next(iter(inference))}" if inference else None
     if is_onnx(file):
         from dsol.model.onnx import ORIGINAL, ExportedSystem
 
-        if inference:
-            raise DsolError(f"--inference.{next(iter(inference))}", "is fixed in an exported model", ORIGINAL)
+        if option:
+            raise DsolError(option, "is fixed in an exported model", ORIGINAL)
         return ExportedSystem.load(file, size)
+    if not exact and not option and size is None and (exported := exported_form(file)):
+        from dsol.model.onnx import ExportedSystem
+
+        return ExportedSystem.load(exported)
     name = load_card(file).system
     if name not in SYSTEMS:
         raise DsolError(file, f"holds the unknown system '{name}'", f"known here: {', '.join(SYSTEMS)}")
+    if option and name != "dsol":
+        raise DsolError(option, f"is no option of {name}", "leave it out")
+    check_installed(option or ("--exact" if exact and exported_form(file) else file), "train", "torch")
     system = system_type(name).load(file, size, sources)
-    if not inference:
-        return system
-    if not hasattr(system, "with_inference"):
-        raise DsolError(f"--inference.{next(iter(inference))}", f"is no option of {name}", "leave it out")
-    return system.with_inference(inference)
+    return system.with_inference(inference) if inference else system
+
+
+def exported_form(model: Path) -> Path | None:
+    """The ONNX form that a shipped model carries; None of any other."""
+    exported = model.with_suffix(SUFFIX)
+    return exported if model.parent == SHIPPED and exported.is_file() else None

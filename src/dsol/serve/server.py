@@ -47,7 +47,7 @@ def serve(
             used, or the model cannot.
         KeyboardInterrupt: Ctrl-C.
     """
-    check_installed("serve", "fastapi", "uvicorn", "prometheus_client")
+    check_installed("dsol serve", "serve", "fastapi", "uvicorn", "prometheus_client")
     limits = limits or Limits(mb=limit_mb)
     with _listening(host, port) as listener, _folder(data) as folder:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the folder is deleted

@@ -15,7 +15,7 @@ def read_eaf(path: Path) -> list[Corrected]:
     Raises:
         DsolError: it is no such file, or pympi is not installed.
     """
-    check_installed("formats", "pympi")
+    check_installed(path, "formats", "pympi")
     from pympi.Elan import Eaf
 
     try:
@@ -34,7 +34,7 @@ def read_textgrid(path: Path) -> list[Corrected]:
     Raises:
         DsolError: it is no such file, or pympi is not installed.
     """
-    check_installed("formats", "pympi")
+    check_installed(path, "formats", "pympi")
     from pympi.Praat import TextGrid
 
     try:

@@ -76,7 +76,7 @@ def chosen(words: str | Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if name not in FORMATS:
             raise DsolError("--format", f"{name!r} is not known", f"give some of {', '.join(FORMATS)}, or all")
-        check_installed("formats", *FORMATS[name].needs)
+        check_installed(f"--format {name}", "formats", *FORMATS[name].needs)
     return tuple(names)
 
 
