@@ -566,7 +566,8 @@ VERBS = {
 OF_TRAINING = ("torch", "lightning", "sklearn", "scipy", "pyarrow", "tensorboard")  # packages of the extra `train`
 EXTRAS = {  # verb -> the extra that it needs, and its packages
     **dict.fromkeys(
-        ("demo", "toyband", "prepare", "compose", "train", "name", "evaluate", "table"), ("train", OF_TRAINING)
+        ("demo", "toyband", "prepare", "compose", "train", "name", "evaluate", "report", "table"),
+        ("train", OF_TRAINING),
     ),
     "export": ("export", ("torch", "onnx", "onnxscript")),
 }
