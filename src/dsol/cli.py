@@ -396,13 +396,18 @@ def localize(parser, words: Words) -> Work:
     """Find the sounding objects of videos: annotated mp4, timeline, JSON, COCO boxes, and other tools' formats.
 
     dsol localize party.mp4                              # -> localized/party
+    dsol localize videos --out found                     # a folder; done videos are skipped, see dsol find
     dsol localize videos/*.mp4 --format srt,eaf --no-video
     dsol localize party.mp4 --model run --show silent,off-screen --preview
     """
-    parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files")
+    parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files, or folders of them")
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
-    parser.add_argument("--out", type=path, default=Path("localized"), help="folder for the results")
+    told = "folder for the results and their index; videos that are done already are passed over"
+    parser.add_argument("--out", type=path, default=Path("localized"), help=told)
     _add_result_options(parser)
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
+    told = "processes, each with a model of its own; 0: this one, or with ray one a GPU or a core"
+    parser.add_argument("--workers", type=whole_number, default=0, help=told)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
     told = "run a shipped model in torch, not in its faster ONNX form; needs dsol[train]"
@@ -410,12 +415,36 @@ def localize(parser, words: Words) -> Work:
     _add_inference_options(parser)
 
     def run(args):
-        from dsol.localize import Localizer, localize_videos
+        from dsol.localize import localize_videos
 
         wanted = _wanted(args)
         how = {"sources": args.sources, "audio_track": args.audio_track, "exact": args.exact}
         how["inference"] = _given_inference(args)
-        localize_videos(args.videos, Localizer.load(args.model, **how), args.out, wanted)
+        workers = args.workers if args.engine == "ray" else args.workers or 1
+        localize_videos(args.videos, args.model, args.out, wanted, args.engine, workers, how)
+
+    return run
+
+
+def find(parser, words: Words) -> Work:
+    """List the stretches of an archive in which something is heard, from the index that localize leaves.
+
+    dsol find localized dog --seen                       # where a dog is heard and seen
+    dsol find localized guitar --off-screen --json
+    """
+    parser.add_argument("index", type=path, help="index.parquet, or the folder that it lies in")
+    told = "name of what is heard; what the vocabulary has below it is found, too: guitar finds Acoustic guitar"
+    parser.add_argument("category", help=told)
+    parser.add_argument("--seen", action="store_true", help="only where it is seen, too")
+    parser.add_argument("--off-screen", action="store_true", help="only where it is not seen")
+    parser.add_argument("--json", action="store_true", help="print JSON, a line a stretch")
+
+    def run(args):
+        from dsol.localize.archive import find, print_found, read_archive
+
+        both = args.seen == args.off_screen
+        rows = find(read_archive(args.index), args.category, args.seen or both, args.off_screen or both)
+        print_found(rows, args.json)
 
     return run
 
@@ -559,7 +588,7 @@ def export(parser, words: Words) -> Work:
 VERBS = {
     verb.__name__: verb
     for verb in (
-        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, correct, report,
+        demo, toyband, prepare, compose, inspect, train, name, evaluate, score, table, localize, find, correct, report,
         serve, export,
     )
 }  # fmt: skip

@@ -48,6 +48,16 @@ def check_installed(where: object, extra: str, *packages: str) -> None:
     Example:
         >>> check_installed("dsol serve", "serve", "fastapi", "uvicorn")                # doctest: +SKIP
     """
-    missing = [name for name in packages if find_spec(name) is None]
+    missing = [name for name in packages if not installed(name)]
     if missing:
         raise DsolError(where, f"needs {' and '.join(missing)}, not installed", f"pip install 'dsol[{extra}]'")
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported; it is not.
+
+    Example:
+        >>> installed("numpy"), installed("no_such_package")
+        (True, False)
+    """
+    return find_spec(package) is not None

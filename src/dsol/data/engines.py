@@ -48,16 +48,19 @@ def run(
     engine: str = "local",
     workers: int = 0,
     lost: Callable[[T], R] | None = None,
+    gpu: bool = False,
 ) -> Iterator[R]:
     """Yield `function(item)` for each item, in order.
 
     Args:
-        function: picklable, like its items and results.
+        function: picklable, like its items and results. Each worker gets it once: it may keep a model that it loads
+            at its first item.
         items: what to run it on.
         engine: "local", or "ray" (connects to the cluster of RAY_ADDRESS, or starts one here).
         workers: processes; 0 takes one a core, 1 works in this process.
         lost: makes the result of an item that kills its process (out of memory, a crash in a
             decoder). Without it such an item ends the run.
+        gpu: on Ray a worker takes a GPU for itself where the cluster has any, a core otherwise.
 
     Raises:
         DsolError: unknown engine, ray is not installed, or an item killed its process and `lost` is None.
@@ -73,9 +76,11 @@ def run(
     if workers < 0:
         raise DsolError("--workers", f"{workers} is negative", "give a number of processes, or 0 for one a core")
     if engine == "ray":
-        return _ray(function, items, workers, lost)
+        from dsol.data.cluster import run_on_ray
+
+        return run_on_ray(function, items, workers, lost or _refuse, gpu)
     workers = min(workers or cores(), len(items))
-    return map(function, items) if workers <= 1 else _processes(function, items, workers, lost)
+    return map(function, items) if workers <= 1 else _processes(function, items, workers, lost or _refuse)
 
 
 def _processes(function, items, workers, lost):
@@ -96,22 +101,20 @@ def _alone(function, item, lost):
     try:
         return next(_pool(function, [item], 1))
     except BrokenProcessPool:
-        return _instead_of(item, lost)
+        return lost(item)
 
 
-def _instead_of(item, lost):
-    if lost is None:
-        raise DsolError(item, "killed the process that worked on it", "is there enough memory?")
-    return lost(item)
+def _refuse(item):
+    raise DsolError(item, "killed the process that worked on it", "is there enough memory?")
 
 
 def _pool(function, items, workers):
     # Spawned, not forked: a fork of a process that has threads may hang.
     context = multiprocessing.get_context("spawn")
     started = context.Event()
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(started,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(started, function))
     try:
-        for future in [pool.submit(function, item) for item in items]:
+        for future in [pool.submit(_work, item) for item in items]:
             yield future.result()
     except BrokenProcessPool:
         if started.is_set():
@@ -121,9 +124,18 @@ def _pool(function, items, workers):
         pool.shutdown(cancel_futures=True)
 
 
-def _start_worker(started) -> None:
+_function: Callable = _refuse  # in a worker process: what it was started for
+
+
+def _work(item):
+    return _function(item)
+
+
+def _start_worker(started, function) -> None:
     """Ctrl-C is the parent's to handle, and no worker outlives a parent that was killed."""
+    global _function
     started.set()
+    _function = function
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
@@ -133,22 +145,3 @@ def _leave_with_parent() -> None:
     assert parent is not None, "this is a worker"
     wait([parent.sentinel])
     os._exit(1)
-
-
-def _ray(function, items, workers, lost):
-    try:
-        import ray  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise DsolError("--engine ray", "ray is not installed", "pip install 'dsol[ray]', or leave it out") from None
-    if not ray.is_initialized():
-        ray.init(**({} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers or None}))
-
-    @ray.remote
-    def call(item):
-        return function(item)
-
-    for item, result in [(item, call.remote(item)) for item in items]:
-        try:
-            yield ray.get(result)
-        except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
-            yield _instead_of(item, lost)

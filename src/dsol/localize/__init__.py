@@ -5,10 +5,11 @@ Localizer ─▶ Localization ─▶ Timeline ─▶ result.json, boxes.coco.jso
 """
 
 from dsol.localize.figure import draw_timeline
-from dsol.localize.files import Wanted, localize_video, localize_videos
+from dsol.localize.files import Wanted, localize_video
 from dsol.localize.film import render
 from dsol.localize.localization import Localization, Segment, Timeline
 from dsol.localize.localizer import Localizer
+from dsol.localize.many import localize_videos
 
 __all__ = [
     "Localization",

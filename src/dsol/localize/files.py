@@ -10,17 +10,16 @@ Two passes: what is drawn at one moment (colours, lanes, fades) depends on the w
 import math
 import os
 import shutil
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from dsol.data.media import probe
 from dsol.data.media.subtitles import add_subtitles
+from dsol.data.store.alone import locked
 from dsol.errors import DsolError
 from dsol.files import partial_of
 from dsol.localize.figure import draw_timeline
@@ -33,11 +32,12 @@ from dsol.localize.localizer import Localizer
 from dsol.localize.moments import write_gif, write_preview
 from dsol.localize.painter import USUAL
 from dsol.localize.show import Show
-from dsol.progress import Track, say, track
+from dsol.progress import Track, track
 from dsol.text import name_of
 
 FILES = ("localized.mp4", "timeline.png", "result.json", "boxes.coco.json")
 FILM, PREVIEW, GIF = FILES[0], "preview.jpg", "localized.gif"
+LOCK = "lock"  # in the folder that is being written
 
 
 @dataclass(frozen=True)
@@ -73,68 +73,6 @@ class Wanted:
         return tuple(dict.fromkeys((*own, *more, *files_of(self.formats))))
 
 
-def localize_videos(
-    videos: Sequence[str | Path], model: str | Path | Localizer, out: str | Path, wanted: Wanted | None = None
-) -> list[Path]:
-    """Write OUT/<name of the video>/ with what is wanted of each video, `FILES` if nothing is said.
-
-    A video that fails is reported in one line and leaves what was there before; the others are done.
-
-    Args:
-        videos: the files; two of one name get folders `name` and `name-2`.
-        model: a localizer, or what `Localizer.load` takes.
-        out: the folder for the results; made if missing.
-        wanted: what to write.
-
-    Returns:
-        The folders written.
-
-    Raises:
-        DsolError: at the end, if any video failed, or at the start if there is none.
-    """
-    if not videos:
-        raise DsolError("localize", "was given no video", "name at least one file")
-    localizer = model if isinstance(model, Localizer) else Localizer.load(model)
-    folders = _folders(videos, Path(out))
-    failed: list[DsolError] = []
-    for video, folder in zip(videos, folders, strict=True):
-        try:
-            localize_video(video, localizer, folder, wanted=wanted)
-            say(f"{video}: localized, see {folder}")
-        except DsolError as error:
-            failed.append(error)
-            if len(videos) > 1:
-                say(f"skipped {error}")
-        except Exception as error:
-            if len(videos) == 1:
-                raise
-            failed.append(_unforeseen(video, error))
-            say(f"skipped {failed[-1]}")
-    if len(videos) == 1 and failed:
-        raise failed[0]
-    if failed:
-        names = ", ".join(name_of(error.where) for error in failed)
-        raise DsolError(names, f"{len(failed)} of {len(videos)} videos failed", "see the lines above; the rest is done")
-    return folders
-
-
-def _unforeseen(video: str | Path, error: Exception) -> DsolError:
-    """A mistake of the program's own costs one video, not the others; it is reported with where it is."""
-    at = traceback.extract_tb(error.__traceback__)[-1]
-    what = f"failed in {Path(at.filename).name}, line {at.lineno}: {type(error).__name__}: {error}"
-    return DsolError(video, what, "this is a mistake of dsol's: please report it")
-
-
-def _folders(videos: Sequence[str | Path], out: Path) -> list[Path]:
-    """One folder a video, its name without suffix; a number is added to a name that is taken."""
-    folders: list[Path] = []
-    for video in videos:
-        stem = Path(video).stem
-        names = (stem if n == 1 else f"{stem}-{n}" for n in count(1))
-        folders.append(next(out / name for name in names if out / name not in folders))
-    return folders
-
-
 def localize_video(
     video: str | Path,
     localizer: Localizer,
@@ -166,7 +104,7 @@ def localize_video(
         refuse_to_replace(video, folder / file)
     aside = partial_of(folder.with_name(f".{folder.name}"))
     try:
-        with _kept_if_used(folder.parent), _made_anew(aside):
+        with _kept_if_used(folder.parent), _made_anew(aside, folder):
             timeline = _write_files(video, localizer, aside, folder.name, name or name_of(video), track, wanted)
             if wanted.frames:
                 write_frames(video, timeline, wanted.frames, localizer.audio_track)
@@ -198,14 +136,19 @@ def _kept_if_used(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _made_anew(folder: Path) -> Iterator[None]:
-    """An empty folder for a while; what a run that was killed has left there is thrown away."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _made_anew(folder: Path, final: Path) -> Iterator[None]:
+    """A folder for a while, for this process alone; what a run that was killed has left there is thrown away."""
+    folder.mkdir(exist_ok=True)
+    with locked(folder / LOCK) as is_ours:
+        if not is_ours:
+            raise DsolError(final, "is being written by another process", "wait for it, or choose another folder")
+        for left in folder.iterdir():
+            if left.name != LOCK:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_files(

@@ -96,6 +96,19 @@ class Vocabulary:
         while category in self.entries and (category := self.entries[category].parent):
             yield category
 
+    def below(self, label: str) -> tuple[str, ...]:
+        """The category that a label names, in upper or lower case, and all that are below it; none where there is
+        none.
+
+        Example:
+            >>> vocabulary().below("bowed string instrument")[:2]
+            ('Bowed string instrument', 'Violin')
+        """
+        plain = label.replace("_", " ").casefold()
+        names = {name: {name.casefold(), *map(str.casefold, entry.synonyms)} for name, entry in self.entries.items()}
+        top = {name for name, known in names.items() if plain in known}
+        return tuple(name for name in self.entries if name in top or top & set(self._above(name)))
+
     def known(self, label: str) -> str | None:
         """The category that a label names, by its own name or a synonym; None where there is none."""
         if label in self.entries:
