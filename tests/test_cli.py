@@ -140,9 +140,8 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     assert summary in said
     assert all(line.startswith(f"dsol {verb} ") for line in examples)
     assert f"examples:\n  {examples[0]}\n" in done.stdout
-    assert ("default: " in said) == (verb not in ("inspect", "name", "report", "export")), (
-        "these have nothing to choose"
-    )
+    chosen = verb not in ("inspect", "name", "find", "report", "export")
+    assert ("default: " in said) == chosen, "these have nothing to choose"
 
 
 def test_the_module_is_the_command():
@@ -350,7 +349,9 @@ def test_one_bad_video_of_several_harms_no_other(call, videos, trained, tmp_path
     for bad in (files[0], files[2]):
         assert sum(line.startswith(f"skipped {bad}: ") for line in err) == 1
         assert str(bad) in err[-1]
-    assert set(content(tmp_path / "found")) == {f"{n}/{file}" for n in ("good", "odd", "silent") for file in FILES}
+    done = {f".done/{n}" for n in ("lock", "good.json", "odd.json", "silent.json")}
+    found = {f"{n}/{file}" for n in ("good", "odd", "silent") for file in FILES}
+    assert set(content(tmp_path / "found")) == found | done | {"index.parquet"}
 
 
 # Bad folders and stores.
@@ -687,5 +688,10 @@ def test_a_recipe_is_taken_from_the_call_and_overridden_by_it(call, shapes, tmp_
 def test_localize_runs_as_a_program(videos, trained, tmp_path):
     done = run("localize", videos / "odd.mp4", "--model", trained, cwd=tmp_path, env={**os.environ, "COLUMNS": "80"})
     assert (done.returncode, done.stdout) == (0, "")
-    assert set(content(tmp_path)) == {f"localized/odd/{name}" for name in FILES}
+    index = {"localized/index.parquet", "localized/.done/odd.json", "localized/.done/lock"}
+    assert set(content(tmp_path)) == {f"localized/odd/{name}" for name in FILES} | index
+    again = run("localize", videos / "odd.mp4", "--model", trained, cwd=tmp_path)
+    assert again.stderr.splitlines() == ["localized/odd: done already; remove it to do it again"]
+    found = run("find", "localized", "no such thing", cwd=tmp_path)
+    assert (found.returncode, found.stderr[:6]) == (2, "dsol: ")
     assert run("localize", "nothing.mp4", "--model", trained, cwd=tmp_path).returncode == 2

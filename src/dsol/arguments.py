@@ -14,13 +14,24 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dsol.errors import DsolError
+from dsol.places import Output, Url, is_remote
 
 MOST = 2**32  # more than any whole number
 
 
-def path(text: str) -> Path:
-    """An option's value; its file need not be there."""
-    return Path(text)
+def path(text: str) -> Path | Url:
+    """An option's value, of an input; its file need not be there."""
+    return Url(text) if is_remote(text) else Path(text)
+
+
+def output(text: str) -> Path | Url:
+    """An option's value, of what is written."""
+    return Output(text) if is_remote(text) else Path(text)
+
+
+def place(text: str) -> Path | str:
+    """An option's value, of what may lie elsewhere and is not fetched as a whole."""
+    return text if is_remote(text) else Path(text)
 
 
 def whole_number(text: str) -> int:
@@ -35,7 +46,7 @@ def truth(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
-METAVARS = {path: "PATH", whole_number: "N", int: "N", float: "X", truth: "true|false"}
+METAVARS = {path: "PATH", output: "PATH", place: "PATH", whole_number: "N", int: "N", float: "X", truth: "true|false"}
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import dsol
-from dsol.arguments import Parser, add_section, described, path, whole_number
+from dsol.arguments import Parser, add_section, described, output, path, place, whole_number
 from dsol.config import SYSTEMS, nested
 from dsol.errors import DsolError, check_installed
+from dsol.places import staged
 
 Work = Callable[[Any], object]
 Words = Sequence[str]  # of the command line, after the verb
@@ -48,7 +49,7 @@ def demo(parser, words: Words) -> Work:
     dsol demo --out demo                   # needs: ten minutes on two cores
     dsol demo --quick                      # a check that everything runs
     """
-    parser.add_argument("--out", type=path, default=Path("demo"), help="folder for all output")
+    parser.add_argument("--out", type=output, default=Path("demo"), help="folder for all output")
     parser.add_argument("--quick", action="store_true", help="little data, few passes: a check that everything runs")
     return _call("dsol.demo.demo:demo")
 
@@ -59,7 +60,7 @@ def toyband(parser, words: Words) -> Work:
     dsol toyband toy
     dsol toyband toy --solos 22 --duets 4 --seed 1
     """
-    parser.add_argument("out", type=path, help="folder to make")
+    parser.add_argument("out", type=output, help="folder to make")
     parser.add_argument("--solos", type=int, default=132, help="videos of one instrument")
     parser.add_argument("--duets", type=int, default=44, help="videos of several, two of them sounding")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same videos")
@@ -74,8 +75,8 @@ def prepare(parser, words: Words) -> Work:
     dsol prepare videos store --boxes boxes.json                  # to score by
     dsol prepare MUSIC solo --layout music:solo                   # needs: the MUSIC videos
     """
-    parser.add_argument("corpus", type=path, help="folder of videos")
-    parser.add_argument("out", type=path, help="store to make; resumes where it was stopped")
+    parser.add_argument("corpus", type=place, help="folder of videos")
+    parser.add_argument("out", type=output, help="store to make; resumes where it was stopped")
     from dsol.data.corpora import CORPORA
 
     layouts = f"layout of the corpus on disk: {', '.join(CORPORA)}, or a part, see docs/data.md"
@@ -97,7 +98,7 @@ def compose(parser, words: Words) -> Work:
     dsol compose store scenes --layout free --objects 3 --sounding 1
     """
     parser.add_argument("store", type=path, help="store of single-source clips")
-    parser.add_argument("out", type=path, help="store of scenes to make")
+    parser.add_argument("out", type=output, help="store of scenes to make")
     parser.add_argument("--scenes", type=int, default=1000, help="how many")
     parser.add_argument("--objects", type=int, default=4, help="clips in a scene, of different categories")
     parser.add_argument("--sounding", type=int, default=2, help="how many of them sound")
@@ -106,6 +107,9 @@ def compose(parser, words: Words) -> Work:
     parser.add_argument("--split", default=None, help="use clips of this split only")
     parser.add_argument("--boxed", action="store_true", help="use annotated frames only, for scenes to test on")
     parser.add_argument("--labels", type=path, default=None, help="run folder whose pseudo-labels replace categories")
+
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
+    parser.add_argument("--workers", type=whole_number, default=1, help="processes; 0: one a core")
 
     def run(args):
         from dsol.data.scenes import compose
@@ -152,7 +156,7 @@ def train(parser, words: Words) -> Work:
     from dsol.config import SECTIONS, Config, flat
 
     parser.add_argument("store", type=path, help="store of single-source clips")
-    parser.add_argument("run", type=path, help="folder of the run")
+    parser.add_argument("run", type=output, help="folder of the run")
     told = "store of scenes; composed if not given"
     parser.add_argument("--scenes", type=path, default=None, dest="scene_store", help=told)
     told = "best, paper, paper_audioset, quick, tiny, a system's name or a YAML file; a resumed run has its own"
@@ -233,11 +237,11 @@ def name(parser, words: Words) -> Work:
     dsol name run store --gallery gallery  # look at the clusters, edit gallery/names.json, then
     dsol name run --names gallery/names.json
     """
-    parser.add_argument("model", type=path, help="model file or run folder")
+    parser.add_argument("model", type=output, help="model file or run folder")
     told = "labelled store, its test split is never used; with --gallery or --interactive any single-source store"
     parser.add_argument("store", type=path, nargs="?", default=None, help=told)
     told = "folder for a gallery of each cluster: pictures, sounds, and a names.json to edit"
-    parser.add_argument("--gallery", type=path, default=None, help=told)
+    parser.add_argument("--gallery", type=output, default=None, help=told)
     parser.add_argument("--names", type=path, default=None, help="JSON, cluster -> name, as in the gallery; no store")
     parser.add_argument("--interactive", action="store_true", help="make a gallery and ask for the names")
     return _call("dsol.naming.gallery:name")
@@ -257,10 +261,13 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("--size", type=int, default=None, help="side of the model's input picture, pixels")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--floor", choices=FLOORS, default=None, help="score this baseline in place of the model")
-    parser.add_argument("--json", type=path, default=None, help="write the figures to this JSON file")
-    parser.add_argument("--maps", type=path, default=None, help="write the maps to this file (.npz)")
-    parser.add_argument("--figures", type=path, default=None, help="write pictures into this folder")
+    parser.add_argument("--json", type=output, default=None, help="write the figures to this JSON file")
+    parser.add_argument("--maps", type=output, default=None, help="write the maps to this file (.npz)")
+    parser.add_argument("--figures", type=output, default=None, help="write pictures into this folder")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what predicts the maps")
+    told = "on Ray: processes, each with a model of its own; 0: one a GPU or a core"
+    parser.add_argument("--workers", type=whole_number, default=0, help=told)
     _add_inference_options(parser)
 
     def run(args):
@@ -274,6 +281,7 @@ def evaluate(parser, words: Words) -> Work:
         if args.labels is not None:
             raise DsolError("--labels", f"is of no use to the protocol {args.protocol}", f"give --protocol {WILD}")
         how = {"strict": not args.published, "inference": _given_inference(args)}
+        args.workers = args.workers if args.engine == "ray" else 1
         _show(evaluate(**_without(args, "json", "labels", "published"), **how), args.json)
 
     return run
@@ -285,6 +293,8 @@ def _wild(args):
 
     if args.labels is None:
         raise DsolError(f"--protocol {WILD}", "needs labels of the clips", "give their CSV file with --labels")
+    if args.engine == "ray":
+        raise DsolError("--engine ray", f"is not used by the protocol {WILD}", "leave it out")
     for option in ("match", "floor", "maps", "figures"):
         if getattr(args, option) is not None:
             raise DsolError(f"--{option}", f"is not used by the protocol {WILD}", "leave it out")
@@ -305,7 +315,7 @@ def score(parser, words: Words) -> Work:
     parser.add_argument("--silence", type=path, default=None, help="robust: maps of the same frames with silence")
     parser.add_argument("--noise", type=path, default=None, help="robust: maps of the same frames with noise")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
-    parser.add_argument("--json", type=path, default=None, help="write the figures to this JSON file")
+    parser.add_argument("--json", type=output, default=None, help="write the figures to this JSON file")
 
     def run(args):
         from dsol.evaluation import score_files
@@ -323,7 +333,7 @@ def table(parser, words: Words) -> Work:
     dsol table 2 --runs runs --show --out table.tex         # needs: a folder that table has filled
     """
     parser.add_argument("number", choices=tuple("12345"), metavar="N", help="1 to 5: docs/tables.md")
-    parser.add_argument("--runs", type=path, required=True, help="folder of the runs; it saves the options below")
+    parser.add_argument("--runs", type=output, required=True, help="folder of the runs; it saves the options below")
     for option, told in TABLE_STORES.items():
         parser.add_argument(f"--{option}", type=path, default=None, help=told)
     parser.add_argument("--recipe", default=None, help="as for dsol train; at first paper, then as before")
@@ -333,8 +343,10 @@ def table(parser, words: Words) -> Work:
     parser.add_argument("--rows", type=int, nargs="+", default=None, help="run these rows only, counted from 1")
     parser.add_argument("--show", action="store_true", help="run nothing, print the existing figures")
     parser.add_argument("--format", choices=TABLE_FORMATS, default=None, help="by the ending of --out, else text")
-    parser.add_argument("--out", type=path, default=None, help="also write the table here (.txt, .md, .csv, .tex)")
-    parser.add_argument("--figures", type=path, default=None, help="draw the paper's figures 3 and 4 into this folder")
+    parser.add_argument("--out", type=output, default=None, help="also write the table here (.txt, .md, .csv, .tex)")
+    parser.add_argument(
+        "--figures", type=output, default=None, help="draw the paper's figures 3 and 4 into this folder"
+    )
 
     def run(args):
         from dsol.config import load_recipe
@@ -400,10 +412,10 @@ def localize(parser, words: Words) -> Work:
     dsol localize videos/*.mp4 --format srt,eaf --no-video
     dsol localize party.mp4 --model run --show silent,off-screen --preview
     """
-    parser.add_argument("videos", type=path, nargs="+", metavar="video", help="video files, or folders of them")
+    parser.add_argument("videos", type=place, nargs="+", metavar="video", help="video files, or folders of them")
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     told = "folder for the results and their index; videos that are done already are passed over"
-    parser.add_argument("--out", type=path, default=Path("localized"), help=told)
+    parser.add_argument("--out", type=place, default=Path("localized"), help=told)
     _add_result_options(parser)
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what runs the workers")
     told = "processes, each with a model of its own; 0: this one, or with ray one a GPU or a core"
@@ -453,7 +465,7 @@ def _add_result_options(parser) -> None:
     told = "formats to write, separated by commas, or all: docs/formats.md"
     parser.add_argument("--format", default="json,coco", help=told)
     told = "write the frames that boxes.coco.json refers to, four a second, into this folder"
-    parser.add_argument("--frames", type=path, default=None, help=told)
+    parser.add_argument("--frames", type=output, default=None, help=told)
     told = "overlays: heat, boxes, silent, off-screen, subtitles, separated by commas"
     parser.add_argument("--show", default="heat,boxes", help=told)
     parser.add_argument("--subtitles", action="store_true", help="put what sounds into the mp4 as a subtitle track")
@@ -488,7 +500,7 @@ def correct(parser, words: Words) -> Work:
     """
     told = "exports of Label Studio, CVAT or COCO; .eaf, .TextGrid or Audacity's labels; result.json: docs/formats.md"
     parser.add_argument("files", type=path, nargs="+", metavar="file", help=told)
-    parser.add_argument("--out", type=path, default=Path("boxes.json"), help="boxes.json to write")
+    parser.add_argument("--out", type=output, default=Path("boxes.json"), help="boxes.json to write")
     told = "folder of the videos, as for dsol prepare: their names are their paths below it"
     parser.add_argument("--videos", type=path, default=None, help=told)
     told = "frames a second of the video, for CVAT, where neither --videos nor result.json tells"
@@ -581,7 +593,7 @@ def export(parser, words: Words) -> Work:
     dsol export small small.onnx    # needs: a minute
     """
     parser.add_argument("model", help="model file, run folder, or the name of a shipped model")
-    parser.add_argument("out", type=path, help="file to write, .onnx")
+    parser.add_argument("out", type=output, help="file to write, .onnx")
     return _call("dsol.export:export")
 
 
@@ -665,7 +677,8 @@ def _run(verb: str, words: list[str]) -> None:
     if verb in EXTRAS:
         extra, packages = EXTRAS[verb]
         check_installed(f"dsol {verb}", extra, *packages)
-    work(args)
+    with staged(vars(args)):
+        work(args)
 
 
 def _refuse_old_options(words: Words) -> None:

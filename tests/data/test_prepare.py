@@ -222,13 +222,6 @@ def test_ray_is_asked_for_by_name_when_it_is_missing(monkeypatch):
         next(run(abs, [1], engine="ray"))
 
 
-def test_ray_gives_the_same_bytes(corpus, store, tmp_path):
-    ray = pytest.importorskip("ray")
-    made = prepare(corpus, tmp_path / "store", engine="ray", workers=2)
-    ray.shutdown()
-    assert bytes_of(made.path) == bytes_of(store.path)
-
-
 def test_a_full_disk_stops_it_and_loses_nothing(corpus, store, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # bytes a file may have

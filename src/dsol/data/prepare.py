@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,12 +25,14 @@ from dsol.data.corpora import Corpus, VideoEntry, read_corpus
 from dsol.data.corpora.annotations import read_boxes
 from dsol.data.corpora.lists import attach, known_names
 from dsol.data.levels import is_silent
+from dsol.data.media.info import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from dsol.data.purposes import Labels, used_for
 from dsol.data.store import Store
 from dsol.data.store.build import Part, build, finished
 from dsol.data.store.reader import ROUNDING_S, VERSION
 from dsol.data.store.shards import LOG_MEL, TarBody, slug
 from dsol.errors import DsolError
+from dsol.places import at_hand, is_remote, mirror
 from dsol.progress import say
 from dsol.text import name_of
 
@@ -50,11 +53,11 @@ def prepare(
     """Make a store of a data set. Stopped at any moment, it goes on where it was when called again.
 
     Args:
-        corpus: the folder that the data set lies in.
+        corpus: the folder that the data set lies in, or its URL: each video is then fetched when it is read.
         out: the folder to make.
         layout: how the data set is laid out, a name in `corpora.CORPORA`, or a part of it: `audioset:multi`.
         boxes: annotations of any format to use in place of the data set's own.
-        engine: "local" or "ray"; for ray all machines must see both folders.
+        engine: "local" or "ray"; on Ray all machines must see the corpus.
         workers: processes; 0 takes one a core.
         size: pixels; frames are stored as squares of this side, the networks' input.
         audio_track: which sound track of the videos, counted from 1; by default the one that a player takes, or,
@@ -75,17 +78,20 @@ def prepare(
     if not SMALLEST <= size <= LARGEST:
         raise DsolError("--size", f"{size} pixels", f"choose {SMALLEST} to {LARGEST}")
     engines.refuse_unguarded()
+    url = corpus if isinstance(corpus, str) and is_remote(corpus) else None
+    corpus = mirror(url, _is_heavy) if url else Path(corpus)
     found = read_corpus(corpus, layout)
     if audio_track is not None and found.read is not None:
         raise DsolError("--audio-track", f"the layout {layout} has no sound tracks to choose from", "leave it out")
     found, annotations, labels = used_for(boxes_for, found, _annotations(found, boxes))
-    made = _how(Path(corpus), layout, size, found, annotations, labels)
+    made = _how(corpus, layout, size, found, annotations, labels)
     made |= {} if audio_track is None else {"audio_track": audio_track}
     store = finished(out, made)
     if store is not None:
         return store
-    parts = [Part(job.part_name, job) for job in _jobs(found, annotations, size, audio_track, labels)]
-    finish = _Finish(Path(corpus), found, annotations)
+    jobs = _jobs(found, annotations, size, audio_track, labels)
+    parts = [Part(job.part_name, replace(job, origin=(corpus, url) if url else None)) for job in jobs]
+    finish = _Finish(corpus, found, annotations)
     crashed = {"clips": 0, "silent": 0, "problem": "crashed the process that read it"}
     how = (engine, workers, lambda job: {"video": job.video.name, **crashed})
     store = build(out, made, parts, prepare_video, finish, "Preparing", "videos", *how)
@@ -102,6 +108,7 @@ class Job:
         read: see `Corpus.read`.
         audio_track: see `prepare`.
         labels: second -> its category, where the video has none.
+        origin: where the video lies elsewhere: the folder that stands for it here, and its URL.
     """
 
     video: VideoEntry
@@ -110,6 +117,7 @@ class Job:
     read: Callable[..., Iterable[Any]] | None
     audio_track: int | None = None
     labels: Mapping[int, str] = field(default_factory=dict)
+    origin: tuple[Path, str] | None = None
 
     @property
     def part_name(self) -> str:
@@ -134,6 +142,27 @@ def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         seconds kept), problem (why the video could not be read, or not to its end, or None). No error of the file is
         raised: it is in the report.
     """
+    with ExitStack() as stack:
+        return _prepare(replace(job, video=_at_hand(job, stack)), body)
+
+
+def _at_hand(job: Job, stack: ExitStack) -> VideoEntry:
+    """The video with its files here, for a while where they lie elsewhere."""
+    if job.origin is None:
+        return job.video
+    folder, url = job.origin
+
+    def here(file: Path | None) -> Path | None:
+        return file and stack.enter_context(at_hand(f"{url.rstrip('/')}/{file.relative_to(folder).as_posix()}"))
+
+    return replace(job.video, path=here(job.video.path), sound=here(job.video.sound))
+
+
+def _is_heavy(name: str) -> bool:
+    return name.lower().endswith((*VIDEO_SUFFIXES, *SOUND_SUFFIXES))
+
+
+def _prepare(job: Job, body: TarBody) -> tuple[list[dict], dict]:
     video, rows, silent, short = job.video, [], 0, 0
     options: dict[str, Any] = {"size": (job.size, job.size), "sound": video.sound, "audio_track": job.audio_track}
     options = {name: value for name, value in options.items() if value is not None}

@@ -19,6 +19,7 @@ from dsol.baselines.dmc import Dmc
 from dsol.config import Config
 from dsol.data.boxes import Boxes
 from dsol.data.clip import SAMPLE_RATE
+from dsol.data.engines import run
 from dsol.data.levels import noise
 from dsol.data.store import Store
 from dsol.errors import DsolError
@@ -56,6 +57,8 @@ def evaluate(
     sources: int | None = None,
     floor: str | None = None,
     inference: Mapping[str, Any] | None = None,
+    engine: str = "local",
+    workers: int = 1,
 ) -> Evaluation:
     """Score a model.
 
@@ -72,6 +75,7 @@ def evaluate(
         floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
             maps with "vision_only" or with "oracle_sound". Mismatched sound would not change them and is not tried.
         inference: changed options of inference, see `dsol.config.InferenceOptions`.
+        engine, workers: what predicts the maps, see `dsol.data.engines.run`; "local" is this process.
 
     Returns:
         Figures, intervals and baselines; `.table()` for people, `.to_json()` for programs.
@@ -93,7 +97,8 @@ def evaluate(
     wrong = {} if floor else wrong_sounds(clips, boxes, places, plan)
     mismatched: dict[str, Any] = {name: [] for name in wrong}
     sounds = [own_sounds(clips, places), *wrong.values()]
-    found = predict_frames(system, clips, boxes, places, sounds, plan.united, f"Localising, {protocol}")
+    where = (f"Localising, {protocol}", engine, workers)
+    found = predict_frames(system, clips, boxes, places, sounds, plan.united, *where)
     how: dict[str, Any] = {"strict": strict, "nmi": cluster_nmi(system, clips), "nsa": not isinstance(system, Dmc)}
     with MapsWriter(maps) if maps else nullcontext() as writer:
         result = score(_own(found, list(mismatched.values()), writer), boxes, protocol, **how, **mismatched)
@@ -197,6 +202,8 @@ def predict_frames(
     sounds: Sequence[Sounds],
     united: bool,
     label: str,
+    engine: str = "local",
+    workers: int = 1,
 ) -> Iterator[list[Maps]]:
     """Maps of annotated frames, batch by batch, one a category; for each of several sounds.
 
@@ -208,11 +215,13 @@ def predict_frames(
         sounds: number of a frame -> its sound, one for each map that is wanted; the picture is encoded once.
         united: the localisation map alone, without its categories.
         label: for the progress.
+        engine, workers: see `dsol.data.engines.run`.
 
     Yields:
         Maps for each of `sounds`.
     """
-    for start in track(range(0, len(places), BATCH), label, unit=f"batches of {BATCH} frames"):
+
+    def predict(start: int) -> list[Maps]:
         part = slice(start, start + BATCH)
         frames = [clips.frame(*place) for place in places[part]]
         keys = [frame.key for frame in boxes.frames[part]]
@@ -220,7 +229,11 @@ def predict_frames(
         found = system.predict(frames * len(sounds), waveforms, keys * len(sounds))
         agnostic = united or found.maps is None
         named = Maps(found.keys, found.area) if agnostic else select_categories(found, boxes.categories)
-        yield [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(sounds))]
+        return [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(sounds))]
+
+    starts = range(0, len(places), BATCH)
+    found = run(predict, starts, engine, workers, gpu=True)
+    yield from track(found, label, len(starts), f"batches of {BATCH} frames")
 
 
 def select_categories(maps: Maps, categories: tuple[str, ...]) -> Maps:

@@ -19,6 +19,7 @@ from dsol.data.store.alone import locked
 from dsol.errors import MALFORMED, DsolError, installed
 from dsol.files import whole, write_text
 from dsol.localize.localization import Timeline
+from dsol.places import child, fetch, is_remote, refuse_read_only, send
 from dsol.progress import say
 from dsol.text import name_of, read_text
 
@@ -75,6 +76,9 @@ def rows_of(timeline: Timeline, folder: str) -> list[Found]:
 class Archive:
     """The folder of `dsol localize`: a record for each video that is done, and the index.
 
+    Args:
+        folder: where it is, or its URL: then records and index are kept in the cache, too.
+
     Example:
         >>> archive = Archive("localized")                                      # doctest: +SKIP
         >>> archive.note("party", "party.mp4", "4f1c", rows)                    # doctest: +SKIP
@@ -82,7 +86,12 @@ class Archive:
     """
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+        self.out = folder
+        self.folder = _copy_of(folder) if isinstance(folder, str) and is_remote(folder) else Path(folder)
+
+    def place(self, name: str) -> str | Path:
+        """Of a file or folder in it."""
+        return child(self.out, name)
 
     @property
     def records(self) -> Path:
@@ -120,18 +129,20 @@ class Archive:
             files: their names.
         """
         record = _record(self.records / f"{name}.json")
-        there = record is not None and record["made"] == made
-        return there and all((self.folder / name / file).is_file() for file in files)
+        if record is None or record["made"] != made:
+            return False
+        return is_remote(str(self.out)) or all((self.folder / name / file).is_file() for file in files)
 
     def note(self, name: str, video: str, made: str, rows: Sequence[Found]) -> None:
         """Record that a video is done. Called last: what is recorded is whole."""
         self.records.mkdir(parents=True, exist_ok=True)
         told = [[row.start_s, row.end_s, row.category, row.score, row.seen] for row in rows]
         write_text(self.records / f"{name}.json", json.dumps({"video": name_of(video), "made": made, "rows": told}))
+        self._publish(f"{DONE}/{name}.json")
 
-    def forget(self, name: str) -> None:
-        """Called before a folder is written anew."""
-        (self.records / f"{name}.json").unlink(missing_ok=True)
+    def _publish(self, name: str) -> None:
+        if is_remote(str(self.out)):
+            send(self.folder / name, str(self.place(name)))
 
     def write_index(self) -> Path | None:
         """Write OUT/index.parquet of all records, those of earlier calls too; the same bytes for the same records.
@@ -144,6 +155,7 @@ class Archive:
         path = self.folder / INDEX
         with locked(self.records / "lock"):  # two processes that finish at once write the same
             _write(path, (row for name, record in self._all() for row in _rows(name, record)))
+        self._publish(INDEX)
         return path
 
     def _all(self) -> Iterator[tuple[str, dict]]:
@@ -151,6 +163,12 @@ class Archive:
         for name in names:
             if (record := _record(self.records / f"{name}.json")) is not None:
                 yield name, record
+
+
+def _copy_of(url: str) -> Path:
+    """The folder of an archive elsewhere in the cache, with its records."""
+    refuse_read_only(url)
+    return fetch(f"{url.rstrip('/')}/{DONE}", missing_too=True).parent
 
 
 def _record(file: Path) -> dict[str, Any] | None:

@@ -6,18 +6,20 @@ videos ─▶ those not done yet ─▶ workers with a model each ─▶ OUT/NAM
 import hashlib
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dsol import __version__
 from dsol.data import engines
 from dsol.data.media import find_videos
+from dsol.data.media.info import VIDEO_SUFFIXES
 from dsol.errors import DsolError
 from dsol.localize.archive import Archive, Found, rows_of
 from dsol.localize.files import Wanted, localize_video
 from dsol.localize.localizer import Localizer
 from dsol.model.file import find_model
+from dsol.places import at_hand, child, files_below, is_remote, written_to
 from dsol.progress import say
 from dsol.text import name_of
 
@@ -47,7 +49,7 @@ def localize_videos(
     engine: str = "local",
     workers: int = 1,
     options: Mapping[str, Any] | None = None,
-) -> list[Path]:
+) -> list[str | Path]:
     """Write OUT/<name of the video>/ with what is wanted of each video, `FILES` if nothing is said.
 
     A video that fails is reported in one line and leaves what was there before; the others are done. Where the model
@@ -55,11 +57,12 @@ def localize_videos(
     (with pyarrow installed).
 
     Args:
-        videos: files, or folders of them; two of one name get folders `name` and `name-2`.
+        videos: files, folders of them, or URLs of either; two of one name get folders `name` and `name-2`.
         model: a localizer, or what `Localizer.load` takes.
-        out: the folder for the results; made if missing.
+        out: the folder for the results, made if missing, or its URL.
         wanted: what to write.
-        engine, workers: see `engines.run`. On Ray all machines must see the videos, the model and `out`.
+        engine, workers: see `engines.run`. On Ray all machines must see the videos, the model and `out`, as they do
+            where these are URLs.
         options: for `Localizer.load`, beyond the model.
 
     Returns:
@@ -70,10 +73,10 @@ def localize_videos(
     """
     wanted, archive = wanted or Wanted(), Archive(out)
     jobs = _jobs(_files(videos), model, archive, wanted, options or {})
-    folders = [archive.folder / job.name for job in jobs]
+    folders = [archive.place(job.name) for job in jobs]
     left = [job for job in jobs if job.made is None or not archive.is_done(job.name, job.made, wanted.files)]
     _tell_done([folder for job, folder in zip(jobs, folders, strict=True) if job not in left])
-    work = Work(model, dict(options or {}), Path(out), wanted, alone=len(jobs) == 1)
+    work = Work(model, dict(options or {}), out, wanted, alone=len(jobs) == 1)
     if left and engine == "local":
         work.load()  # its errors are not those of the first video
     try:
@@ -93,8 +96,8 @@ def _run(work: "Work", jobs: Sequence[Job], archive: Archive, engine: str, worke
     failed = []
     results = engines.run(work, jobs, engine, workers, _crashed, gpu=True)
     for job, result in zip(jobs, results, strict=True):
-        folder = archive.folder / job.name
-        if not isinstance(result, DsolError) and not folder.is_dir():
+        folder = archive.place(job.name)
+        if not isinstance(result, DsolError) and isinstance(folder, Path) and not folder.is_dir():
             result = DsolError(folder, "was written on another machine", "choose a folder that all machines see")
         if isinstance(result, DsolError):
             failed.append(result)
@@ -117,7 +120,7 @@ class Work:
 
     model: str | Path | Localizer
     options: dict[str, Any]
-    out: Path
+    out: str | Path
     wanted: Wanted
     alone: bool
     localizer: Localizer | None = field(default=None, repr=False)
@@ -135,8 +138,9 @@ class Work:
     def __call__(self, job: Job) -> list[Found] | DsolError:
         """Localise one video; what is wrong with it is returned."""
         try:
-            timeline = localize_video(job.video, self.load(), self.out / job.name, wanted=self.wanted)
-            return rows_of(timeline, job.name)
+            with at_hand(job.video) as video, written_to(child(self.out, job.name)) as folder:
+                how = {"name": name_of(job.video), "wanted": self.wanted}
+                return rows_of(localize_video(video, self.load(), folder, **how), job.name)
         except DsolError as error:
             return error
         except Exception as error:
@@ -152,45 +156,58 @@ def _unforeseen(video: str | Path, error: Exception) -> DsolError:
     return DsolError(video, what, "this is a mistake of dsol's: please report it")
 
 
-def _files(videos: Sequence[str | Path]) -> list[str | Path]:
-    """The videos, with those of a folder in its place.
+def _files(videos: Sequence[str | Path]) -> list[tuple[str | Path, str | None]]:
+    """The videos, with those of a folder in its place, and what changes with each; None where it is not there.
 
     Raises:
         DsolError: none, or none in a folder.
     """
     if not videos:
         raise DsolError("localize", "was given no video", "name at least one file")
-    found: list[str | Path] = []
-    for video in videos:
-        inside = find_videos(video) if Path(video).is_dir() else [video]
-        if not inside:
-            raise DsolError(video, "has no videos in it", "give a video, or a folder that videos lie in")
-        found += inside
+    return [found for video in videos for found in _below(video)]
+
+
+def _below(video: str | Path) -> list[tuple[str | Path, str | None]]:
+    if isinstance(video, str) and is_remote(video):
+        there = files_below(video, lambda name: name.lower().endswith(VIDEO_SUFFIXES))
+        found: list = [(f"{video.rstrip('/')}/{name}" if name else video, state) for name, state in there.items()]
+    elif Path(video).is_dir():
+        found = [(file, _state(file)) for file in find_videos(video)]
+    else:
+        found = [(video, _state(Path(video)))]
+    if not found:
+        raise DsolError(video, "has no videos in it", "give a video, or a folder that videos lie in")
     return found
 
 
+def _state(file: Path) -> str | None:
+    return f"{file.stat().st_size} {file.stat().st_mtime_ns}" if file.is_file() else None
+
+
 def _jobs(
-    videos: Sequence[str | Path], model: str | Path | Localizer, archive: Archive, wanted: Wanted, options: Mapping
+    videos: Sequence[tuple[str | Path, str | None]],
+    model: str | Path | Localizer,
+    archive: Archive,
+    wanted: Wanted,
+    options: Mapping,
 ) -> list[Job]:
     how = None
     if not isinstance(model, Localizer):
         content = hashlib.sha256(find_model(model).read_bytes()).hexdigest()
-        shown = replace(wanted, frames=None)
-        how = [__version__, content, repr(shown), repr(wanted.frames), repr(sorted(options.items()))]
-    names = archive.names([str(video) for video in videos])
-    return [Job(video, name, _made(video, how)) for video, name in zip(videos, names, strict=True)]
+        how = [__version__, content, repr(wanted), repr(sorted(options.items()))]
+    names = archive.names([str(video) for video, _ in videos])
+    found = zip(videos, names, strict=True)
+    return [Job(video, name, _made(state, how)) for (video, state), name in found]
 
 
-def _made(video: str | Path, how: list[str] | None) -> str | None:
+def _made(state: str | None, how: list[str] | None) -> str | None:
     """What the results of a video depend on, as 16 hexadecimal digits."""
-    if how is None or not Path(video).is_file():
+    if how is None or state is None:
         return None
-    state = Path(video).stat()
-    told = repr([*how, state.st_size, state.st_mtime_ns])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    return hashlib.sha256(repr([*how, state]).encode()).hexdigest()[:16]
 
 
-def _tell_done(folders: Sequence[Path]) -> None:
+def _tell_done(folders: Sequence[str | Path]) -> None:
     if len(folders) > MOST_TOLD:
         say(f"{len(folders)} videos are done already")
         return

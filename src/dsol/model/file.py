@@ -11,6 +11,7 @@ from dsol.errors import MALFORMED, DsolError
 from dsol.files import whole
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.old_options import from_version_1
+from dsol.places import fetch, is_remote
 
 if TYPE_CHECKING:  # the card of a model is read without torch, too
     from torch import Tensor, nn
@@ -176,12 +177,12 @@ def fill(network: "nn.Module", path: str | Path) -> None:
 
 
 def find_model(path: str | Path) -> Path:
-    """The model file of a run folder, the file itself, or a shipped model by its name ("small").
+    """The model file of a run folder, the file itself, one at a URL, or a shipped model by its name ("small").
 
     Raises:
         DsolError: there is none.
     """
-    path = Path(path)
+    path = fetch(path) if isinstance(path, str) and is_remote(path) else Path(path)
     file = path / "model.safetensors" if path.is_dir() else path
     if file.is_file():
         return file

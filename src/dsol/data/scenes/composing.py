@@ -39,6 +39,8 @@ def compose(
     boxed: bool = False,
     tile: int = 224,
     video_weight: int = 1,
+    engine: str = "local",
+    workers: int = 1,
 ) -> Store:
     """Make scenes of several objects of which some sound, as MUSIC-Synthetic was made.
 
@@ -59,6 +61,7 @@ def compose(
         boxed: use annotated frames only, so that every scene is annotated.
         tile: pixels, the side of a source's place; four make a picture of twice this side.
         video_weight: how much more often a video is drawn than a photo, where a category has both.
+        engine, workers: see `engines.run`; on Ray all machines must see the store.
 
     Returns:
         A store with one clip a scene: video "scene/000123", second 0, one frame, `sounding` (labels),
@@ -99,7 +102,7 @@ def compose(
     make.by_category = labels is None and not boxed and split != "test"
     starts = range(0, scenes, SCENES_A_PART)
     parts = [Part(f"{s:07d}-{_digest(made)}", (s, min(s + SCENES_A_PART, scenes))) for s in starts]
-    composed = build(out, made, parts, make, make.finish, "Composing", "parts", workers=1)
+    composed = build(out, made, parts, make, make.finish, "Composing", "parts", engine, workers)
     say(f"{out}: {len(composed)} scenes, {len(composed.boxes)} of them annotated")
     return composed
 

@@ -5,8 +5,10 @@
 A part is saved as soon as it is done, and its .json is written last: what is there is whole. The merge runs in
 the order of the tasks and the parts do not depend on it, so the result is the same to the byte whatever the
 number of workers and however often the work was stopped. While it runs it takes twice the room of the result.
+On Ray the workers send their parts: the machine that has the folder alone writes there.
 """
 
+import io
 import json
 import os
 import shutil
@@ -79,10 +81,15 @@ def build(
     if out.name in ("", ".."):
         raise DsolError(out, "is no name for a folder to make", "give its name")
     with _writing(out), _workspace(out) as folder:
-        work = partial(_make_part, folder, make)
-        results = run(work, parts, engine, workers, lost and (lambda part: lost(part.task)))
-        reports = list(track(results, label, total=len(parts), unit=unit))
-        info, boxes = finish(reports)
+        reports = _reports(folder, parts)
+        left = [part for part in parts if part.name not in reports]
+        work = partial(_make_part, None if engine == "ray" else folder, make)
+        results = run(work, left, engine, workers, lost and (lambda part: Made([], lost(part.task))))
+        for part, done in zip(left, track(results, label, total=len(left), unit=unit), strict=True):
+            reports[part.name] = done.report
+            if done.body is not None:
+                _save(folder, part.name, done)
+        info, boxes = finish([reports[part.name] for part in parts])
         store = _merge(folder, [part.name for part in parts], {"made": made, **info}, boxes)
         if out.exists():
             out.rmdir()  # it is empty
@@ -148,22 +155,55 @@ def _leave(folder: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_part(folder: Path, make: Make, part: Part) -> Report:
-    """One part, unless it is there already."""
-    finished = folder / f"{part.name}.json"
-    if finished.exists():
-        return json.loads(read_text(finished))["report"]
-    draft = folder / f"{part.name}.{uuid4().hex}{DRAFT}"
-    try:
+@dataclass(frozen=True)
+class Made:
+    """What a worker has made of a part; `body`, its clips, where they are to be saved on another machine."""
+
+    rows: list[dict]
+    report: Report
+    body: bytes | None = None
+
+
+def _reports(folder: Path, parts: Sequence[Part]) -> dict[str, Report]:
+    """Of the parts that are there already: name -> report."""
+    there = {part.name: folder / f"{part.name}.json" for part in parts}
+    return {name: json.loads(read_text(file))["report"] for name, file in there.items() if file.exists()}
+
+
+def _make_part(folder: Path | None, make: Make, part: Part) -> Made:
+    """One part, saved in a folder; or, on another machine, to be sent to the one that has it."""
+    if folder is None:
+        body = io.BytesIO()
+        rows, report = make(part.task, TarBody(body))
+        return Made(rows, report, body.getvalue())
+    with _draft(folder, part.name) as draft:
         with open(draft, "wb") as file:
             rows, report = make(part.task, TarBody(file))
-        if rows:
-            os.replace(draft, folder / f"{part.name}.tar")
-            draft.write_text(json.dumps({"report": report, "rows": rows}), "utf-8")
-            os.replace(draft, finished)
+        _finish(folder, part.name, draft, rows, report)
+    return Made([], report)
+
+
+def _save(folder: Path, name: str, made: Made) -> None:
+    with _draft(folder, name) as draft:
+        draft.write_bytes(made.body or b"")
+        _finish(folder, name, draft, made.rows, made.report)
+
+
+@contextmanager
+def _draft(folder: Path, name: str) -> Iterator[Path]:
+    draft = folder / f"{name}.{uuid4().hex}{DRAFT}"
+    try:
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
-    return report
+
+
+def _finish(folder: Path, name: str, draft: Path, rows: list[dict], report: Report) -> None:
+    """Put a part in its place; one without rows is not saved."""
+    if rows:
+        os.replace(draft, folder / f"{name}.tar")
+        draft.write_text(json.dumps({"report": report, "rows": rows}), "utf-8")
+        os.replace(draft, folder / f"{name}.json")
 
 
 def _merge(folder: Path, names: list[str], info: dict, boxes: Boxes | None) -> Path:

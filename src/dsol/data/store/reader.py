@@ -25,6 +25,7 @@ from dsol.data.store.shards import (
 )
 from dsol.errors import MALFORMED, DsolError
 from dsol.files import partial_of
+from dsol.places import fetch, is_remote
 from dsol.text import read_text
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
-        """Open a store.
+        """Open a store; of one at a URL the shards are fetched when they are read.
 
         Raises:
             DsolError: no store, one of another version, one that is not finished, or a broken one.
         """
+        if isinstance(path, str) and is_remote(path):
+            path = fetch(path)
         folder = Path(path).absolute()
         info = read_info(path)
         try:

@@ -25,6 +25,7 @@ from PIL import Image
 
 from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import rms
+from dsol.places import copy, origin_of
 
 JPEG_QUALITY = 90  # Pillow's scale, 4:2:0
 WAV_HEADER = 44  # bytes before the samples of a .wav
@@ -167,19 +168,23 @@ def checksum(*data: bytes) -> int:
 class ShardFiles:
     """Random access to the shards of a store, from any thread or process.
 
-    Files open when first read. A copy sent to another process opens its own.
+    Files open when first read. A copy sent to another process opens its own. Those of a store that lies elsewhere are
+    fetched first.
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.origin = folder, origin_of(folder)
         self._open: dict[int, int] = {}
 
     def read(self, shard: int, offset: int, size: int) -> bytes:
         """`size` bytes of a shard. Fewer come back only at the end of a file that was cut."""
         descriptor = self._open.get(shard)
         if descriptor is None:
+            file = self.folder / shard_name(shard)
+            if self.origin is not None and not file.exists():
+                copy(f"{self.origin}/{file.name}", file)
             flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)  # Windows would translate line ends
-            descriptor = self._open.setdefault(shard, os.open(self.folder / shard_name(shard), flags))
+            descriptor = self._open.setdefault(shard, os.open(file, flags))
         return _read_at(descriptor, size, offset)
 
     def close(self) -> None:
@@ -191,7 +196,7 @@ class ShardFiles:
         self.close()
 
     def __getstate__(self) -> dict:
-        return {"folder": self.folder, "_open": {}}
+        return {"folder": self.folder, "origin": self.origin, "_open": {}}
 
 
 _ONE_AT_A_TIME = threading.Lock()
