@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= demo
 DEMO ?=
 
-.PHONY: demo test setup lint docs clean
+.PHONY: demo test setup lint docs audit clean
 
 demo: setup
 	$(BIN)/dsol demo --out $(OUT) $(DEMO)
@@ -21,6 +21,12 @@ lint: setup
 docs: setup
 	$(BIN)/mkdocs build --quiet
 	@echo 'open build/site/index.html'
+
+audit: setup  # known weaknesses of every pinned version, and a list of all parts
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
+	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip -f cyclonedx-json -o sbom.json
 
 setup: $(VENV)/.ready
 

@@ -74,6 +74,8 @@ def test_only_what_is_new_is_fetched(monkeypatch):
     fetch("memory://b/run")
     assert copied[2:] == ["memory://b/run/a.txt"]
     assert fetch("memory://b/run/a.txt").read_bytes() == b"other"
+    fsspec.filesystem("memory").rm("/b/run/deep/b.txt")
+    assert content(fetch("memory://b/run")) == {"a.txt": b"other"}
 
 
 def test_only_what_changed_is_published_and_what_makes_it_whole_comes_last(monkeypatch):
@@ -160,6 +162,8 @@ def test_shards_are_fetched_when_they_are_read_and_a_store_without_its_end_is_no
     assert not list(store.path.glob("*.tar"))
     assert (store.frame(0, 0) == shapes.frame(0, 0)).all()
     assert list(store.path.glob("*.tar"))
+    system.pipe_file("bucket/lazy/boxes.json", b'{"categories": [], "frames": []}')
+    assert not list(Store.open(f"{bucket}/lazy").path.glob("*.tar")), "it may be another store by now"
     system.put(str(shapes.path), "bucket/half", recursive=True)
     system.rm("bucket/half/store.json")
     with pytest.raises(DsolError, match="is not a store"):
@@ -168,6 +172,7 @@ def test_shards_are_fetched_when_they_are_read_and_a_store_without_its_end_is_no
 
 def test_a_corpus_in_a_bucket_is_prepared_into_a_bucket(bucket, tmp_path):
     system, _ = fsspec.core.url_to_fs(bucket)
+    (tmp_path / "corpus" / "cello").mkdir(parents=True)
     for name in "ab":
         write_video(tmp_path / "corpus" / "cello" / f"{name}.mp4", 1.0)
     system.put(str(tmp_path / "corpus"), "bucket/corpus", recursive=True)

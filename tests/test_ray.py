@@ -1,9 +1,12 @@
 """Work on a Ray cluster of two nodes, processes of this machine: as here, to the byte, also where a node is lost."""
 
 import os
-import signal
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +17,12 @@ from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
 from dsol.localize import Wanted, localize_videos
+from tests.items import Halting, Noting, kill_for_one, refuse, wait_for
 from tests.videos import write_text, write_video
 
 ray = pytest.importorskip("ray")
 QUICK = Wanted("srt", film=False)
-ROOM = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
+ROOM = {"num_cpus": 1, "object_store_memory": 80 * 2**20}  # of a node: one worker
 
 
 @pytest.fixture(scope="module")
@@ -26,89 +30,88 @@ def cluster():
     """Two nodes with room for a worker each; a third takes the place of one that a test kills."""
     from ray.cluster_utils import Cluster
 
-    os.environ.update(
-        RAY_USAGE_STATS_ENABLED="0", RAY_raylet_start_wait_time_s="300", RAY_gcs_server_request_timeout_seconds="120"
-    )
-    cluster = Cluster(initialize_head=True, head_node_args=ROOM)
-    cluster.add_node(**ROOM)
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")
+    cluster = patient(lambda: Cluster(initialize_head=True, head_node_args={**ROOM, "include_dashboard": False}))
+    patient(lambda: cluster.add_node(**ROOM))
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     yield cluster
     ray.shutdown()
     cluster.shutdown()
 
 
+def patient(start: Callable[[], Any]) -> Any:
+    """A node gives up where its helpers need more than 15 seconds to start: on a busy machine it may succeed later."""
+    for _ in range(3):
+        with suppress(Exception):
+            return start()
+    return start()
+
+
+@pytest.fixture
+def two(cluster):
+    """The cluster, with both of its nodes."""
+    if len(cluster.list_all_nodes()) < 2:
+        patient(lambda: cluster.add_node(**ROOM))
+    return cluster
+
+
 def content(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-class Slow:
-    """Says which worker did an item; the folder tells how far it is."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.made = folder, 0
-
-    def __call__(self, item: int) -> tuple[int, int, int]:
-        self.made += 1
-        (self.folder / str(item)).touch()
-        time.sleep(0.1)
-        return item, os.getpid(), self.made
-
-
-def test_results_come_in_order_and_each_worker_keeps_its_function(cluster, tmp_path):
-    found = list(run(Slow(tmp_path), range(12), "ray"))
+def test_results_come_in_order_and_each_worker_keeps_its_function(two, tmp_path):
+    found = list(run(Noting(tmp_path, 2), range(12), "ray"))
     assert [item for item, *_ in found] == list(range(12))
-    workers = {pid for _, pid, _ in found}
-    assert len(workers) == 2
-    assert sorted(made for _, pid, made in found if pid == found[0][1]) == list(range(1, 1 + len(
-        [1 for _, pid, _ in found if pid == found[0][1]])))  # fmt: skip
+    of_worker: dict[int, list[int]] = {}
+    for _, worker, done in found:
+        of_worker.setdefault(worker, []).append(done)
+    assert len(of_worker) == 2
+    assert all(sorted(done) == list(range(1, 1 + len(done))) for done in of_worker.values())
 
 
-def test_workers_wait_for_who_takes_the_results(cluster, tmp_path):
-    results = run(Slow(tmp_path), range(100), "ray", 1)
+def test_workers_wait_for_who_takes_the_results(two, tmp_path):
+    work = Noting(tmp_path, 1)
+    results = run(work, range(100), "ray", 1)
     next(results)
-    time.sleep(1)
-    assert len(list(tmp_path.iterdir())) <= 10
+    time.sleep(0.5)
+    assert len(work.begun()) <= 10
     results.close()
 
 
-def kill_for_one(item: int) -> int:
-    if item == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return item
-
-
-def test_an_item_that_kills_its_worker_is_told_and_the_rest_is_done(cluster):
+def test_an_item_that_kills_its_worker_is_told_and_the_rest_is_done(two):
     assert list(run(kill_for_one, [0, 1, 2], "ray", 1, lost=lambda item: -item)) == [0, -1, 2]
-    with pytest.raises(DsolError, match="1: killed the process that worked on it"):
-        list(run(kill_for_one, [1], "ray", 1))
 
 
-def refuse(item: int) -> int:
-    raise DsolError("party.mp4", "is no video", "give one")
-
-
-def test_an_error_is_the_same_error(cluster):
+def test_an_error_is_the_same_error(two):
     with pytest.raises(DsolError, match=r"^party\.mp4: is no video \(give one\)$"):
         list(run(refuse, [0], "ray", 1))
 
 
 def kill_a_node(cluster) -> None:
-    """Of the two workers' one; another node comes into its place."""
+    """Of the two workers' one."""
     (node,) = [node for node in cluster.list_all_nodes() if not node.head]
     cluster.remove_node(node, allow_graceful=False)
-    cluster.add_node(**ROOM)
 
 
-def test_the_items_of_a_lost_node_are_done_again(cluster, tmp_path):
-    results = run(Slow(tmp_path), range(30), "ray")
-    found = [next(results) for _ in range(6)]
-    kill_a_node(cluster)
-    found += results
-    assert [item for item, *_ in found] == list(range(30))
-    assert len({pid for _, pid, _ in found}) == 3
+def test_the_items_of_a_lost_node_are_done_again(two, tmp_path):
+    work = Halting(tmp_path, 2)
+
+    def lose_one() -> None:
+        wait_for(lambda: {10, 11} <= {item for item, _ in work.begun()})
+        kill_a_node(two)
+        (tmp_path / "go").touch()
+
+    loser = threading.Thread(target=lose_one)
+    loser.start()
+    found = list(run(work, range(20), "ray"))
+    loser.join()
+    assert [item for item, *_ in found] == list(range(20))
+    begun = [item for item, _ in work.begun()]
+    assert sorted(item for item in set(begun) if begun.count(item) > 1) in ([10], [11])
 
 
-def test_an_archive_is_localized_as_here_though_a_node_is_lost(cluster, trained, tmp_path, monkeypatch):
+def test_an_archive_is_localized_as_here_though_a_node_is_lost(two, trained, tmp_path, monkeypatch):
+    (tmp_path / "videos").mkdir()
     videos = [write_video(tmp_path / "videos" / f"{name}.mp4", 1.0) for name in "abcd"]
     videos.insert(2, write_text(tmp_path / "videos" / "bad.mp4"))
     told: list[str] = []
@@ -116,7 +119,7 @@ def test_an_archive_is_localized_as_here_though_a_node_is_lost(cluster, trained,
     def tell(line: str) -> None:
         told.append(line)
         if "localized, see" in line and len(told) == 1:
-            kill_a_node(cluster)
+            kill_a_node(two)
 
     with pytest.raises(DsolError, match=r"bad\.mp4: 1 of 5 videos failed"):
         localize_videos(videos, trained, tmp_path / "here", QUICK)
@@ -127,7 +130,8 @@ def test_an_archive_is_localized_as_here_though_a_node_is_lost(cluster, trained,
     assert sum("skipped" in line for line in told) == 1
 
 
-def test_stores_scenes_and_figures_are_the_same(cluster, shapes, trained, tmp_path):
+def test_stores_scenes_and_figures_are_the_same(two, shapes, trained, tmp_path):
+    (tmp_path / "corpus" / "cello").mkdir(parents=True)
     for name in "ab":
         write_video(tmp_path / "corpus" / "cello" / f"{name}.mp4", 2.0)
     for engine in ("local", "ray"):

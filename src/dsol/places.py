@@ -72,12 +72,13 @@ def files_below(url: str, wanted: Callable[[str], bool] = lambda name: True) -> 
         return dict(sorted(found.items()))
 
 
-def fetch(url: str, missing_too: bool = False) -> Path:
+def fetch(url: str, missing_too: bool = False, keep: bool = False) -> Path:
     """A copy of a file or folder in the cache, as it is now; the shards of a store are fetched when they are read.
 
     Args:
         url: what to fetch.
         missing_too: a path in an empty place, where there is nothing at the URL.
+        keep: leave files in the copy that are not there: it is worked on.
 
     Raises:
         DsolError: there is nothing, or it cannot be reached.
@@ -90,11 +91,15 @@ def fetch(url: str, missing_too: bool = False) -> Path:
     now = {name: state for name, state in there.items() if not (lazily and name.endswith(SHARDS))}
     known = _known(place)
     new = [name for name, state in now.items() if known.get(name, [None])[0] != state or not (place / name).exists()]
+    for name in _names(place) if place.exists() else []:
+        if (name not in there and not keep) or (lazily and new and name.endswith(SHARDS)):  # else of an older store
+            (place / name).unlink()
     for name in new:
         copy(_join(url, name), place / name if name else place)
     if lazily:
         (place / ORIGIN).write_text(url, "utf-8")
-    _remember(place, {**known, **{name: [there[name], _local(place / name)] for name in new}})
+    still = {name: states for name, states in known.items() if name in there}
+    _remember(place, {**still, **{name: [there[name], _local(place / name)] for name in new}})
     return place
 
 
@@ -199,7 +204,7 @@ def staged(arguments: dict[str, Any]) -> Iterator[None]:
         for url in values:
             if isinstance(url, Output):
                 refuse_read_only(url)
-        local = [fetch(each, isinstance(each, Output)) if isinstance(each, Url) else each for each in values]
+        local = [fetch(each, *[isinstance(each, Output)] * 2) if isinstance(each, Url) else each for each in values]
         outputs += [(place, each) for place, each in zip(local, values, strict=True) if isinstance(each, Output)]
         arguments[name] = local if isinstance(value, list) else local[0]
     yield

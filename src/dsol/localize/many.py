@@ -75,7 +75,8 @@ def localize_videos(
     jobs = _jobs(_files(videos), model, archive, wanted, options or {})
     folders = [archive.place(job.name) for job in jobs]
     left = [job for job in jobs if job.made is None or not archive.is_done(job.name, job.made, wanted.files)]
-    _tell_done([folder for job, folder in zip(jobs, folders, strict=True) if job not in left])
+    waiting = {job.name for job in left}
+    _tell_done([folder for job, folder in zip(jobs, folders, strict=True) if job.name not in waiting])
     work = Work(model, dict(options or {}), out, wanted, alone=len(jobs) == 1)
     if left and engine == "local":
         work.load()  # its errors are not those of the first video
