@@ -22,11 +22,11 @@ docs: setup
 	$(BIN)/mkdocs build --quiet
 	@echo 'open build/site/index.html'
 
-audit: setup  # known weaknesses of every pinned version, and a list of all parts
+audit:  # a list of all pinned parts, sbom.json, and their known weaknesses; --strict: what cannot be asked fails
 	$(PYTHON) -m venv $(VENV)/audit
-	$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
-	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
-	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip -f cyclonedx-json -o sbom.json
+	$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit cyclonedx-bom
+	$(VENV)/audit/bin/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml -o sbom.json
+	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
 setup: $(VENV)/.ready
 

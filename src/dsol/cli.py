@@ -575,7 +575,7 @@ def report(parser, words: Words) -> Work:
     parser.add_argument("--evaluation", type=path, nargs="+", default=None, metavar="FILE", help=told)
     told = "how the frames are scored; by default as their annotations ask for"
     parser.add_argument("--protocol", choices=PROTOCOLS, default=None, help=told)
-    parser.add_argument("--out", type=path, default=None, help="page to write; by default RUN/report.html")
+    parser.add_argument("--out", type=output, default=None, help="page to write; by default RUN/report.html")
 
     def run(args):
         from dsol.report.run import report

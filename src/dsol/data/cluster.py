@@ -9,6 +9,7 @@ in order and the name of an item that kills its worker, would stand beside a dat
 """
 
 import heapq
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,7 @@ def _connected(workers: int) -> tuple[Any, bool]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster of ours reports to nobody
     alone = {} if address else {"num_cpus": workers or None, "include_dashboard": False}
     try:
-        ray.init(**alone, log_to_driver=False, logging_level="ERROR")
+        ray.init(**alone, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"RAY_ADDRESS={address}" if address else "--engine ray"
         raise DsolError(where, f"no cluster: {error}", "start one with `ray start --head`, or unset it") from None

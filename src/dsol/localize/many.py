@@ -131,9 +131,10 @@ class Work:
 
     def load(self) -> Localizer:
         """The model."""
+        if isinstance(self.model, Localizer):
+            return self.model
         if self.localizer is None:
-            given = isinstance(self.model, Localizer)
-            self.localizer = self.model if given else Localizer.load(self.model, **self.options)
+            self.localizer = Localizer.load(self.model, **self.options)
         return self.localizer
 
     def __call__(self, job: Job) -> list[Found] | DsolError:
