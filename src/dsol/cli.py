@@ -162,7 +162,10 @@ def train(parser, words: Words) -> Work:
     told = "best, paper, paper_audioset, quick, tiny, a system's name or a YAML file; a resumed run has its own"
     parser.add_argument("--recipe", default="best", help=told)
     parser.add_argument("--stage", choices=("one", "two", "both"), default="both", help="what to train")
-    told = "initialise with the weights of this model file or run folder, and with its options if no recipe is given"
+    told = (
+        "initialise with the weights of this model file or run folder, and with its options if no recipe is given; "
+        "general: add categories to it, clusters of the videos that it explains badly"
+    )
     parser.add_argument("--start", type=path, default=None, help=told)
     told = "resume the run in that folder; start one if there is none"
     parser.add_argument("--resume", action="store_true", help=told)
@@ -220,7 +223,9 @@ def _base_options(words: Words) -> dict[str, Any]:
     if said.start and not said.recipe:
         from dsol.model.file import find_model, load_card
 
-        return Config.from_dict(load_card(find_model(said.start)).config).to_dict()
+        card = load_card(find_model(said.start))
+        if card.system not in ("general", "extended"):  # these have no recipe; categories are added by that of `best`
+            return Config.from_dict(card.config).to_dict()
     recipe = said.recipe or (said.system if said.system in COMPARED else "best")
     return {**load_recipe(recipe).to_dict(), "recipe": recipe}
 

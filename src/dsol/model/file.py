@@ -32,6 +32,7 @@ class ModelCard:
         threshold: score from which a category counts as sounding and visible.
         provenance: data, versions and dates of the training.
         metrics: figures measured on the training data.
+        known: how many of the categories, the first, have names that stay; the others are clusters that may be named.
     """
 
     system: str
@@ -41,6 +42,7 @@ class ModelCard:
     threshold: float = 0.5
     provenance: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    known: int = 0
 
 
 class CardedSystem:

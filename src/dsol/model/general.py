@@ -61,4 +61,4 @@ class GeneralSystem(SavedSystem):
         sounds = torch.from_numpy(np.asarray(waveforms, np.float32))
         found = self.predictor(stack(list(different.values()), self.size), sounds, rows)
         parts = {name: part.cpu().numpy() for name, part in found._asdict().items()}
-        return Maps(tuple(keys), categories=self.categories, **parts)
+        return Maps(tuple(keys), categories=self.card.categories, **parts)

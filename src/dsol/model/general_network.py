@@ -11,7 +11,7 @@ from dsol.model.tagger import WIDTHS, AudioTagger
 from dsol.model.vocabulary import Vocabulary
 
 SIZE = 320  # pixels: 20×20 cells
-CLASSES, DIRECTIONS = 1000, 128  # of ImageNet; in which cells are compared
+DIRECTIONS = 128  # in which cells are compared
 BEST_CELLS = 20  # of 400, whose mean is the visibility of a category
 TOGETHER = 2.0  # steepness over standard deviations of l
 
@@ -136,13 +136,13 @@ class GeneralNetwork(nn.Module):
         super().__init__()
         count, channels = len(words.entries), EfficientNetLite0.channels
         self.words = words  # `eye` and `ear` below are names of tensors in the model file
-        self.eye, self.classes = EfficientNetLite0(), nn.Linear(channels, CLASSES)
+        self.eye, self.classes = EfficientNetLite0(), nn.Linear(channels, words.classes)
         self.ear, self.people, self.extent = AudioTagger(len(words.tags)), People(), Extent()
         self.correspondence = Correspondence()
         self.register_buffer("mean", torch.zeros(channels))  # of f over the cells of many videos
         self.register_buffer("directions", torch.zeros(channels, DIRECTIONS))
-        self.register_buffer("class_mean", torch.zeros(CLASSES))  # of class logits over the same cells
-        self.register_buffer("class_std", torch.ones(CLASSES))
+        self.register_buffer("class_mean", torch.zeros(words.classes))  # of class logits over the same cells
+        self.register_buffer("class_std", torch.ones(words.classes))
         self.register_buffer("visible_mean", torch.zeros(count))  # of `best_cells` over many videos
         self.register_buffer("visible_std", torch.ones(count))
 

@@ -73,8 +73,8 @@ def merge_clusters(maps: Maps, assignment: np.ndarray, categories: Sequence[str]
         categories: names.
 
     Returns:
-        The same frames with one map a category; zero where a category has no cluster. A category's score is
-        the highest of its clusters.
+        The same frames with one map a category; zero where a category has no cluster. A category's score
+        is the highest of its clusters; so are how surely it is heard and seen.
 
     Raises:
         DsolError: the maps are of another number of clusters.
@@ -89,10 +89,19 @@ def merge_clusters(maps: Maps, assignment: np.ndarray, categories: Sequence[str]
         raise DsolError("maps", f"hold {held}, {len(assignment)} are matched", "match the clusters of this very model")
     member = np.asarray(assignment)[None, :] == np.arange(len(categories))[:, None]  # (categories, clusters)
     merged = np.einsum("ck,nkhw->nchw", member.astype(maps.maps.dtype), maps.maps)
-    score = None
-    if maps.score is not None:
-        score = np.where(member[None], maps.score[:, None, :], 0).max(axis=2).astype(maps.score.dtype)
-    return Maps(maps.keys, maps.area, merged, score, tuple(categories))
+    score, heard, seen = (_highest(values, member) for values in (maps.score, maps.heard, maps.seen))
+    return Maps(maps.keys, maps.area, merged, score, tuple(categories), heard, seen)
+
+
+def _highest(values: np.ndarray | None, member: np.ndarray) -> np.ndarray | None:
+    """(N, categories) the highest of the values (N, clusters) of each category's clusters; 0 without any, NaN where
+    there are only such."""
+    if values is None:
+        return None
+    known = np.where(np.isnan(values), -np.inf, values)
+    found = np.where(member[None], known[:, None, :], -np.inf).max(axis=2)
+    untold = np.where(member.any(1), np.nan, 0)[None]
+    return np.where(np.isinf(found), untold, found).astype(values.dtype)
 
 
 def join_names(maps: Maps) -> Maps:

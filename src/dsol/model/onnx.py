@@ -8,7 +8,7 @@ import numpy as np
 from dsol.config import Config
 from dsol.errors import DsolError
 from dsol.model.file import CardedSystem, ModelCard, read_card
-from dsol.model.maps import Maps
+from dsol.model.maps import Maps, join_names
 from dsol.model.onnx_file import OnnxFile, open_onnx
 from dsol.model.pictures import resized, stacked
 
@@ -67,12 +67,12 @@ class ExportedSystem(CardedSystem):
         inputs = dict(zip(INPUTS, (pictures, np.asarray(waveforms, np.float32)), strict=True))
         outputs = outputs_of(self.card)
         found = dict(zip(outputs, self.file.session.run(outputs, inputs), strict=True))
-        return Maps(tuple(keys), categories=self.categories, **found)
+        return join_names(Maps(tuple(keys), categories=self.card.categories, **found))
 
 
 def outputs_of(card: ModelCard) -> tuple[str, ...]:
     """The names of what an exported model predicts."""
-    return OUTPUTS + APART if card.system == "general" else OUTPUTS
+    return OUTPUTS + APART if card.system in ("general", "extended") else OUTPUTS
 
 
 def takes_size(config: Config, size: int) -> bool:

@@ -16,6 +16,7 @@ from dsol.model.onnx_file import SUFFIX, is_onnx
 SYSTEMS = {  # name in a model file and on the command line -> where it is
     "dsol": "model.dsol_system.DsolSystem",
     "general": "model.general.GeneralSystem",
+    "extended": "model.extended.ExtendedSystem",
     "sound_of_pixels": "baselines.sound_of_pixels.SoundOfPixels",
     "object_that_sound": "baselines.object_that_sound.ObjectThatSound",
     "attention": "baselines.attention.Attention",

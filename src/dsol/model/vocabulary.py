@@ -8,7 +8,7 @@ A line without a parent is a root ("Animal", "Music"): it groups what is below i
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from dsol.errors import DsolError
 
 COLUMNS = ("category", "parent", "audible", "visible", "synonyms")
 WEAK = "~"  # before a tag that other categories have, too
+LEARNED = "Learned"  # root of categories that `dsol train --start general` adds
+CLASSES = 1000  # of ImageNet
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Vocabulary:
     """All categories.
 
     Attributes:
-        entries: by name, in the order of the file.
+        entries: by name, in the order of the file; learned categories come last.
+        learned: how many categories are learned from a user's own videos; their tags and classes, too, come last.
 
     Example:
         >>> vocabulary().entries["Violin"].parent
@@ -55,6 +58,7 @@ class Vocabulary:
     """
 
     entries: dict[str, Entry]
+    learned: int = 0
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -63,8 +67,31 @@ class Vocabulary:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """All AudioSet tags in it, sorted."""
-        return tuple(sorted({tag for entry in self.entries.values() for tag in entry.audible}))
+        """All AudioSet tags in it, sorted, then those that are learned."""
+        found = {tag for entry in self.entries.values() for tag in entry.audible}
+        return (*sorted(found - {*self._learned}), *self._learned)
+
+    @property
+    def classes(self) -> int:
+        """How many visual classes there are."""
+        return CLASSES + self.learned
+
+    @property
+    def _learned(self) -> list[str]:
+        return [f"cluster {k}" for k in range(self.learned)]
+
+    def extended(self, count: int) -> "Vocabulary":
+        """The same with `count` learned categories, each with a tag and a class of its own.
+
+        Example:
+            >>> vocabulary().extended(2).categories[-2:]
+            ('cluster 0', 'cluster 1')
+        """
+        more = Vocabulary(self.entries, count)
+        entries = {LEARNED: Entry(LEARNED, "", tuple(more._learned), frozenset(), (), frozenset())}
+        for k, name in enumerate(more._learned):
+            entries[name] = Entry(name, LEARNED, (name,), frozenset(), (CLASSES + k,), frozenset())
+        return replace(more, entries=self.entries | entries)
 
     def root(self, category: str) -> str:
         """The root above a category.

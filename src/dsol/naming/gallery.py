@@ -143,13 +143,14 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
     assigned, videos = assign_clips(system, clips), clips.column("video")
     folder.mkdir(parents=True, exist_ok=True)
     clusters = []
-    names, keys = system.card.categories, cluster_keys(system.card.categories)
-    system = system.named(keys)  # one map a cluster, whatever it is called
+    keys, known = cluster_keys(system.card), system.card.known
+    names = system.card.categories[known:]
+    system = system.named((*system.card.categories[:known], *keys))  # one map a cluster, whatever it is called
     for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
-        rows = np.flatnonzero(assigned == k).tolist()
+        rows = np.flatnonzero(assigned == known + k).tolist()
         clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))
         if rows:
-            shown = typical(system, clips, rows, k)
+            shown = typical(system, clips, rows, known + k)
             sheet(shown, clips, COLOURS[k % len(COLOURS)]).save(folder / f"{_file(key)}.png")
             (folder / f"{_file(key)}.wav").write_bytes(encode_wav(one_after_another(shown, clips)))
     write_page(folder / PAGE, "Clips of each cluster", _body(clusters, model, folder), _STYLE)
@@ -187,7 +188,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
             raise
         told |= {cluster.key: said} if said else {}
     names = rename_model(model, told)
-    _save_names(folder / NAMES, dict(zip(cluster_keys(names), names, strict=True)))
+    _save_names(folder / NAMES, dict(zip((cluster.key for cluster in clusters), names, strict=True)))
     return names
 
 

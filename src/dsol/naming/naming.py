@@ -1,6 +1,6 @@
 """Which cluster is which category: from a labelled store, never from its test split, or from a person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.files import read_json
 from dsol.model.dictionary import group_means
-from dsol.model.file import find_model, load_card, load_tensors, save_model
+from dsol.model.file import ModelCard, find_model, load_card, load_tensors, save_model
 from dsol.model.onnx_file import is_onnx
 from dsol.model.system import ClusteringSystem, load_system
 from dsol.naming.matching import cluster_table, match_clusters
@@ -41,7 +41,7 @@ def name_model(model: Path, store: Path) -> tuple[str, ...]:
     file = own_model(model)
     names = name_clusters(system, labelled)
     system.named(names).save(file)
-    say(f"Wrote the names of {len(names)} clusters into {file}")
+    say(f"Wrote the names of {len(names) - system.card.known} clusters into {file}")
     return names
 
 
@@ -80,23 +80,25 @@ def rename_model(model: str | Path, names: Mapping[str, str], where: object = "n
     """
     file = own_model(model)
     card = load_card(file)
-    keys = cluster_keys(card.categories)
+    keys = cluster_keys(card)
     for key, name in names.items():
         if key not in keys:
             what = f"names {key!r}, which the model does not have"
             raise DsolError(where, what, f"it has {keys[0]} to {keys[-1]}" if keys else "it is class-agnostic")
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise DsolError(where, f"calls {key} {name!r}", "give each a name in quotes, or leave it out")
-    chosen = tuple(names.get(key, now).strip() for key, now in zip(keys, card.categories, strict=True))
-    save_model(file, load_tensors(file), replace(card, categories=chosen, named=chosen != keys))
+    before = card.categories[card.known :]
+    chosen = tuple(names.get(key, now).strip() for key, now in zip(keys, before, strict=True))
+    whole = (*card.categories[: card.known], *chosen)
+    save_model(file, load_tensors(file), replace(card, categories=whole, named=chosen != keys))
     categories = list(dict.fromkeys(chosen))
     say(f"Wrote the names of {len(keys)} clusters into {file}; {len(categories)} categories: {', '.join(categories)}")
     return chosen
 
 
-def cluster_keys(categories: Sequence[str]) -> tuple[str, ...]:
+def cluster_keys(card: ModelCard) -> tuple[str, ...]:
     """What the clusters are called before they have names, and when names are given: "cluster 0", and so on."""
-    return tuple(f"cluster {k}" for k in range(len(categories)))
+    return tuple(f"cluster {k}" for k in range(len(card.categories) - card.known))
 
 
 def own_model(model: str | Path) -> Path:
@@ -171,22 +173,25 @@ def name_clusters(system: ClusteringSystem, clips: Store) -> tuple[str, ...]:
     A cluster without clips keeps its own name, unless its category has no other: its category is unknown, and its map
     would only blur those of the category that it is matched with.
 
-    With fewer clusters than categories some categories have none, with a message: their maps are empty.
+    With fewer clusters than categories some categories have none, with a message: their maps are empty. Where some
+    categories of the model are known already, the others are named, by the clips that are none of the known ones.
     """
-    categories, clips = clips.categories, some_of_each(clips)
-    clusters = assign_clips(system, clips)
+    categories, clips, known = clips.categories, some_of_each(clips), system.card.known
+    clusters = assign_clips(system, clips) - known
+    clips, clusters = clips.take(np.flatnonzero(clusters >= 0)), clusters[clusters >= 0]
     labels = np.array([categories.index(category) for category in clips.column("category")])
     kinds = 2 * labels + clips.photos
     weights = 1 / np.bincount(kinds)[kinds]
-    table = cluster_table(labels, clusters, len(categories), len(system.card.categories), weights)
+    before = system.card.categories[known:]
+    table = cluster_table(labels, clusters, len(categories), len(before), weights)
     matched, used = match_clusters(table), table.sum(axis=0) > 0
     idle = ~used & np.isin(matched, matched[used])
-    names = tuple(own if idle[k] else categories[matched[k]] for k, own in enumerate(system.card.categories))
-    nameless = [category for category in categories if category not in names]
+    names = tuple(own if idle[k] else categories[matched[k]] for k, own in enumerate(before))
+    nameless = [] if known else [category for category in categories if category not in names]
     if nameless:
         lacking = ", ".join(nameless)
         say(f"{len(names)} clusters for {len(categories)} categories: none for {lacking}, whose maps are empty")
-    return names
+    return (*system.card.categories[:known], *names)
 
 
 def some_of_each(clips: Store, most: int = MOST_CLIPS) -> Store:

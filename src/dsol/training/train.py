@@ -3,7 +3,7 @@
     store ─ stage one ─▶ RUN/stage_one.safetensors, pseudo-labels (of the split "synthesis", too)
               store, pseudo-labels ─ compose ─▶ RUN/scenes (unless --scenes) ─ stage two ─▶ RUN/model.safetensors
 
-`--start` begins with the weights of another model (start.py).
+`--start` begins with the weights of another model (start.py); categories are added to `general` (extend.py).
 A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.safetensors
 """
 
@@ -32,6 +32,7 @@ from dsol.naming.naming import assign_clips
 from dsol.progress import say
 from dsol.training.baseline import fit
 from dsol.training.calibration import calibrate
+from dsol.training.extend import check_extension, extend, extends
 from dsol.training.run import Run
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo
@@ -81,6 +82,11 @@ def train(
     """
     config = config if isinstance(config, Config) else load_recipe(str(config), **nested(options or {}))
     scenes = None if scenes is None else Path(scenes)
+    if start is not None and extends(start):
+        if stage != "both" or scenes is not None:
+            what = "does not go with --stage and --scenes where categories are added to general"
+            raise DsolError("--start", what, "leave them out")
+        return _extend(Store.open(store), Path(run), config, start, resume)
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
     resume = (
         resume and (Path(run) / "config.yaml").is_file()
@@ -261,6 +267,23 @@ def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Ru
         raise DsolError(path, what, "go on with it with --resume, or copy its stage one to another folder")
     run.save_config(config)
     return run
+
+
+def _extend(store: Store, path: Path, config: Config, start: str | Path, resume: bool) -> Path:
+    clips = store.training()
+    check_extension(clips, config, start)
+    resume = resume and Run.exists(path)
+    if resume:
+        run, saved = Run.resume(path)
+        refuse_changes(config, saved, path)
+        _same_data(run, store, None, resume)
+        if (target := path / "model.safetensors").is_file():
+            say(f"{target} is finished, nothing to do")
+            return target
+    else:
+        run = Run.start(path, config)
+    run.save_data({"store": store.fingerprint, "start": str(start)})
+    return extend(clips, run, config, start, {**provenance(store.path, clips, config), "start": str(start)})
 
 
 def _train_one(
