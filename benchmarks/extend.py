@@ -36,8 +36,14 @@ def right(system: System, frames: list[np.ndarray], sounds: list[np.ndarray], la
         maps = join_names(system.predict(frames[part], np.stack(sounds[part]), [""] * len(frames[part])))
         assert maps.score is not None, "both are class-aware"
         names = [maps.categories[k] for k in maps.score.argmax(1)]
-        found += [name == label or words.right(name, label) for name, label in zip(names, labels[part], strict=True)]
+        pairs = zip(map(spoken, names), map(spoken, labels[part]), strict=True)
+        found += [name == label or words.right(name, label) for name, label in pairs]
     return np.array(found)
+
+
+def spoken(name: str) -> str:
+    """A name of a folder as the vocabulary writes it: "Acoustic guitar"."""
+    return name.replace("_", " ").capitalize()
 
 
 def line(what: str, before: np.ndarray, after: np.ndarray, videos: list[str]) -> str:

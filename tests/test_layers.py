@@ -11,19 +11,13 @@ LAYERS = [  # from the ground up: one folder a floor, and each stands on those b
         "text",
         "letters",
         "files",
-<<<<<<< HEAD
-=======
         "places",
->>>>>>> 096fd2d (Ray for localize, compose and evaluate; URLs in the place of paths)
         "page",
         "old_options",
         "config",
         "arguments",
         "completion",
-<<<<<<< HEAD
         "assignment",
-=======
->>>>>>> 096fd2d (Ray for localize, compose and evaluate; URLs in the place of paths)
     },
     {"data"},
     {"model"},

@@ -272,7 +272,7 @@ def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Ru
 def _extend(store: Store, path: Path, config: Config, start: str | Path, resume: bool) -> Path:
     clips = store.training()
     check_extension(clips, config, start)
-    resume = resume and Run.exists(path)
+    resume = resume and (path / "config.yaml").is_file()
     if resume:
         run, saved = Run.resume(path)
         refuse_changes(config, saved, path)
