@@ -57,7 +57,7 @@ def test_it_is_not_exported(name, runs, tmp_path):
 
 
 def test_the_command_line_knows_every_system():
-    assert set(SYSTEMS) == {"dsol", "general", *COMPARED}  # general is shipped, not trained by dsol train
+    assert set(SYSTEMS) == {"dsol", "general", "extended", *COMPARED}  # general is shipped, extended begins with it
 
 
 @pytest.mark.parametrize("name", COMPARED)

@@ -35,6 +35,7 @@ from dsol.naming.naming import (
     read_names,
     rename_model,
     system_to_name,
+    under_keys,
 )
 from dsol.page import write_page
 from dsol.progress import say, track
@@ -145,7 +146,7 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
     clusters = []
     keys, known = cluster_keys(system.card), system.card.known
     names = system.card.categories[known:]
-    system = system.named((*system.card.categories[:known], *keys))  # one map a cluster, whatever it is called
+    system = under_keys(system)
     for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
         rows = np.flatnonzero(assigned == known + k).tolist()
         clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))

@@ -101,6 +101,11 @@ def cluster_keys(card: ModelCard) -> tuple[str, ...]:
     return tuple(f"cluster {k}" for k in range(len(card.categories) - card.known))
 
 
+def under_keys(system: ClusteringSystem) -> ClusteringSystem:
+    """The system with one category a cluster, under its key, whatever it is called; known categories as they are."""
+    return system.named((*system.card.categories[: system.card.known], *cluster_keys(system.card)))
+
+
 def own_model(model: str | Path) -> Path:
     """The file of a model that may be renamed.
 

@@ -20,7 +20,7 @@ from dsol.localize.palette import COLOURS, spoken
 from dsol.model.system import ClusteringSystem
 from dsol.naming.gallery import by_turns, one_after_another, sheet, typical
 from dsol.naming.matching import cluster_table, match_clusters
-from dsol.naming.naming import BATCH, cluster_keys
+from dsol.naming.naming import BATCH, cluster_keys, under_keys
 from dsol.progress import track
 from dsol.report.sections import base64_of, note, section
 
@@ -43,12 +43,12 @@ def dictionary(system: ClusteringSystem, clips: Store, assigned: np.ndarray) -> 
         clips: single-source clips.
         assigned: (N,) the cluster of each.
     """
-    names, keys = system.card.categories, cluster_keys(system.card.categories)
-    by_cluster, videos = system.named(keys), clips.column("video")
+    known, keys = system.card.known, cluster_keys(system.card)
+    names, by_cluster, videos = system.card.categories[known:], under_keys(system), clips.column("video")
     cards = []
     for k, key in enumerate(track(keys, "Drawing clusters", unit="clusters")):
-        rows = np.flatnonzero(assigned == k).tolist()
-        shown = typical(by_cluster, clips, rows, k) if rows else []
+        rows = np.flatnonzero(assigned == known + k).tolist()
+        shown = typical(by_cluster, clips, rows, known + k) if rows else []
         counted = f"{len(rows)} clips of {len({videos[i] for i in rows})} videos"
         title = "" if names[k] == key else f" <b>{html.escape(spoken(names[k]))}</b>"
         colour = COLOURS[k % len(COLOURS)]
@@ -111,13 +111,12 @@ def confusion(system: ClusteringSystem, clips: Store, assigned: np.ndarray) -> s
 
 def _predicted(system: ClusteringSystem, clips: Store, rows: Sequence[int]) -> list[str]:
     """The cluster with the highest score for each of some clips."""
-    keys = cluster_keys(system.card.categories)
-    by_cluster, found = system.named(keys), []
+    by_cluster, found = under_keys(system), []
     for start in track(range(0, len(rows), BATCH), "Predicting clusters", unit="batches"):
         part = rows[start : start + BATCH]
         maps = by_cluster.predict(clips.middle_frames(part), np.stack([clips.sound(i) for i in part]), [""] * len(part))
         assert maps.score is not None, "a system with categories predicts scores"
-        found += [keys[k] for k in maps.score.argmax(axis=1)]
+        found += [by_cluster.card.categories[k] for k in maps.score.argmax(axis=1)]
     return found
 
 
@@ -126,11 +125,12 @@ def _table(system: ClusteringSystem, columns: Sequence[str], assigned: np.ndarra
     common = [name for name, _ in Counter(columns).most_common(MOST_COLUMNS)]
     names = [*sorted(common, key=_natural), *(["others"] if len(set(columns)) > MOST_COLUMNS else [])]
     place = {name: n for n, name in enumerate(names)}
-    keys = cluster_keys(system.card.categories)
+    keys = under_keys(system).card.categories
     at = np.array([place.get(name, len(names) - 1) for name in columns])
     counts = cluster_table(at, assigned, len(names), len(keys))
     matched, used = match_clusters(counts), counts.sum(axis=0) > 0
-    order = sorted(range(len(keys)), key=lambda k: (not used[k], matched[k], k))
+    rows = [k for k in range(len(keys)) if used[k] or k >= system.card.known]
+    order = sorted(rows, key=lambda k: (not used[k], matched[k], k))
     head = "".join(f'<th class="turned"><span>{html.escape(spoken(name))}</span></th>' for name in names)
     body = "".join(_row(keys[k], system.card.categories[k], counts[:, k]) for k in order)
     return f'<div class="wide"><table class="confusion"><thead><tr><th></th>{head}</tr></thead>{body}</table></div>'
