@@ -1,7 +1,10 @@
 """An exported model answers as the model that it was made of, and is taken like one."""
 
 import importlib.util
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -176,3 +179,9 @@ def test_a_missing_package_is_named(models, tmp_path, monkeypatch):
     monkeypatch.setattr("dsol.errors.find_spec", lambda name: None if name == "onnxscript" else find(name))
     with pytest.raises(DsolError, match=r"needs onnxscript, not installed .*dsol\[export\]"):
         export(models["objects"], tmp_path / "model.onnx")
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path):
+    code = "from dsol.model.system import load_system; load_system('small')"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir()), "its telemetry keeps a session file there"

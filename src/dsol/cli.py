@@ -446,8 +446,8 @@ def localize(parser, words: Words) -> Work:
 def find(parser, words: Words) -> Work:
     """List the stretches of an archive in which something is heard, from the index that localize leaves.
 
-    dsol find localized dog --seen                       # where a dog is heard and seen
-    dsol find localized guitar --off-screen --json
+    dsol find localized dog --seen                  # needs: a dog in one of the videos
+    dsol find localized guitar --off-screen --json  # needs: a guitar
     """
     parser.add_argument("index", type=path, help="index.parquet, or the folder that it lies in")
     told = "name of what is heard; what the vocabulary has below it is found, too: guitar finds Acoustic guitar"

@@ -125,7 +125,7 @@ def open_model(
     see `evaluate`."""
     united = protocol_named(protocol).united
     if united and size is None:
-        size = _stage_one_size(model)
+        size = _stage_one_size(Path(model))
     system = load_system(model, size, sources, inference)
     return system if united else name_system(system, clips, match)
 

@@ -104,11 +104,11 @@ def parts_of(map_: np.ndarray, level: float = BOX_LEVEL) -> list[tuple[float, fl
     sizes, peaks = np.bincount(numbered.ravel())[1:], largest_in(values, numbered)
     grounds = largest_in(connected(values >= APART * most), numbered)
     order = np.argsort(-sizes, kind="stable")
-    kept, taken = [order[0]], {grounds[order[0]]}
+    kept, taken = [order[0]], {float(grounds[order[0]])}
     for n in order[1:]:
         if sizes[n] >= LARGE * sizes[order[0]] and peaks[n] >= BRIGHT * most and grounds[n] not in taken:
             kept.append(n)
-            taken.add(grounds[n])
+            taken.add(float(grounds[n]))
     found = [box_in(numbered, n + 1) for n in kept[:MOST_PARTS]]
     return [(x / width, y / height, (right - x) / width, (bottom - y) / height) for x, y, right, bottom in found]
 

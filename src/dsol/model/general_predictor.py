@@ -107,8 +107,13 @@ class GeneralPredictor(nn.Module):
     """
 
     answers: Tensor
-    channel: Tensor
+    roots: Tensor
     family: Tensor
+    broad: Tensor
+    channel: Tensor
+    has_classes: Tensor
+    untold: Tensor
+    is_answer: Tensor
 
     def __init__(self, network: GeneralNetwork, fold: bool = True):
         super().__init__()
