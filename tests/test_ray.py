@@ -4,7 +4,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
 from dsol.localize import Wanted, localize_videos
-from tests.items import Halting, Noting, kill_for_one, refuse, wait_for
+from tests.items import Halting, Noting, kill_for_one, refuse, wait_for, within
 from tests.videos import write_text, write_video
 
 ray = pytest.importorskip("ray")
@@ -31,9 +30,15 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")
-    cluster = patient(lambda: Cluster(initialize_head=True, head_node_args={**ROOM, "include_dashboard": False}))
-    patient(lambda: cluster.add_node(**ROOM))
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        with within(90):
+            cluster = patient(
+                lambda: Cluster(initialize_head=True, head_node_args={**ROOM, "include_dashboard": False})
+            )
+            patient(lambda: cluster.add_node(**ROOM))
+            ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    except TimeoutError:
+        pytest.skip("Ray's processes do not start on this machine in 90 s")
     yield cluster
     ray.shutdown()
     cluster.shutdown()
@@ -42,17 +47,22 @@ def cluster():
 def patient(start: Callable[[], Any]) -> Any:
     """A node gives up where its helpers need more than 15 seconds to start: on a busy machine it may succeed later."""
     for _ in range(3):
-        with suppress(Exception):
+        try:
             return start()
+        except TimeoutError:
+            raise
+        except Exception as error:
+            print(error)
     return start()
 
 
 @pytest.fixture
 def two(cluster):
-    """The cluster, with both of its nodes."""
-    if len(cluster.list_all_nodes()) < 2:
-        patient(lambda: cluster.add_node(**ROOM))
-    return cluster
+    """The cluster, with both of its nodes; a test on it has two minutes."""
+    with within(120):
+        if len(cluster.list_all_nodes()) < 2:
+            patient(lambda: cluster.add_node(**ROOM))
+        yield cluster
 
 
 def content(folder: Path) -> dict[str, bytes]:
