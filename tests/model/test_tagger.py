@@ -16,13 +16,16 @@ def _sounds(count: int) -> torch.Tensor:
 def test_a_compressed_tagger_predicts_as_the_whole_one():
     torch.manual_seed(0)
     whole = AudioTagger(6, {}).eval()
+    for part in whole.modules():  # so that sounds differ up to the last layer, by more than rounding
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
     whole.mel.copy_(torch.rand_like(whole.mel) / 20)
     sounds = _sounds(24)
     narrow = compressed(whole, sounds, [0, 3, 5])
     with torch.inference_mode():
         expected, found = whole(sounds)[:, [0, 3, 5]], narrow(sounds)
     assert sum(p.numel() for p in narrow.parameters()) < sum(p.numel() for p in whole.parameters())
-    torch.testing.assert_close(found, expected, rtol=0, atol=0.1 * expected.std().item())  # PCA rounds by machine
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02 * expected.std().item())
 
 
 def test_a_spectrogram_is_no_waveform():

@@ -121,7 +121,7 @@ def compressed(whole: AudioTagger, waveforms: Tensor, tags: list[int]) -> AudioT
         if narrow.narrow is None:
             narrow.pointwise.load_state_dict(layer.pointwise.state_dict())
         else:
-            _split(layer, narrow, torch.cat([layer.linear(part).flatten(2)[:, :, ::7] for part in x.split(128)]))
+            _split(layer, narrow, torch.cat([layer.linear(part).flatten(2) for part in x.split(128)]))
         x = torch.cat([narrow(part) for part in x.split(128)])
     tagger.head.weight.copy_(whole.head.weight[tags])
     tagger.head.bias.copy_(whole.head.bias[tags])
