@@ -224,7 +224,7 @@ def _base_options(words: Words) -> dict[str, Any]:
         from dsol.model.file import find_model, load_card
 
         card = load_card(find_model(said.start))
-        if card.system not in ("general", "extended"):  # these have no recipe; categories are added by that of `best`
+        if not card.is_general:  # that has no recipe; categories are added by that of `best`
             return Config.from_dict(card.config).to_dict()
     recipe = said.recipe or (said.system if said.system in COMPARED else "best")
     return {**load_recipe(recipe).to_dict(), "recipe": recipe}

@@ -9,10 +9,12 @@ from dsol.config import SHIPPED, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.file import load_card, load_tensors
+from dsol.model.general import GeneralSystem
 from dsol.model.system import ClusteringSystem, load_system
 from dsol.model.vocabulary import vocabulary
 from dsol.naming.naming import name_model, rename_model
-from dsol.training.extend import Described, cluster_unexplained
+from dsol.training.extend import Described, cluster_unexplained, describe
+from dsol.training.run import Run
 from dsol.training.train import train
 
 CONFIG = load_recipe("best", clustering={"clusters": 3})
@@ -84,6 +86,8 @@ def test_the_gallery_shows_the_new_ones_alone(run, shapes, tmp_path, capsys):
 def test_an_option_that_has_no_effect_is_refused(shapes, tmp_path):
     with pytest.raises(DsolError, match=r"--stage_one\.epochs: has no effect"):
         train(shapes.path, tmp_path / "run", load_recipe("best", stage_one={"epochs": 2}), start="general")
+    with pytest.raises(DsolError, match="--recipe: has no effect"):
+        train(shapes.path, tmp_path / "run", load_recipe("tiny"), start="general")
     with pytest.raises(DsolError, match="leave them out"):
         train(shapes.path, tmp_path / "run", CONFIG, start="general", stage="one")
     assert not (tmp_path / "run").exists()
@@ -112,3 +116,19 @@ def test_nothing_is_added_where_all_is_explained(shapes):
 def test_it_is_exported(run, tmp_path):
     main(["export", str(run), str(tmp_path / "model.onnx")])
     assert load_system(tmp_path / "model.onnx").categories[-1] == "cluster 2"
+
+
+def test_a_damaged_state_is_refused_in_one_line(shapes, tmp_path):
+    run = Run.start(tmp_path / "run", CONFIG)
+    (tmp_path / "run" / "resume" / "described.pt").write_bytes(b"nothing of the kind")
+    with pytest.raises(DsolError, match=r"described\.pt"):
+        describe(GeneralSystem.load(SHIPPED / "general.safetensors"), shapes.training(), run)
+
+
+def test_what_was_described_before_a_stop_is_not_described_again(shapes, tmp_path, monkeypatch):
+    system, clips = GeneralSystem.load(SHIPPED / "general.safetensors"), shapes.training()
+    monkeypatch.setattr("dsol.training.extend.SAVED_EVERY", 1)
+    run = Run.start(tmp_path / "run", CONFIG)
+    whole = describe(system, clips, run)
+    monkeypatch.setattr("dsol.training.extend._describe", lambda *_: pytest.fail("again"))
+    torch.testing.assert_close(describe(system, clips, run).sounds, whole.sounds)

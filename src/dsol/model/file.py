@@ -44,6 +44,11 @@ class ModelCard:
     metrics: dict[str, Any] = field(default_factory=dict)
     known: int = 0
 
+    @property
+    def is_general(self) -> bool:
+        """Whether it is `general`, or `general` with added categories: these tell what is heard and seen apart."""
+        return self.system in ("general", "extended")
+
 
 class CardedSystem:
     """What every system from a file has by its model card."""

@@ -72,7 +72,7 @@ class ExportedSystem(CardedSystem):
 
 def outputs_of(card: ModelCard) -> tuple[str, ...]:
     """The names of what an exported model predicts."""
-    return OUTPUTS + APART if card.system in ("general", "extended") else OUTPUTS
+    return OUTPUTS + APART if card.is_general else OUTPUTS
 
 
 def takes_size(config: Config, size: int) -> bool:

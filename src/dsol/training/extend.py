@@ -19,7 +19,6 @@ from torch.nn import functional as F
 from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
-from dsol.files import whole
 from dsol.model.clustering import cluster
 from dsol.model.dictionary import group_means
 from dsol.model.extended import ExtendedSystem
@@ -60,7 +59,7 @@ class Described:
 
 def extends(start: str | Path) -> bool:
     """Whether categories are added to a model, in place of training it further."""
-    return load_card(find_model(start)).system in ("general", "extended")
+    return load_card(find_model(start)).is_general
 
 
 def extend(clips: Store, run: Run, config: Config, start: str | Path, made: dict[str, Any]) -> Path:
@@ -81,7 +80,7 @@ def extend(clips: Store, run: Run, config: Config, start: str | Path, made: dict
     """
     file = find_model(start)
     card, system = load_card(file), GeneralSystem.load(file)
-    described = describe(system, clips, run.path / "resume" / "described.pt")
+    described = describe(system, clips, run)
     labels = cluster_unexplained(described, clips, card.threshold, config)
     network = with_rows(system, described, labels, clips, config.seed)
     target = run.path / "model.safetensors"
@@ -93,6 +92,8 @@ def extend(clips: Store, run: Run, config: Config, start: str | Path, made: dict
 
 def check_extension(clips: Store, config: Config, start: str | Path) -> None:
     """Raise DsolError where categories cannot be added: an option that does not act, another model, or no clips."""
+    if config.recipe != RECIPE:
+        raise DsolError("--recipe", "has no effect where categories are added to general", "leave it out")
     given, plain = (flat(each.to_dict()) for each in (config, load_recipe(RECIPE)))
     for name, value in given.items():
         if value != plain[name] and name not in OPTIONS:
@@ -112,15 +113,14 @@ def _extended(card: ModelCard, labels: Tensor, made: dict[str, Any]) -> ModelCar
 
 
 @torch.inference_mode()
-def describe(system: GeneralSystem, clips: Store, kept: Path) -> Described:
-    """Describe every clip; what is done is kept in a file, from which a second call goes on."""
-    parts = list(torch.load(kept, weights_only=True)) if kept.is_file() else []
+def describe(system: GeneralSystem, clips: Store, run: Run) -> Described:
+    """Describe every clip; what is done is kept in the run's folder, from which a second call goes on."""
+    parts = (run.load_state("described") or {"parts": []})["parts"]
     starts = range(len(parts) * BATCH, len(clips), BATCH)
     for n, start in enumerate(track(starts, "Looking for what general does not know", unit=f"batches of {BATCH}")):
         parts.append(_describe(system, clips, range(start, min(start + BATCH, len(clips)))))
         if n % SAVED_EVERY == SAVED_EVERY - 1:
-            with whole(kept) as partial:
-                torch.save(parts, partial)
+            run.save_state("described", {"parts": parts})
     return Described(*(torch.cat(found) for found in zip(*parts, strict=True)))
 
 

@@ -44,6 +44,11 @@ class Run:
             raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
         return run
 
+    @staticmethod
+    def exists(path: str | Path) -> bool:
+        """Whether a run was started in a folder."""
+        return (Path(path) / "config.yaml").is_file()
+
     @classmethod
     def resume(cls, path: Path, writes: bool = True) -> tuple["Run", Config]:
         """A run that was started before, with its configuration.

@@ -88,9 +88,7 @@ def train(
             raise DsolError("--start", what, "leave them out")
         return _extend(Store.open(store), Path(run), config, start, resume)
     found, first = Store.open(store), Path(run) / "stage_one.safetensors"
-    resume = (
-        resume and (Path(run) / "config.yaml").is_file()
-    )  # where there is none yet, it begins: schedulers repeat one command
+    resume = resume and Run.exists(run)  # where there is none yet, it begins: schedulers repeat one command
     continues = resume or (stage == "two" and first.is_file())
     if continues:
         before, saved = Run.resume(Path(run))
@@ -272,7 +270,7 @@ def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Ru
 def _extend(store: Store, path: Path, config: Config, start: str | Path, resume: bool) -> Path:
     clips = store.training()
     check_extension(clips, config, start)
-    resume = resume and (path / "config.yaml").is_file()
+    resume = resume and Run.exists(path)
     if resume:
         run, saved = Run.resume(path)
         refuse_changes(config, saved, path)
