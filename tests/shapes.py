@@ -61,6 +61,6 @@ def write_corpus(folder: Path, train: int = 4, test: int = 1) -> Path:
     return folder
 
 
-def shape_store(folder: Path) -> Store:
+def shape_store(folder: Path, train: int = 4) -> Store:
     """The corpus, prepared."""
-    return prepare(write_corpus(folder / "corpus"), folder / "store", size=SIZE, workers=1)
+    return prepare(write_corpus(folder / "corpus", train), folder / "store", size=SIZE, workers=1)

@@ -16,8 +16,15 @@ from dsol.naming.naming import name_model, rename_model
 from dsol.training.extend import Described, cluster_unexplained, describe
 from dsol.training.run import Run
 from dsol.training.train import train
+from tests.shapes import shape_store
 
 CONFIG = load_recipe("best", clustering={"clusters": 3})
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory) -> Store:
+    """One video of each shape: `general` takes its time over each clip."""
+    return shape_store(tmp_path_factory.mktemp("one_of_each"), train=1)
 
 
 @pytest.fixture(scope="module")

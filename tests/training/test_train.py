@@ -82,7 +82,7 @@ def test_a_killed_run_resumes_to_the_weights_of_one_never_killed(trained, shapes
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    subprocess.run(command(shapes.path, run, "--resume"), check=True, capture_output=True, env=environment)
+    train(shapes.path, run, load_recipe("tiny"), resume=True)
     assert same(trained / "model.safetensors", run / "model.safetensors")
     steps = [(line["stage"], line["step"]) for line in Run(run).metrics()]
     assert steps == [(line["stage"], line["step"]) for line in Run(trained).metrics()]
