@@ -28,7 +28,7 @@ from dsol.model.file import ModelCard, card_text
 from dsol.model.general import GeneralSystem
 from dsol.model.general_predictor import GeneralPredictor
 from dsol.model.half import halved
-from dsol.model.onnx import INPUTS, ORIGINAL, ExportedSystem, outputs_of
+from dsol.model.onnx import ORIGINAL, ROWS, ExportedSystem, outputs_of
 from dsol.model.onnx_file import SUFFIX, is_onnx
 from dsol.model.predictor import Predictor
 from dsol.model.system import load_system
@@ -48,7 +48,8 @@ def export(model: str | Path, out: str | Path, weights: str | Path | None = None
         model: model file, run folder or the name of a shipped model.
         out: the file to write, `.onnx`; it is written whole or not at all.
         weights: the model file, where `out` is to stand beside it for good and to read its weights there, not to hold
-            them a second time, as those of the shipped models do.
+            them a second time, as those of the shipped models do. Such a form takes fewer pictures than sounds, too:
+            its third input says the picture of each.
 
     Raises:
         DsolError: no model of ours, a file that cannot be written, missing packages, or predictions that differ.
@@ -62,7 +63,7 @@ def export(model: str | Path, out: str | Path, weights: str | Path | None = None
     with _place_for(out) as partial:
         say(f"Exporting {model}, a model of usual size takes a minute")
         predictor, card = _to_write(system)
-        _write(predictor, card, partial)
+        _write(predictor, card, partial, rows=weights is not None)
         halved(partial, Path(weights) if weights else None)
         apart = largest_difference(system, ExportedSystem.load(partial))
         if not apart <= MOST_APART:  # also where it is NaN
@@ -121,15 +122,19 @@ def _place_for(out: Path) -> Iterator[Path]:
         raise DsolError(out, what, "choose another place, or free some space") from None
 
 
-def _write(predictor: Predictor | GeneralPredictor, card: ModelCard, path: Path) -> None:
-    example = torch.zeros(2, 3, predictor.size, predictor.size), torch.zeros(2, SAMPLE_RATE)
-    batch = torch.export.Dim("B")
-    shapes = {name: {0: batch} for name in INPUTS}
-    names = {"input_names": INPUTS, "output_names": outputs_of(card)}
+def _write(predictor: Predictor | GeneralPredictor, card: ModelCard, path: Path, rows: bool) -> None:
+    count = 3 if rows else 2
+    example = [torch.zeros(2, 3, predictor.size, predictor.size), torch.zeros(count, SAMPLE_RATE)]
+    sounds = torch.export.Dim("B")
+    shapes = {"pictures": {0: torch.export.Dim("P") if rows else sounds}, "waveforms": {0: sounds}}
+    if rows:
+        example.append(torch.zeros(count, dtype=torch.int64))
+        shapes[ROWS] = {0: sounds}
+    names = {"input_names": list(shapes), "output_names": outputs_of(card)}
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             predictor.eval(),
-            example,
+            tuple(example),
             dynamo=True,
             dynamic_shapes=shapes,
             verbose=False,

@@ -20,6 +20,7 @@ from dsol.model.file import ModelCard, SavedSystem, fill, load_card
 from dsol.model.images import stack
 from dsol.model.maps import Maps
 from dsol.model.network import Network
+from dsol.model.pictures import distinct
 from dsol.model.predictor import Predictor
 
 OF_OBJECTS = frozenset({  # options of inference that only the decoder "objects" uses
@@ -77,14 +78,17 @@ class DsolSystem(SavedSystem):
     @torch.inference_mode()
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.model.system.System.predict`."""
-        found = self.predictor.predict(self._views(frames), self.predictor.encode_sounds(self._tensor(waveforms)))
+        different, rows = distinct(frames)
+        pictures = stack(different, self.predictor.size).to(self._device)
+        found = self.predictor(pictures, self._tensor(waveforms), torch.from_numpy(rows).to(self._device))
         localization_map, maps, score = (part.cpu().numpy() for part in found)
         return Maps(tuple(keys), localization_map, maps, score, self.categories)
 
     @torch.inference_mode()
     def object_maps(self, frames: Sequence[np.ndarray]) -> np.ndarray:
         """Maps (B, K, H, W) of the visible objects; the sound is ignored."""
-        return self.predictor.object_maps(self._views(frames)).cpu().numpy()
+        pictures = stack(frames, self.predictor.size).to(self._device)
+        return self.predictor.object_maps(self.predictor.encode_pictures(pictures)).cpu().numpy()
 
     @torch.inference_mode()
     def points(self, frames: Sequence[np.ndarray], waveforms: np.ndarray) -> np.ndarray:
@@ -101,17 +105,6 @@ class DsolSystem(SavedSystem):
         encoders, size = self.predictor.network.encoders, self.network.config.encoders.size
         visual = encoders.encode_pictures(stack(frames, size).to(self._device))
         return visual, self.predictor.encode_sounds(self._tensor(waveforms))
-
-    def _views(self, frames: Sequence[np.ndarray]) -> list[VisualFeatures]:
-        """Features of B frames; a frame that comes several times, with different sounds, is encoded once."""
-        different = {id(frame): frame for frame in frames}
-        pictures = stack(list(different.values()), self.predictor.size).to(self._device)
-        views = self.predictor.encode_pictures(pictures)
-        if len(different) == len(frames):
-            return views
-        place = {of: n for n, of in enumerate(different)}
-        rows = torch.tensor([place[id(frame)] for frame in frames], device=self._device)
-        return [visual.take(rows) for visual in views]
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32).to(self._device)

@@ -27,6 +27,7 @@ from dsol.model.general_network import SIZE, GeneralNetwork
 from dsol.model.general_predictor import GeneralPredictor
 from dsol.model.images import stack
 from dsol.model.maps import Maps
+from dsol.model.pictures import distinct
 from dsol.model.vocabulary import vocabulary
 
 
@@ -55,10 +56,8 @@ class GeneralSystem(SavedSystem):
     @torch.inference_mode()
     def predict(self, frames: Sequence[np.ndarray], waveforms: np.ndarray, keys: Sequence[str]) -> Maps:
         """See `dsol.model.system.System.predict`."""
-        different = {id(frame): frame for frame in frames}
-        place = {of: n for n, of in enumerate(different)}
-        rows = torch.tensor([place[id(frame)] for frame in frames])
+        different, rows = distinct(frames)
         sounds = torch.from_numpy(np.asarray(waveforms, np.float32))
-        found = self.predictor(stack(list(different.values()), self.size), sounds, rows)
+        found = self.predictor(stack(different, self.size), sounds, torch.from_numpy(rows))
         parts = {name: part.cpu().numpy() for name, part in found._asdict().items()}
         return Maps(tuple(keys), categories=self.card.categories, **parts)

@@ -10,9 +10,10 @@ from dsol.errors import DsolError
 from dsol.model.file import CardedSystem, ModelCard, read_card
 from dsol.model.maps import Maps, join_names
 from dsol.model.onnx_file import OnnxFile, open_onnx
-from dsol.model.pictures import resized, stacked
+from dsol.model.pictures import distinct, resized, stacked
 
 INPUTS = ("pictures", "waveforms")  # (B, 3, S, S) in [0, 1], RGB; (B, 16000) in [-1, 1], 16 kHz
+ROWS = "rows"  # (B,) the picture of each sound, a third input of the shipped models: there may be fewer pictures
 OUTPUTS = ("area", "maps", "score")  # (B, H, W), (B, K, H, W), (B, K)
 APART = ("heard", "seen")  # (B, K) each; further outputs of `general`, which tells hearing from seeing
 ORIGINAL = "give the model that it was exported from"
@@ -48,7 +49,7 @@ class ExportedSystem(CardedSystem):
         """
         file = open_onnx(path)
         card = read_card(path, file.metadata)
-        if set(file.inputs) != set(INPUTS) or set(file.outputs) != set(outputs_of(card)):
+        if set(file.inputs) - {ROWS} != set(INPUTS) or set(file.outputs) != set(outputs_of(card)):
             what = f"has the inputs {', '.join(file.inputs)} and the outputs {', '.join(file.outputs)}"
             raise DsolError(
                 path, what, f"give a file as `dsol export` writes it: {', '.join(INPUTS + outputs_of(card))}"
@@ -63,8 +64,11 @@ class ExportedSystem(CardedSystem):
         """
         if np.ndim(waveforms) != 2:
             raise DsolError("an exported model", "needs waveforms, these clips have none", ORIGINAL)
-        pictures = resized(stacked(frames, self.size), self.side)
-        inputs = dict(zip(INPUTS, (pictures, np.asarray(waveforms, np.float32)), strict=True))
+        different, rows = distinct(frames)
+        pictures = resized(stacked(different, self.size), self.side)
+        inputs = {"pictures": pictures, "waveforms": np.asarray(waveforms, np.float32), ROWS: rows}
+        if ROWS not in self.file.inputs:
+            inputs["pictures"] = pictures[inputs.pop(ROWS)]
         outputs = outputs_of(self.card)
         found = dict(zip(outputs, self.file.session.run(outputs, inputs), strict=True))
         return join_names(Maps(tuple(keys), categories=self.card.categories, **found))

@@ -1,9 +1,23 @@
-"""Pictures as input of an exported model, without torch: the same numbers as images.py makes, by Pillow."""
+"""Pictures as input of a model, without torch: for an exported one the numbers that images.py makes, by Pillow."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
+
+
+def distinct(frames: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """The different arrays among B frames, P of them, and (B,) which of these each is: one that comes several times,
+    with different sounds, is looked at once.
+
+    Example:
+        >>> one, other = np.zeros((90, 160, 3), np.uint8), np.ones((90, 160, 3), np.uint8)
+        >>> [len(part) for part in distinct([one, one, other])]
+        [2, 3]
+    """
+    different = {id(frame): frame for frame in frames}
+    place = {of: n for n, of in enumerate(different)}
+    return list(different.values()), np.array([place[id(frame)] for frame in frames], np.int64)
 
 
 def stacked(frames: Sequence[np.ndarray], size: int) -> np.ndarray:

@@ -63,14 +63,18 @@ class Predictor(nn.Module):
         """Side of the pictures that are encoded, pixels: smaller ones are upscaled to it."""
         return max(self.size, self.options.upscale)
 
-    def forward(self, pictures: Tensor, waveforms: Tensor) -> Prediction:
+    def forward(self, pictures: Tensor, waveforms: Tensor, rows: Tensor | None = None) -> Prediction:
         """Predict.
 
         Args:
-            pictures: (B, 3, S, S) in [0, 1], RGB, S = `size`.
+            pictures: (P, 3, S, S) in [0, 1], RGB, S = `size`.
             waveforms: (B, 16000) in [-1, 1], 16 kHz.
+            rows: (B,) the picture of each sound; its own where None.
         """
-        return self.predict(self.encode_pictures(pictures), self.encode_sounds(waveforms))
+        views = self.encode_pictures(pictures)
+        if rows is not None:
+            views = [view.take(rows) for view in views]
+        return self.predict(views, self.encode_sounds(waveforms))
 
     def predict(self, views: list[VisualFeatures], audio: AudioFeatures) -> Prediction:
         """As `forward`, from the features of both."""
