@@ -6,8 +6,8 @@ Times the whole command, started anew, on a film of so many seconds, 640×360 at
 without one, and the slow way (--exact). Then each part of the work by itself in this process, beside the bare cost of
 what it must do at least. The film is made of the videos of $DSOL_DATA/music_mini, of toyband where that is not set.
 --figures: IoU@0.5 and AUC on the annotated frames of $DSOL_DATA/wild and of $DSOL_DATA/music_mini where the network
-looks at every picture, where it looks at two a second (a frame between two looks is answered by the earlier picture),
-and where every picture is a quarter of a second late, the worst of both. Sounds are those of the frame.
+looks at every picture; where a frame that hardly differs from the one a quarter of a second before is answered by that,
+as `dsol localize` does it at worst; and where all are. Sounds are those of the frame.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import av
 import numpy as np
 
 from dsol.data.boxes import Boxes
-from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
+from dsol.data.clip import SAMPLE_RATE
 from dsol.data.media import VideoWriter, find_videos, read_seconds
 from dsol.data.media.planes import Pictures, planes_of
 from dsol.data.prepare import prepare
@@ -33,12 +33,11 @@ from dsol.evaluation.evaluate import annotated_frames
 from dsol.evaluation.score import score
 from dsol.localize.film import film
 from dsol.localize.localization import Timeline, joined
-from dsol.localize.localizer import LOOKS_PER_SECOND, Localizer
+from dsol.localize.localizer import UNCHANGED, Localizer, looks, small
 from dsol.model.maps import Maps
 from dsol.model.system import System, load_system
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
-STEP = FRAMES_PER_SECOND // LOOKS_PER_SECOND
 BATCH = 16
 COMMANDS = {"with film": (), "without": ("--no-video",), "without, exact": ("--no-video", "--exact")}
 SETS = ("wild", "music_mini")
@@ -82,6 +81,8 @@ def parts_s(video: Path, model: str, folder: Path) -> dict[str, float]:
     """Seconds of each part of the work, by itself."""
     localizer = Localizer.load(model)
     seconds = list(read_seconds(video, whole_only=False))
+    looked = [len(set(looks(small(second.frames), localizer.unchanged))) for second in seconds]
+    print(f"  pictures looked at: {np.mean(looked):.2f} a second")
     found: list[Timeline] = []
     maps: list[np.ndarray] = []
 
@@ -113,8 +114,8 @@ def _decode(video: Path) -> None:
 
 def _predict(localizer: Localizer, seconds: Sequence) -> None:
     for second in seconds:
-        looks = list(second.frames[::STEP])
-        frames = [looks[n // STEP] for n in range(len(second.frames))]
+        every = list(second.frames)
+        frames = [every[n] for n in looks(small(second.frames), localizer.unchanged)]
         localizer.system.predict(frames, np.stack([second.waveform] * len(frames)), [""] * len(frames))
 
 
@@ -138,39 +139,43 @@ def print_times(video: Path, seconds: int, models: Sequence[str], folder: Path) 
             print(f"    {name:51} {part_s:7.1f} s  {seconds / part_s:5.1f} ×", flush=True)
 
 
-def late(place: tuple[int, int], frames: int) -> tuple[int, int]:
-    """The place of the picture that answers for one late by `frames`; the first of its second has none before it."""
-    row, n = place
-    return row, max(n - frames, 0)
-
-
-def figures(system: System, clips: Store, earlier: Callable[[int], int]) -> dict[str, float]:
-    """IoU@0.5 and AUC of the annotated frames, each answered by the picture `earlier(n)` frames before it."""
+def figures(system: System, clips: Store, unchanged: float) -> dict[str, float]:
+    """IoU@0.5 and AUC of the annotated frames, each answered by the picture a quarter of a second before where it
+    differs from that by at most `unchanged`; `shared` is how many are."""
     boxes, places = annotated_frames(clips)
+    shown = [earlier(clips, place, unchanged) for place in places]
     batches = (slice(k, k + BATCH) for k in range(0, len(places), BATCH))
-    answers = [_answered(system, clips, boxes, places, part, earlier) for part in batches]
-    return score(answers, boxes, "solo", bootstrap=0).metrics
+    answers = [_answered(system, clips, boxes, places, shown, part) for part in batches]
+    shared = sum(one != other for one, other in zip(places, shown, strict=True))
+    return score(answers, boxes, "solo", bootstrap=0).metrics | {"shared": shared}
 
 
-def _answered(
-    system: System, clips: Store, boxes: Boxes, places: Sequence, part: slice, earlier: Callable[[int], int]
-) -> Maps:
-    frames = [clips.frame(*late(place, earlier(place[1]))) for place in places[part]]
+def earlier(clips: Store, place: tuple[int, int], unchanged: float) -> tuple[int, int]:
+    """The place of the picture that answers for the one at `place`, as late as it may be."""
+    row, n = place
+    if not n:
+        return place
+    pair = np.stack([clips.frame(row, n - 1), clips.frame(row, n)])
+    return row, n - 1 + looks(small(pair), unchanged)[1]
+
+
+def _answered(system: System, clips: Store, boxes: Boxes, places: Sequence, shown: Sequence, part: slice) -> Maps:
+    frames = [clips.frame(*place) for place in shown[part]]
     sounds = np.stack([clips.waveform(row) for row, _ in places[part]])
     return system.predict(frames, sounds, [frame.key for frame in boxes.frames[part]])
 
 
 def print_figures(data: Path, models: Sequence[str], cache: Path) -> None:
     """One line a set and model."""
-    ways = {"every picture": lambda n: 0, "two looks a second": lambda n: n % STEP, "a quarter late": lambda n: 1}
+    ways = {"every picture": -1.0, "shared where unchanged": UNCHANGED, "always shared": 255.0}
     for name in SETS:
         clips = prepare(data / name, cache / name)
         for model in models:
             system = load_system(model, exact=False)
-            for way, earlier in ways.items():
-                found = figures(system, clips, earlier)
+            for way, unchanged in ways.items():
+                found = figures(system, clips, unchanged)
                 shown = ", ".join(f"{metric} {100 * found[metric]:.1f}" for metric in ("iou@0.5", "auc"))
-                print(f"{name}, {model}, {way}: {shown}", flush=True)
+                print(f"{name}, {model}, {way}, {found['shared']} frames: {shown}", flush=True)
 
 
 def main() -> None:

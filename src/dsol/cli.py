@@ -427,7 +427,7 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("--workers", type=whole_number, default=0, help=told)
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
-    told = "the slow way: look at four pictures a second, not two, and run a shipped model in torch; needs dsol[train]"
+    told = "the slow way: look at unchanged pictures, too, and run a shipped model in torch; needs dsol[train]"
     parser.add_argument("--exact", action="store_true", help=told)
     _add_inference_options(parser)
 

@@ -16,7 +16,6 @@ from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent
 from dsol.data.media import Second, VideoInfo, probe, read_seconds
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, UNKNOWN
-from dsol.errors import DsolError
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
@@ -32,7 +31,7 @@ SILENT_SEEN = 0.8  # how surely it must be in the picture then
 LEAD = 1.5  # log odds by which it is ahead of what else, of another family, may be there and silent
 NO_OBJECTS = ("Human voice", "Human action", "Nature", "Contact")  # families: a face is no voice; wind is no thing
 FAINT = 0.01  # share of its brightness that a map keeps in silence: a silent object has a place
-LOOKS_PER_SECOND = 2
+UNCHANGED = 8.0  # of 255
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
 ANY_SOUND = "sound"  # the one category of a system that knows no categories
@@ -45,8 +44,9 @@ class Localizer:
         system: any `dsol.model.system.System`.
         threshold: the score from which a category counts as sounding; the system's own by default.
         frames_per_second: how many answers a second, each of the second of sound round it.
-        looks_per_second: at how many pictures a second the system looks, which takes most of the time; the answers
-            between two looks are of the earlier picture.
+        unchanged: looking takes most of the time, so a picture that differs on average by at most so much (of 255)
+            from the last one looked at in its second shares the answers of that, each with its own sound; negative:
+            every picture is looked at.
         audio_track: which sound track of a video, counted from 1; by default the one that a player takes, or, where
             nothing is heard in that, the first in which something is.
 
@@ -63,12 +63,9 @@ class Localizer:
         threshold: float | None = None,
         frames_per_second: int = FRAMES_PER_SECOND,
         audio_track: int | None = None,
-        looks_per_second: int = LOOKS_PER_SECOND,
+        unchanged: float = UNCHANGED,
     ):
-        self.audio_track, self.looks_per_second = audio_track, min(looks_per_second, frames_per_second)
-        if frames_per_second % self.looks_per_second:
-            what = f"{looks_per_second} looks a second do not divide {frames_per_second} answers"
-            raise DsolError("looks_per_second", what, "give a divisor")
+        self.audio_track, self.unchanged = audio_track, unchanged
         self.system = system
         self.threshold = getattr(system, "threshold", USUAL_THRESHOLD) if threshold is None else threshold
         self.frames_per_second = frames_per_second
@@ -90,7 +87,7 @@ class Localizer:
             threshold, audio_track: see `Localizer`.
             sources: how many objects sound, for a system that cannot find it out (DMC).
             inference: changed options of inference, see `dsol.config.InferenceOptions`.
-            exact: the slow way: look at the picture of every answer, and run a shipped model in torch, not in its
+            exact: the slow way: look at every picture, and run a shipped model in torch, not in its
                 faster ONNX form, see `dsol.model.system.load_system`.
 
         Raises:
@@ -99,8 +96,7 @@ class Localizer:
         from dsol.model.system import load_system
 
         system = load_system(model, sources=sources, inference=inference, exact=exact)
-        looks = FRAMES_PER_SECOND if exact else LOOKS_PER_SECOND
-        return cls(system, threshold, audio_track=audio_track, looks_per_second=looks)
+        return cls(system, threshold, audio_track=audio_track, unchanged=-1 if exact else UNCHANGED)
 
     def __call__(self, video: str | Path, progress: bool | None = None) -> Localization:
         """The whole video at once; its maps stay in memory: of `small` 200 kB a second.
@@ -151,7 +147,10 @@ class Localizer:
     def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
         name = name_of(video)
         keys = [f"{name}@{t:.3f}" for t in second.times_s]
-        answer = _silenced(self.system.predict(self._looked_at(second.frames), waveforms, keys), is_silent(waveforms))
+        pictures = small(second.frames)
+        frames = list(second.frames)
+        looked_at = [frames[n] for n in looks(pictures, self.unchanged)]
+        answer = _silenced(self.system.predict(looked_at, waveforms, keys), is_silent(waveforms))
         maps, score, categories = _with_categories(answer)
         return Localization(
             video=name,
@@ -164,21 +163,31 @@ class Localizer:
             area=answer.area,
             score=score,
             loudness=self._loudness(second),
-            pictures=_small(second.frames),
+            pictures=pictures,
             state=_states(answer, self.threshold),
             fps=info.fps or USUAL_FPS,
         )
-
-    def _looked_at(self, frames: np.ndarray) -> list[np.ndarray]:
-        """The picture of each of T answers, one array for those that share it."""
-        step = self.frames_per_second // self.looks_per_second
-        looks = list(frames[::step])
-        return [looks[n // step] for n in range(len(frames))]
 
     def _loudness(self, second: Second) -> np.ndarray:
         """(T,) of the T parts into which the answers cut the second."""
         parts = np.array_split(second.waveform, self.frames_per_second)[: len(second.times_s)]
         return np.array([np.sqrt(np.mean(np.square(part))) for part in parts])
+
+
+def looks(pictures: np.ndarray, unchanged: float) -> list[int]:
+    """Which of T small pictures (T, h, w, 3) answers for each: itself, or the last one before from which it differs on
+    average by at most `unchanged`.
+
+    Example:
+        >>> looks(np.full((4, 2, 2, 3), [[[[0]]], [[[1]]], [[[90]]], [[[91]]]], np.uint8), 8.0)
+        [0, 0, 2, 2]
+    """
+    grey = pictures.astype(np.float32).mean(axis=-1)
+    places = [0]
+    for n in range(1, len(grey)):
+        same = np.abs(grey[n] - grey[places[-1]]).mean() <= unchanged
+        places.append(places[-1] if same else n)
+    return places
 
 
 def _silenced(answer: Maps, silent: np.ndarray) -> Maps:
@@ -234,7 +243,7 @@ def _silent(answer: Maps, sounding: np.ndarray) -> np.ndarray:
     return found
 
 
-def _small(frames: np.ndarray) -> np.ndarray:
+def small(frames: np.ndarray) -> np.ndarray:
     """(T, …, 3) frames with at most `SMALL` rows and columns, every so many of the original ones."""
     step = max(1, -(-max(frames.shape[1:3]) // SMALL))
     return np.ascontiguousarray(frames[:, step // 2 :: step, step // 2 :: step])
