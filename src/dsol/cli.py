@@ -432,6 +432,7 @@ def localize(parser, words: Words) -> Work:
     _add_inference_options(parser)
 
     def run(args):
+        _small_matrices()
         from dsol.localize import localize_videos
 
         wanted = _wanted(args)
@@ -549,6 +550,7 @@ def serve(parser, words: Words) -> Work:
         parser.add_argument(f"--{option}", type=kind, default=value, help=told)
 
     def run(args):
+        _small_matrices()
         from dsol.serve import Limits, serve
 
         limits = Limits(
@@ -694,6 +696,12 @@ def _refuse_old_options(words: Words) -> None:
         option = word.partition("=")[0]
         if option.startswith("--") and (now := moved(option[2:])):
             raise DsolError(option, "is an option of version 1", f"write {now}")
+
+
+def _small_matrices() -> None:
+    """NumPy, not imported yet, multiplies in one thread: what painting multiplies is small, and threads that wait for
+    more would take as much processor time again."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _stop(line: str) -> None:

@@ -4,6 +4,7 @@ files of a video ─▶ OUT/.done/NAME.json, written last ─▶ OUT/index.parqu
 """
 
 import difflib
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -194,12 +195,16 @@ def _schema() -> "pa.Schema":
 
 
 def _write(path: Path, rows: Iterator[Found]) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
+    from pyarrow import json as arrow_json  # its other ways to make a table import pandas, which takes a second
 
+    how = {
+        "read_options": arrow_json.ReadOptions(use_threads=False),
+        "parse_options": arrow_json.ParseOptions(explicit_schema=_schema()),
+    }
     with whole(path) as partial, open(partial, "wb") as file, pq.ParquetWriter(file, _schema()) as writer:
-        while some := [asdict(row) for row in islice(rows, ROWS_A_GROUP)]:
-            writer.write_table(pa.Table.from_pylist(some, schema=_schema()))
+        while some := [json.dumps(asdict(row)) for row in islice(rows, ROWS_A_GROUP)]:
+            writer.write_table(arrow_json.read_json(io.BytesIO("\n".join(some).encode()), **how))
 
 
 def read_archive(index: str | Path) -> Iterator[Found]:
