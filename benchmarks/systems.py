@@ -29,7 +29,7 @@ from dsol.demo.toyband import make_toyband
 from dsol.evaluation.evaluate import annotated_frames, evaluate
 from dsol.evaluation.result import SPOKEN, Evaluation
 from dsol.evaluation.score import score_files
-from dsol.model.system import SYSTEMS, load_system
+from dsol.model.system import load_system
 from dsol.progress import say
 from dsol.reproduce.paper import DATA
 from dsol.training.run import Run
@@ -43,6 +43,7 @@ SHOWN = {
     "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
     "duet": ("ciou@0.3", "nsa", "silent_auroc"),
 }
+SYSTEMS = ("dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc")
 PIXELS = "mix-and-localize"  # CAP of solo frames: how well pixels of the box are ranked above the others
 REAL = ("solo", "synthetic")
 TIMED = 32  # frames
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder for data, runs and results")
     parser.add_argument("--small", action="store_true", help="little data: shows that it runs, not how well")
-    parser.add_argument("--only", nargs="+", choices=tuple(SYSTEMS), default=tuple(SYSTEMS), help="these systems")
+    parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="these systems")
     parser.add_argument("--stills", action="store_true", help="real videos: train on photos with recordings, too")
     parser.add_argument("--mini", type=Path, help="cache of mini.py; OUT/mini where not given")
     args = parser.parse_args()
