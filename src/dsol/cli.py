@@ -458,7 +458,7 @@ def _add_live_options(parser) -> None:
     told = "the source is live: for an http(s) URL, which otherwise is a file"
     group.add_argument("--live", action="store_true", help=told)
     group.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="from one answer to the next")
-    told = "where the sound comes from if not from the source: another URL, or alsa:default, a microphone"
+    told = "where the sound comes from if not from the source: another URL, or alsa:hw:0, a microphone"
     group.add_argument("--sound", default=None, metavar="SOURCE", help=told)
     group.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="to wait where nothing comes")
 

@@ -36,7 +36,7 @@ class Live:
     Attributes:
         every_s: seconds from one answer to the next.
         timeout_s: seconds for which it may send nothing.
-        sound: where the sound comes from if not from the source: a URL, "alsa:default", a file.
+        sound: where the sound comes from if not from the source: a URL, "alsa:hw:0", a file.
     """
 
     every_s: float = 1.0
@@ -120,10 +120,11 @@ class Objects:
         timeline = found.timeline()
         states, parts, time_s = timeline.states[0], timeline.parts or Parts(), float(found.times_s[0])
         self._known = [each for each in self._known if time_s - each.time_s <= REMEMBERED_S]
-        now = [Known(0, k, time_s, xywh, look) for (_, k), xywh, look in zip(parts.at, parts.xywh, parts.look, strict=True)
+        places = parts.at[:, 1].tolist()
+        now = [Known(0, k, time_s, xywh, look) for k, xywh, look in zip(places, parts.xywh, parts.look, strict=True)
                if states[k] not in (NOTHING, OFF_SCREEN)]  # fmt: skip
         self._number(now)
-        now += [Known(0, k, time_s, None) for k in np.flatnonzero(states == OFF_SCREEN)]
+        now += [Known(0, k, time_s, None) for k in np.flatnonzero(states == OFF_SCREEN).tolist()]
         told = [_told(found, each, STATES[states[each.place]]) for each in now]
         return sorted(told, key=lambda each: -each["score"])
 

@@ -26,7 +26,14 @@ from dsol.errors import DsolError
 STDIN = "-"
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt")  # of URLs that are no files
 CAMERA, MICROPHONE = "/dev/video", "alsa:"  # how devices begin that FFmpeg has an input of its own for
-STREAMED = f"{CONTAINERS},rtsp,sdp,rtp,hls,live_flv,mpjpeg,wav,video4linux2,v4l2,alsa"
+STREAMED = f"{CONTAINERS},live_flv,wav"  # no playlist: what a stranger sends must not open other files and addresses
+ALSO = {  # scheme -> what its streams are, too
+    "rtsp": "rtsp,sdp,rtp",
+    "rtsps": "rtsp,sdp,rtp",
+    "rtp": "rtp,sdp",
+    "http": "hls,mpjpeg",
+    "https": "hls,mpjpeg",
+}
 PIPE = "let ffmpeg read it: ffmpeg -i SOURCE -c copy -f mpegts - | dsol localize -"
 
 
@@ -98,15 +105,17 @@ def _opened(source: str, timeout_s: float) -> InputContainer:
 def _how(source: str) -> dict[str, Any]:
     """Arguments of `av.open`."""
     options = {"format_whitelist": STREAMED, "max_pixels": str(MOST_PIXELS)}
-    if source.startswith(MICROPHONE):
-        return {"file": source.removeprefix(MICROPHONE), "format": "alsa", "options": options}
-    if source.startswith(CAMERA):
-        return {"file": source, "format": "v4l2", "options": options}
+    for start, form in ((MICROPHONE, "alsa"), (CAMERA, "v4l2")):
+        if source.startswith(start):
+            options["format_whitelist"] = f"{form},video4linux2,rawvideo"
+            return {"file": source.removeprefix(MICROPHONE), "format": form, "options": options}
     if source == STDIN:
         return {"file": "pipe:0", "options": options}
-    if "://" in source:
-        return {"file": source, "options": {**options, "rtsp_flags": "prefer_tcp"}}
-    return {"file": f"file:{source}", "options": options}
+    if "://" not in source:
+        return {"file": f"file:{source}", "options": options}
+    also = ALSO.get(source.partition("://")[0].lower())
+    options["format_whitelist"] = f"{STREAMED},{also}" if also else STREAMED
+    return {"file": source, "options": {**options, "rtsp_flags": "prefer_tcp"}}
 
 
 def nothing_came(source: str | Path, timeout_s: float) -> DsolError:
@@ -141,7 +150,7 @@ def tracks_of(
         wanted = streams[audio_track - 1 : audio_track] if audio_track else [each for each in streams if each is best]
         if not wanted:
             number = f" {audio_track}" if audio_track and streams else ""
-            remedy = "--sound names another source for it: a URL, or alsa:default, a microphone"
+            remedy = "--sound names another source for it: a URL, or alsa:hw:0, a microphone"
             raise DsolError(shown(source), f"has no sound track{number}", remedy)
         found += wanted
     return found
