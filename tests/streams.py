@@ -124,6 +124,8 @@ def sent_by_rtsp(chunks: list[Chunk]) -> Iterator[str]:
                 if _asked_to_play(visitor, lines):
                     numbers = count()
                     play(chunks, lambda data: _send_rtp(visitor, data, numbers))
+                    visitor.shutdown(socket.SHUT_WR)
+                    lines.read()  # its reports: closed with these unread, the connection would be reset
 
     with socket.create_server(("127.0.0.1", 0)) as listener, in_thread(serve):
         yield f"rtsp://me:secret@127.0.0.1:{listener.getsockname()[1]}/1"
