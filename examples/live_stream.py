@@ -1,65 +1,35 @@
-"""What sounds now, as JSON lines, while a stream goes on.
+"""Say when something begins and ends to sound, while a stream goes on.
 
     python examples/live_stream.py small rtsp://camera/stream
-    python examples/live_stream.py small /dev/video0                 # a camera, where FFmpeg finds its sound, too
+    python examples/live_stream.py small party.mp4                    # as if it were live
     ffmpeg -i … -f mpegts - | python examples/live_stream.py small -
 
-Once a second the last picture and the last second of sound are looked at. What takes longer than a second falls behind:
-take `small`, or ask less often.
+`dsol localize rtsp://camera/stream` prints all of it as JSON lines; this acts on them. Where the sound comes from
+elsewhere, as that of /dev/video0: `Live(sound="alsa:hw:0")`.
 """
 
-import json
 import sys
-from collections.abc import Iterator
-
-import av
-import numpy as np
 
 import dsol
-from dsol.localize.localization import box_of
+from dsol.localize import Live
+from dsol.localize.live import answers
 
-RATE = 16_000  # Hz
-
-
-def moments(source: str) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """(seconds, (h, w, 3) picture, (16000,) sound up to then) of each second of a stream."""
-    mono, sound, picture, due = av.AudioResampler("flt", "mono", RATE), np.zeros(0, np.float32), None, 1.0
-    with av.open(sys.stdin.buffer if source == "-" else source) as stream:
-        tracks = stream.streams.best("video"), stream.streams.best("audio")
-        for frame in stream.decode(*tracks):
-            if isinstance(frame, av.VideoFrame):
-                picture = frame
-            else:
-                parts = [part.to_ndarray()[0] for part in mono.resample(frame)]
-                sound = np.concatenate([sound, *parts])[-RATE:]
-            if frame.time is not None and frame.time >= due and picture is not None and len(sound) == RATE:
-                yield frame.time, picture.to_ndarray(format="rgb24"), sound
-                due = float(int(frame.time)) + 1.0
+PATIENCE = 2  # answers without it before something counts as over
 
 
-def answer(localizer: dsol.Localizer, time_s: float, picture: np.ndarray, sound: np.ndarray) -> dict:
-    """What sounds at a moment, the surest first."""
-    maps = localizer.system.predict([picture], sound[None], [f"live@{time_s:.3f}"])
-    if maps.maps is None or maps.score is None or maps.categories is None:
-        sys.exit("this model knows no categories")
-    surest = [k for k in np.argsort(-maps.score[0]) if maps.score[0, k] >= localizer.threshold]
-    sounding = [
-        {
-            "category": maps.categories[k],
-            "score": round(float(maps.score[0, k]), 3),
-            "xywh": [round(float(v), 3) for v in box_of(maps.maps[0, k])],
-        }
-        for k in surest[:5]
-    ]
-    return {"time_s": round(time_s, 2), "sounding": sounding}
-
-
-def main(model: str, source: str) -> int:
+def main(model: str, source: str, how: Live | None = None) -> int:
     """Returns how many answers there were."""
     localizer, count = dsol.Localizer.load(model), 0
-    for moment in moments(source):
-        print(json.dumps(answer(localizer, *moment)), flush=True)
+    missed: dict[str, int] = {}  # category that sounds -> answers since it was last heard
+    for answer in answers(source, localizer, how):
         count += 1
+        sounding = {each["category"] for each in answer["objects"] if each["state"] != "silent"}
+        for category in sorted(sounding - missed.keys()):
+            print(f"{answer['end_s']:7.1f} s  {category} begins", flush=True)
+        missed = {name: 0 if name in sounding else missed[name] + 1 for name in missed.keys() | sounding}
+        for category in sorted(name for name, times in missed.items() if times >= PATIENCE):
+            print(f"{answer['end_s']:7.1f} s  {category} is over", flush=True)
+            del missed[category]
     return count
 
 

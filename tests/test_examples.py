@@ -13,9 +13,10 @@ import pytest
 
 from dsol import Boxes, Localizer
 from dsol.demo.toyband import make_toyband
-from dsol.localize import Wanted, localize_videos
+from dsol.localize import Live, Wanted, localize_videos
 from tests.items import within
 from tests.shapes import CATEGORIES, write_corpus, write_shape
+from tests.streams import sent_by_tcp, transport
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
@@ -140,11 +141,15 @@ def test_a_service_of_ones_own_tells_what_sounds(trained, party, monkeypatch):
         assert "party.mp4 cannot be opened" in refused.json()["detail"]
 
 
-def test_a_stream_is_answered_a_line_a_second(trained, party, capsys):
-    assert example("live_stream").main(str(trained), str(party)) >= 1
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0]["time_s"] >= 1
-    assert all(set(each) == {"category", "score", "xywh"} for line in lines for each in line["sounding"])
+def test_a_stream_is_followed_while_it_goes_on(trained, tmp_path, capsys):
+    video = tmp_path / "disc.mp4"
+    write_shape(video, "disc", seed=5, seconds=3.2)
+    with sent_by_tcp(transport(video)) as url:
+        assert example("live_stream").main(str(trained), url) >= 2
+    assert example("live_stream").main(str(trained), str(video), Live(every_s=0.5)) == 5
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all(re.fullmatch(r" +\d\.\d s  (cluster \d|\w+) (begins|is over)", line) for line in lines)
 
 
 def test_an_archive_is_searched(trained, party, tmp_path, capsys):

@@ -121,7 +121,7 @@ def test_clips_without_waveforms_are_refused(exported, shapes):
 
 @pytest.mark.parametrize("difference", [0.1, float("nan")])
 def test_a_file_that_answers_otherwise_is_not_kept(difference, models, tmp_path, monkeypatch):
-    monkeypatch.setattr(dsol.export, "_write", lambda predictor, card, path: path.write_bytes(b"another"))
+    monkeypatch.setattr(dsol.export, "_write", lambda predictor, card, path, rows: path.write_bytes(b"another"))
     monkeypatch.setattr(dsol.export, "halved", lambda path, weights: None)
     monkeypatch.setattr(dsol.export.ExportedSystem, "load", lambda path: None)
     monkeypatch.setattr(dsol.export, "largest_difference", lambda *systems: difference)
@@ -132,7 +132,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(difference, models, tmp_path,
 
 
 def test_a_place_that_cannot_be_is_refused_before_the_work(models, exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(dsol.export, "_write", lambda *words: pytest.fail("too late"))
+    monkeypatch.setattr(dsol.export, "_write", lambda *words, rows: pytest.fail("too late"))
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "party.mp4").touch()
     wrong = {"model.safetensors": "ends in .onnx", "folder.onnx": "no name for an ONNX file",

@@ -118,8 +118,8 @@ def test_pandas_has_a_row_a_stretch():
     assert to_pandas(silence()).empty
 
 
-@pytest.mark.skipif(find_spec("supervision") is None, reason="needs supervision")
 def test_supervision_has_the_boxes_in_pixels():
+    pytest.importorskip("supervision")
     from dsol.localize.tables import to_supervision
 
     timeline = band()
@@ -130,6 +130,23 @@ def test_supervision_has_the_boxes_in_pixels():
     x, y, w, h = track.xywh[0] * np.tile(timeline.size, 2)
     assert np.allclose(each[0].xyxy[place], [x, y, x + w, y + h])
     assert each[0].data["class_name"][place] == "violin #1"
+    states = np.concatenate([detections.data["state"] for detections in each])
+    assert set(states) == {"seen", "silent"}, "what is off screen has no box"
+
+
+def test_supervision_draws_and_joins_a_real_localization(localizer, party):
+    supervision = pytest.importorskip("supervision")
+    found = localizer(party)
+    each = found.to_supervision()
+    assert [len(detections) for detections in each] == [len(frame.boxes) for frame in found.boxes()]
+    whole = supervision.Detections.merge(each)
+    assert len(whole) > 0
+    assert (whole.xyxy[:, 2:] <= np.array(found.size) + 0.01).all()
+    names = np.array(found.categories)[whole.class_id]
+    assert all(shown.startswith(name) for shown, name in zip(whole.data["class_name"], names, strict=True))
+    black = np.zeros((*found.size[::-1], 3), np.uint8)
+    assert supervision.BoxAnnotator().annotate(black.copy(), whole).any()
+    assert supervision.LabelAnnotator().annotate(black.copy(), whole).any()
 
 
 def test_without_the_package_it_says_which_one(monkeypatch, localizer, party):

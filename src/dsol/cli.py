@@ -30,6 +30,7 @@ COMPARED = SYSTEMS[1:]
 FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SOURCES = "number of sounding objects, for DMC, which cannot infer it"
 AUDIO_TRACK = "sound track of a video, from 1; by default that of players, or if silent the first that is not"
+VIDEOS = "video files, folders of them; or one live source: rtsp://, rtmp://, udp:// …, /dev/video0, - (standard input)"
 FORMATS = ("auto", "native", "dsol", "audioset", "avgn", "vggss", "coco", "flickr")
 
 
@@ -416,8 +417,9 @@ def localize(parser, words: Words) -> Work:
     dsol localize videos --out found                     # a folder; done videos are skipped, see dsol find
     dsol localize videos/*.mp4 --format srt,eaf --no-video
     dsol localize party.mp4 --model run --show silent,off-screen --preview
+    dsol localize rtsp://camera/1                        # needs: a camera; a line of JSON a second, while it goes on
     """
-    parser.add_argument("videos", type=place, nargs="+", metavar="video", help="video files, or folders of them")
+    parser.add_argument("videos", type=place, nargs="+", metavar="video", help=VIDEOS)
     parser.add_argument("--model", default="general", help="model file, run folder, or a shipped model: general, small")
     told = "folder for the results and their index; videos that are done already are passed over"
     parser.add_argument("--out", type=place, default=Path("localized"), help=told)
@@ -429,19 +431,61 @@ def localize(parser, words: Words) -> Work:
     parser.add_argument("--audio-track", type=whole_number, default=None, metavar="N", help=AUDIO_TRACK)
     told = "the slow way: look at unchanged pictures, too, and run a shipped model in torch; needs dsol[train]"
     parser.add_argument("--exact", action="store_true", help=told)
+    _add_live_options(parser)
     _add_inference_options(parser)
 
     def run(args):
         _small_matrices()
+        from dsol.data.media import is_live
         from dsol.localize import localize_videos
 
+        if args.live or any(map(is_live, args.videos)):
+            return _localize_live(args, parser.get_default)
+        _refuse(args, parser.get_default, OF_LIVE, "is for live sources")
         wanted = _wanted(args)
-        how = {"sources": args.sources, "audio_track": args.audio_track, "exact": args.exact}
-        how["inference"] = _given_inference(args)
+        how = _how_to_load(args)
         workers = args.workers if args.engine == "ray" else args.workers or 1
         localize_videos(args.videos, args.model, args.out, wanted, args.engine, workers, how)
 
     return run
+
+
+OF_FILES = ("out", "format", "frames", "show", "subtitles", "preview", "gif", "no_video", "engine", "workers")
+OF_LIVE = ("every", "sound", "timeout")  # options of `localize`
+
+
+def _add_live_options(parser) -> None:
+    group = parser.add_argument_group("live: a line of JSON an answer on standard output, see docs/live.md")
+    told = "the source is live: for an http(s) URL, which otherwise is a file"
+    group.add_argument("--live", action="store_true", help=told)
+    group.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="from one answer to the next")
+    told = "where the sound comes from if not from the source: another URL, or alsa:hw:0, a microphone"
+    group.add_argument("--sound", default=None, metavar="SOURCE", help=told)
+    group.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="to wait where nothing comes")
+
+
+def _localize_live(args, default: Callable[[str], Any]) -> None:
+    from dsol.data.media.source import shown
+    from dsol.localize import Live, Localizer, localize_live
+
+    if len(args.videos) > 1:
+        names = ", ".join(map(shown, args.videos))
+        raise DsolError(names, f"{len(args.videos)} sources, one of them live", "give a live source alone")
+    _refuse(args, default, OF_FILES, "is not for a live source")
+    how = Live(args.every, args.timeout, args.sound)
+    localize_live(args.videos[0], Localizer.load(args.model, **_how_to_load(args)), how)
+
+
+def _refuse(args, default: Callable[[str], Any], options: Sequence[str], what: str) -> None:
+    for option in options:
+        if getattr(args, option) != default(option):
+            raise DsolError(f"--{option.replace('_', '-')}", what, "leave it out")
+
+
+def _how_to_load(args) -> dict[str, Any]:
+    """What `Localizer.load` takes beside the model."""
+    how = {"sources": args.sources, "audio_track": args.audio_track, "exact": args.exact}
+    return {**how, "inference": _given_inference(args)}
 
 
 def find(parser, words: Words) -> Work:

@@ -112,7 +112,8 @@ class Timeline:
         if parts is None:
             at = np.argwhere(self.states >= 0)
             parts = Parts(at, self.xywh[at[:, 0], at[:, 1]], np.zeros((len(at), 0), np.float32))
-        shown = self.states[parts.at[:, 0], parts.at[:, 1]] >= 0
+        does = self.states[parts.at[:, 0], parts.at[:, 1]]
+        shown = (does >= 0) & (does != OFF_SCREEN)  # its map lights up, but on nothing that sounds
         parts = Parts(parts.at[shown], parts.xywh[shown], parts.look[shown] if parts.look.shape[1] else parts.look)
         return link(parts, self.times_s, self.categories)
 

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
-from dsol.data.levels import is_silent
-from dsol.data.media import Second, VideoInfo, probe, read_seconds
+from dsol.data.levels import is_silent, rms
+from dsol.data.media import Moment, Second, VideoInfo, is_live, probe, read_live, read_seconds
+from dsol.data.media.source import shown
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, UNKNOWN
+from dsol.errors import DsolError
 from dsol.localize.localization import USUAL_FPS, Localization, joined
 from dsol.model.maps import Maps
 from dsol.model.system import System
@@ -31,7 +33,7 @@ SILENT_SEEN = 0.8  # how surely it must be in the picture then
 LEAD = 1.5  # log odds by which it is ahead of what else, of another family, may be there and silent
 NO_OBJECTS = ("Human voice", "Human action", "Nature", "Contact")  # families: a face is no voice; wind is no thing
 FAINT = 0.01  # share of its brightness that a map keeps in silence: a silent object has a place
-UNCHANGED = 8.0  # of 255
+UNCHANGED = 4.0  # of 255
 USUAL_THRESHOLD = 0.5  # for systems that state none of their own
 SMALL = 96  # pixels; the longer side of the pictures that tell objects apart, at most
 ANY_SOUND = "sound"  # the one category of a system that knows no categories
@@ -109,8 +111,10 @@ class Localizer:
             progress: show how far it is; by default in a notebook only.
 
         Raises:
-            DsolError: the video cannot be read or holds no picture or no sound.
+            DsolError: the video cannot be read, holds no picture or no sound, or is a live source.
         """
+        if is_live(video):
+            raise DsolError(shown(video), "has no end", "Localizer.stream gives a Localization a second")
         parts = self.stream(video)
         if in_notebook() if progress is None else progress:
             seconds = math.ceil(probe(video).duration_s)
@@ -118,31 +122,40 @@ class Localizer:
         return joined(list(parts))
 
     def stream(self, video: str | Path) -> Iterator[Localization]:
-        """The video second by second, in the memory of three seconds.
+        """The video second by second, in the memory of three seconds; of a live source one answer a second.
+
+        Args:
+            video: the file; or the URL of a stream, a camera, "-": what `dsol.data.media.is_live` says.
 
         Raises:
-            DsolError: the video cannot be read or holds no picture or no sound.
+            DsolError: the video cannot be read or holds no picture or no sound; a stream breaks off.
+
+        Example:
+            >>> for now in localizer.stream("rtsp://camera/1"):                 # doctest: +SKIP
+            ...     print(now.times_s, [segment.category for segment in now.timeline().segments()])
         """
+        if is_live(video):
+            for moment in read_live(video, audio_track=self.audio_track):
+                yield self.at(shown(video), moment)
+            return
         info = probe(video, self.audio_track)
         how = {"frames_per_second": self.frames_per_second, "audio_track": self.audio_track}
         seconds = read_seconds(video, whole_only=False, **how)
         for second, waveforms in _with_sound_around(seconds, info.duration_s):
             yield self._localized(video, info, second, waveforms)
 
-    def at(self, name: str, frame: np.ndarray, waveform: np.ndarray, time_s: float) -> Localization:
-        """One time of a stream.
+    def at(self, name: str, moment: Moment) -> Localization:
+        """One moment of a stream.
 
         Args:
             name: of the stream.
-            frame: (height, width, 3) uint8 RGB, what is seen then.
-            waveform: (16000,) float32, the second of sound round it, 16 kHz mono.
-            time_s: seconds from the start of the stream.
+            moment: a picture and the second of sound round it.
         """
-        second = Second(int(time_s), frame[None], np.array([time_s]), waveform)
-        height, width = frame.shape[:2]
-        info = VideoInfo(Path(name), time_s, width, height, 0.0, SAMPLE_RATE, 1)
-        found = self._localized(name, info, second, waveform[None])
-        return replace(found, loudness=np.array([np.sqrt(np.mean(np.square(waveform)))]))
+        height, width = moment.picture.shape[:2]
+        info = VideoInfo(Path(name), moment.end_s, width, height, 0.0, SAMPLE_RATE, 1)
+        second = Second(int(moment.start_s), moment.picture[None], np.array([moment.time_s]), moment.waveform)
+        found = self._localized(name, info, second, moment.waveform[None])
+        return replace(found, loudness=rms(moment.waveform[None]))
 
     def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
         name = name_of(video)

@@ -178,9 +178,9 @@ def _chains(own: np.ndarray, parts: Parts, times_s: np.ndarray) -> list[list[int
     chains: list[list[int]] = []
     for t in np.unique(parts.at[own, 0]):
         now = own[parts.at[own, 0] == t]
-        fit = np.array([[_fit(chain, n, parts, times_s) for n in now] for chain in chains]).reshape(-1, len(now))
-        rows, columns = best_assignment(fit)
-        taken = {int(c): int(r) for r, c in zip(rows, columns, strict=True) if fit[r, c] > 0}
+        fits = np.array([[fit(chain[-1], n, parts, times_s) for n in now] for chain in chains]).reshape(-1, len(now))
+        rows, columns = best_assignment(fits)
+        taken = {int(c): int(r) for r, c in zip(rows, columns, strict=True) if fits[r, c] > 0}
         for column, n in enumerate(now.tolist()):
             if column in taken:
                 chains[taken[column]].append(n)
@@ -189,9 +189,14 @@ def _chains(own: np.ndarray, parts: Parts, times_s: np.ndarray) -> list[list[int
     return chains
 
 
-def _fit(chain: list[int], n: int, parts: Parts, times_s: np.ndarray) -> float:
-    """How well a part continues a chain; 0 where it is another object."""
-    last = chain[-1]
+def fit(last: int, n: int, parts: Parts, times_s: np.ndarray) -> float:
+    """How well a part is the object of an earlier one; 0 where it is another object.
+
+    Args:
+        last, n: their numbers in `parts`.
+        parts: all.
+        times_s: (T,) seconds of the answers.
+    """
     overlap = iou(parts.xywh[last], parts.xywh[n])
     alike = float(parts.look[last] @ parts.look[n]) if parts.look.shape[1] else 1.0
     if times_s[parts.at[n, 0]] - times_s[parts.at[last, 0]] > PAUSE_S:

@@ -22,8 +22,9 @@ def band(video: str = "videos/my band.mp4", seconds: int = 6, fps: float = 25.0)
     state[:, 0], state[4:12, 1], state[:, 2] = SEEN, OFF_SCREEN, SILENT
     score = np.where(state >= 0, np.linspace(0.6, 0.9, count)[:, None], 0.1)
     flute = Parts(np.array([(t, 2) for t in range(count)]), np.tile([0.4, 0.1, 0.1, 0.2], (count, 1)))
-    at = np.concatenate([base.parts.at, flute.at])
-    xywh = np.concatenate([base.parts.xywh, flute.xywh]).astype(np.float32)
+    drum = Parts(np.array([(t, 1) for t in range(4, 12)]), np.tile([0.6, 0.1, 0.2, 0.3], (8, 1)))  # its map lights up
+    at = np.concatenate([base.parts.at, flute.at, drum.at])
+    xywh = np.concatenate([base.parts.xywh, flute.xywh, drum.xywh]).astype(np.float32)
     order = np.lexsort((at[:, 1], at[:, 0]))
     parts = Parts(at[order], xywh[order], np.zeros((len(at), 0), np.float32))
     return replace(base, video=video, score=score, state=state, parts=parts, fps=fps, threshold=0.5)

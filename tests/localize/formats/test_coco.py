@@ -13,7 +13,7 @@ from pycocotools.coco import COCO
 from dsol.errors import DsolError
 from dsol.localize import Localizer, Wanted, localize_videos
 from dsol.localize.formats import write_formats
-from tests.localize.formats.found import band, solo
+from tests.localize.formats.found import CATEGORIES, band, solo
 from tests.localize.test_localize import TwoTones, hum_then_whistle
 from tests.videos import time_of, write_video
 
@@ -102,3 +102,11 @@ def test_fiftyone_imports_frames_and_boxes(tmp_path):
     (found,) = labels["detections"].detections
     assert path.endswith("party/00000.500.jpg")
     assert (found.label, found["track_id"], found["state"], found["sounding"]) == ("hummer", 1, "seen", True)
+
+
+def test_what_is_off_screen_has_no_box_though_its_map_lights_up():
+    timeline = band()
+    assert (timeline.parts.at[:, 1] == CATEGORIES.index("bass_drum")).any()
+    assert {each["category_id"] for each in timeline.to_coco()["annotations"]} == {1, 3}
+    assert {each["category"] for answer in timeline.to_json()["objects"] for each in answer} == {"violin", "flute"}
+    assert "bass_drum" in {each.category for each in timeline.stretches()}

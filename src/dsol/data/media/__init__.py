@@ -2,7 +2,8 @@
 
 `probe` says what a file holds, `read_seconds` streams it as seconds of frames and sound, `read_frames` as frames,
 `VideoWriter` writes frames with the original sound. All of these stream: no memory grows with a video's length.
-`read_photo` and `read_sound` read single pictures and recordings.
+`read_photo` and `read_sound` read single pictures and recordings. `read_live` follows what `is_live`: a stream, a
+camera, a pipe.
 
 Time starts when the first picture or sound does, as in a player. Pictures are rotated as the file says
 (display matrix), pixels that are not square are made so, and high dynamic range is mapped to the standard range.
@@ -17,21 +18,26 @@ from dsol.data.media.info import (
     probe,
     unread_videos,
 )
+from dsol.data.media.live import Moment, read_live
 from dsol.data.media.photo import read_photo
 from dsol.data.media.reading import Second, read_frames, read_seconds
+from dsol.data.media.source import is_live
 from dsol.data.media.waveform import read_sound
 from dsol.data.media.writing import VideoWriter
 
 __all__ = [
     "SOUND_SUFFIXES",
     "VIDEO_SUFFIXES",
+    "Moment",
     "Second",
     "VideoInfo",
     "VideoWriter",
     "find_sounds",
     "find_videos",
+    "is_live",
     "probe",
     "read_frames",
+    "read_live",
     "read_photo",
     "read_seconds",
     "read_sound",

@@ -193,15 +193,16 @@ def _frames(container: InputContainer, stream: VideoStream | AudioStream, clock:
             packet = None
         if packet is None or not packet.size:
             break
-        yield _decode(packet)
+        yield decode(packet)
     flush = av.Packet()
     flush.stream = stream
     if stream.time_base is not None:
         flush.time_base = stream.time_base
-    yield _decode(flush)
+    yield decode(flush)
 
 
-def _decode(packet: av.Packet) -> list | None:
+def decode(packet: av.Packet) -> list | None:
+    """The frames of a packet; None where it does not decode."""
     try:
         return packet.decode()
     except FFmpegError:

@@ -111,9 +111,13 @@ def is_cover(stream: Stream) -> bool:
 def pixel_aspect(path: str | Path) -> float:
     """Width of a pixel over its height, as the file or its picture track says; 1 where neither is plausible."""
     with opened(path) as container:
-        stream = picture_stream(container)
-        told = stream and stream.sample_aspect_ratio
-        aspect = float(told) if told and told.denominator else 1.0
+        return aspect_of(picture_stream(container))
+
+
+def aspect_of(stream: Stream | None) -> float:
+    """Width of a pixel over its height, as a picture track says; 1 where that is not plausible."""
+    told = stream.sample_aspect_ratio if isinstance(stream, VideoStream) else None
+    aspect = float(told) if told and told.denominator else 1.0
     return aspect if isfinite(aspect) and NARROWEST <= aspect <= FLATTEST else 1.0
 
 
