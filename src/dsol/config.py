@@ -22,7 +22,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.old_options import moved
 from dsol.text import read_text
 
@@ -373,10 +373,8 @@ def recipe_values(name_or_file: str) -> dict[str, Any]:
 def _read_yaml(path: Path, what: str, remedy: str) -> dict[str, Any]:
     import yaml
 
-    try:
+    with explained(path, f"{what}: {{}}", remedy, yaml.YAMLError, *MALFORMED):
         values = yaml.safe_load(read_text(path)) or {}
-    except (yaml.YAMLError, *MALFORMED) as error:
-        raise DsolError(path, f"{what}: {error}", remedy) from None
     if not isinstance(values, dict):
         raise DsolError(path, "is not a set of options", remedy)
     return values

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.files import write_json
 
 CACHE = "DSOL_CACHE"  # variable: the folder of copies; ~/.cache/dsol where it is not set
@@ -302,12 +302,11 @@ def _system(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError:
         raise DsolError(url, "needs fsspec, not installed", "pip install 'dsol[cloud]'") from None
-    try:
+    with (
+        explained(url, "needs a package: {}", "install it; dsol[cloud] has that of s3://", ImportError),
+        explained(url, "{}", "give s3://, gs://, hdfs://, https:// or a path", ValueError),
+    ):
         system, path = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=False)
-    except ImportError as error:
-        raise DsolError(url, f"needs a package: {error}", "install it; dsol[cloud] has that of s3://") from None
-    except ValueError as error:
-        raise DsolError(url, str(error), "give s3://, gs://, hdfs://, https:// or a path") from None
     system.invalidate_cache()
     return system, path.rstrip("/")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from dsol.data.store import Store
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
 from dsol.evaluation.evaluate import annotated_frames, own_sounds, predict_frames, swapped_places
 from dsol.evaluation.result import Evaluation
@@ -132,11 +132,11 @@ def read_labels(path: Path, clips: Store) -> Labelled:
     Raises:
         DsolError: the file cannot be read, lacks a column, or has no second of the store.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DsolError(path, f"cannot be read: {error.strerror}", "give a CSV file of labels") from None
+    with (
+        explained(path, "cannot be read: {.strerror}", "give a CSV file of labels", OSError),
+        open(path, newline="", encoding="utf-8") as file,
+    ):
+        rows = list(csv.DictReader(file))
     missing = [name for name in COLUMNS if not rows or rows[0].get(name) is None]
     if missing:
         raise DsolError(path, f"has no column {', '.join(missing)}", f"give a CSV file with {', '.join(COLUMNS)}")

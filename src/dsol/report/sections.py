@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.evaluation.result import SPOKEN
 from dsol.page import write_page
 
@@ -104,10 +104,8 @@ def picture(caption: str, source: str | Path | bytes) -> str:
 
 
 def _read(path: str | Path) -> bytes:
-    try:
+    with explained(path, "cannot be read: {.strerror}", "leave it out of the report", OSError):
         return Path(path).read_bytes()
-    except OSError as error:
-        raise DsolError(path, f"cannot be read: {error.strerror}", "leave it out of the report") from None
 
 
 def base64_of(content: bytes) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dsol.config import RUNTIME, Config, flat, load_recipe
 from dsol.data.store import Store
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import write_json
 from dsol.model.file import load_card
 from dsol.reproduce.paper import CLUSTERS, DATA, OURS, TABLES, Row, Table
@@ -105,11 +105,9 @@ class Experiment:
             "stores": {name: str(path) for name, path in self.stores.items()},
             "recipe": self.recipe.to_dict(),
         }
-        try:
+        with explained(file, "cannot be written: {.strerror}", "choose another --runs folder", OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_json(file, said)
-        except OSError as error:
-            raise DsolError(file, f"cannot be written: {error.strerror}", "choose another --runs folder") from None
 
     def store(self, *names: str) -> Store | None:
         """The first of these stores that was given."""
@@ -213,14 +211,12 @@ def _check_same(recipe: Config, known: Config, folder: Path) -> None:
 
 
 def _read(file: Path) -> Experiment:
-    try:
+    with explained(file, "does not describe runs: {!r}", "delete it and give --store and others", *MALFORMED):
         said = json.loads(file.read_text(encoding="utf-8"))
         if said["version"] != VERSION:
             raise DsolError(file, f"is of version {said['version']}, this is version {VERSION}", "use another folder")
         stores = {name: Path(path) for name, path in said["stores"].items() if name in STORES}
         return Experiment(file.parent, Config.from_dict(said["recipe"]), stores, int(said["seeds"]))
-    except MALFORMED as error:
-        raise DsolError(file, f"does not describe runs: {error!r}", "delete it and give --store and others") from None
 
 
 def _option(config: Config, name: str) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from dsol.data.boxes import Box, Boxes, Frame, check_xywh
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import read_json
 from dsol.progress import say
 
@@ -36,6 +36,7 @@ VGGSS_MIDDLE_S = 5.0  # VGG-SS annotates the middle of a ten-second clip
 FLICKR_PIXELS = 256
 OFFICIAL_PIXELS = 224  # that every published script cuts its boxes to
 FLICKR_CATEGORY = "sound source"
+SEE = "see docs/evaluation.md"
 SPOILT = 0.05  # share of boxes without area above which the convention is in doubt, not the box
 
 
@@ -63,12 +64,11 @@ def read_boxes(path: str | Path, format: str = "auto") -> Boxes:
     data = read_json(path, "give one of the formats in docs/evaluation.md")
     if format not in ("auto", *READERS):
         raise DsolError("--format", f"{format!r} is not known", f"choose one of auto, {', '.join(READERS)}")
-    name = format
-    try:
-        name = _recognise(data, path) if format == "auto" else format
-        return READERS[name](data, path)
-    except MALFORMED as error:
-        raise DsolError(path, f"is not of the format '{name}': {error!r}", "see docs/evaluation.md") from None
+    if format == "auto":
+        with explained(path, "is not of the format 'auto': {!r}", SEE, *MALFORMED):
+            format = _recognise(data, path)
+    with explained(path, f"is not of the format '{format}': {{!r}}", SEE, *MALFORMED):
+        return READERS[format](data, path)
 
 
 def to_coco(boxes: Boxes, size: tuple[int, int] | Mapping[str, tuple[int, int]] = (224, 224)) -> dict:
@@ -179,13 +179,12 @@ def _read_flickr(path: Path) -> Boxes:
 
 def _flickr_frame(file: Path) -> Frame:
     """One image; every annotator's box is read, so that a protocol can form their consensus."""
-    try:
+    broken = (OSError, ElementTree.ParseError, *MALFORMED)
+    with explained(file, "is no annotation of Flickr-SoundNet: {}", "leave it out", *broken):
         found = ElementTree.parse(file).getroot().iter("bbox")
         corners = [[int(child.text or "") for child in list(box)[-4:]] for box in found]  # a name may come first
         if any(len(box) != 4 for box in corners):
             raise ValueError("a box has not four corners")
-    except (OSError, ElementTree.ParseError, *MALFORMED) as error:
-        raise DsolError(file, f"is no annotation of Flickr-SoundNet: {error}", "leave it out") from None
     for left, top, right, bottom in corners:
         if not (left < right <= FLICKR_PIXELS and top < bottom <= FLICKR_PIXELS and min(left, top) >= 0):
             what = f"box {[left, top, right, bottom]} has no area or leaves the {FLICKR_PIXELS} pixels"

@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 from dsol.data.corrections.corrected import At, Corrected, Label, Moving, Xywh
 from dsol.data.corrections.stills import still_of
 from dsol.data.states import SEEN, SILENT, STATES
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 
 ANNOTATIONS = "annotations.xml"
+FORMATS = "export as CVAT for video 1.1 or for images 1.1"
 
 
 def read_cvat(path: Path) -> list[Corrected]:
@@ -20,7 +21,7 @@ def read_cvat(path: Path) -> list[Corrected]:
     """
     root = _root(path)
     if root.tag != "annotations":
-        raise DsolError(path, f"is XML of another kind: <{root.tag}>", "export as CVAT for video 1.1 or for images 1.1")
+        raise DsolError(path, f"is XML of another kind: <{root.tag}>", FORMATS)
     images = list(root.iter("image"))
     if images:
         return _images(images, path)
@@ -37,16 +38,14 @@ def read_cvat(path: Path) -> list[Corrected]:
 
 
 def _root(path: Path) -> ElementTree.Element:
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as files:
-                return ElementTree.fromstring(files.read(ANNOTATIONS))
-        return ElementTree.parse(path).getroot()
-    except KeyError:
-        what = f"has no {ANNOTATIONS} in it"
-        raise DsolError(path, what, "export as CVAT for video 1.1 or for images 1.1") from None
-    except (OSError, ElementTree.ParseError, zipfile.BadZipFile, *MALFORMED) as error:
-        raise DsolError(path, f"is not CVAT's XML: {error}", "export it again") from None
+    broken = (OSError, ElementTree.ParseError, zipfile.BadZipFile, *MALFORMED)
+    with explained(path, "is not CVAT's XML: {}", "export it again", *broken):
+        if not zipfile.is_zipfile(path):
+            return ElementTree.parse(path).getroot()
+        with zipfile.ZipFile(path) as files:
+            if ANNOTATIONS not in files.namelist():
+                raise DsolError(path, f"has no {ANNOTATIONS} in it", FORMATS)
+            return ElementTree.fromstring(files.read(ANNOTATIONS))
 
 
 def _object(track: ElementTree.Element, width: float, height: float) -> Moving:

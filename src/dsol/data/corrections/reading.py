@@ -14,7 +14,7 @@ from dsol.data.corrections.result import is_result, read_result
 from dsol.data.corrections.stills import is_coco, read_coco
 from dsol.data.corrections.tiers import read_audacity, read_eaf, read_textgrid
 from dsol.data.states import SEEN, SILENT, STATES
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import read_json
 
 BY_SUFFIX: dict[str, Callable[[Path], list[Corrected]]] = {
@@ -40,10 +40,8 @@ def read_correction(path: str | Path) -> list[Corrected]:
     path = Path(path)
     if not path.is_file():
         raise DsolError(path, "is not a file", KNOWN)
-    try:
+    with explained(path, "has something in it that was not expected: {!r}", "export it again", *MALFORMED):
         return _by_video(_read(path))
-    except MALFORMED as error:
-        raise DsolError(path, f"has something in it that was not expected: {error!r}", "export it again") from None
 
 
 def _read(path: Path) -> list[Corrected]:

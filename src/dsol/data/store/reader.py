@@ -23,7 +23,7 @@ from dsol.data.store.shards import (
     decode_wav,
     shard_name,
 )
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import partial_of
 from dsol.places import fetch, is_remote
 from dsol.text import read_text
@@ -73,10 +73,8 @@ class Store:
             path = fetch(path)
         folder = Path(path).absolute()
         info = read_info(path)
-        try:
+        with explained(folder / INDEX, "cannot be read: {}", "make the store again", OSError, ValueError):
             table = read_index(folder / INDEX)
-        except (OSError, ValueError) as error:
-            raise DsolError(folder / INDEX, f"cannot be read: {error}", "make the store again") from None
         boxes = Boxes.load(folder / BOXES) if (folder / BOXES).exists() else Boxes((), ())
         return cls(folder, table, _with_sources(boxes, table), info)
 
