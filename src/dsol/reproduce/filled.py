@@ -11,17 +11,17 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from dsol.config import Config
+from dsol.config import Config, differences
 from dsol.data.store import Store
 from dsol.errors import MALFORMED, DsolError, explained
 from dsol.evaluation.result import FLOORS, NSA_NOTE, SPOKEN
 from dsol.model.file import load_card
 from dsol.reproduce.experiment import (
     DUET,
+    MACHINE,
     TRAINED_ON,
     Experiment,
     after_stage_two,
-    differences,
     evaluation_file,
     scored_model,
     trainings,
@@ -172,7 +172,7 @@ def _training_of(provenance: Mapping[str, Any], experiment: Experiment) -> str:
 def _differ_in_seed(model: Path, config: Mapping[str, Any]) -> bool:
     theirs = load_card(model).config
     try:
-        return not differences(Config.from_dict(theirs), Config.from_dict(dict(config)))
+        return not differences(Config.from_dict(theirs), Config.from_dict(dict(config)), MACHINE)
     except DsolError:  # options of another system
         return {**theirs, "seed": 0} == {**config, "seed": 0}
 

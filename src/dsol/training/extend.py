@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dsol.config import RUNTIME, Config, flat, load_recipe
+from dsol.config import RUNTIME, Config, differences, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.clustering import cluster
@@ -92,13 +92,11 @@ def extend(clips: Store, run: Run, config: Config, start: str | Path, made: dict
 
 def check_extension(clips: Store, config: Config, start: str | Path) -> None:
     """Raise DsolError where categories cannot be added: an option that does not act, another model, or no clips."""
+    what = "has no effect where categories are added to general"
     if config.recipe != RECIPE:
-        raise DsolError("--recipe", "has no effect where categories are added to general", "leave it out")
-    given, plain = (flat(each.to_dict()) for each in (config, load_recipe(RECIPE)))
-    for name, value in given.items():
-        if value != plain[name] and name not in OPTIONS:
-            what = "has no effect where categories are added to general"
-            raise DsolError(f"--{name}", what, f"leave it out; {', '.join(OPTIONS[:4])} have one")
+        raise DsolError("--recipe", what, "leave it out")
+    for name in differences(config, load_recipe(RECIPE), OPTIONS):
+        raise DsolError(f"--{name}", what, f"leave it out; {', '.join(OPTIONS[:4])} have one")
     if load_card(find_model(start)).system == "extended":
         raise DsolError(start, "has added categories already", "start with general, and give all videos in one store")
     if not len(clips):
