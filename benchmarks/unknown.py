@@ -27,7 +27,7 @@ from dsol.data.levels import is_silent, noise
 from dsol.data.media import find_videos, read_seconds
 from dsol.data.store import Store
 from dsol.evaluation.bootstrap import Ranking, draws_of, draws_of_groups, interval
-from dsol.evaluation.evaluate import annotated_frames, swapped_places
+from dsol.evaluation.evaluate import annotated_frames, swapped
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.system import load_system
 from dsol.progress import say
@@ -82,18 +82,19 @@ class Asked:
 def ask(model: Path, store: Path, strange: np.ndarray, size: int | None) -> Asked:
     """Show each annotated frame of a store with each kind of sound."""
     clips, system = Store.open(store), load_system(model, size, sources=1)
-    boxes, places = annotated_frames(clips)
+    annotated = annotated_frames(clips)
+    places = annotated.places
     rng = np.random.default_rng(0)
     sounds = {
         OWN: np.stack([clips.waveform(row) for row, _ in places]),
         "silence": np.zeros((len(places), SAMPLE_RATE), np.float32),
         "noise": np.stack([noise(rng) for _ in places]),
-        "another category": np.stack([clips.waveform(row) for row, _ in swapped_places(boxes, places)]),
+        "another category": np.stack([clips.waveform(row) for row, _ in annotated.take(swapped(annotated)).places]),
         OUTSIDE: strange[rng.integers(0, len(strange), len(places))],
     }
     frames = [clips.frame(*place) for place in places]
     certain = {kind: certainty(system, frames, waveforms) for kind, waveforms in sounds.items()}
-    return Asked(system.threshold, boxes, certain)  # type: ignore[attr-defined]
+    return Asked(system.threshold, annotated.boxes, certain)  # type: ignore[attr-defined]
 
 
 def unknown_sounds(folder: Path) -> np.ndarray:

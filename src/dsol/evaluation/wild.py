@@ -17,7 +17,7 @@ import numpy as np
 from dsol.data.store import Store
 from dsol.errors import DsolError, explained
 from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
-from dsol.evaluation.evaluate import annotated_frames, own_sounds, predict_frames, swapped_places
+from dsol.evaluation.evaluate import annotated_frames, predict_frames, swapped
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.model.maps import Maps, join_names
@@ -163,11 +163,10 @@ def _seconds(row: dict[str, str], path: Path) -> float:
 
 def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluation:
     """The annotated frames, scored as `solo`."""
-    boxes, places = annotated_frames(clips)
-    sounds = [own_sounds(clips, places), own_sounds(clips, swapped_places(boxes, places))]
-    batches = list(predict_frames(system, clips, boxes, places, sounds, True, "Localising, wild"))
-    own, other = ([batch[n] for batch in batches] for n in range(2))
-    return score(own, boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
+    frames = annotated_frames(clips)
+    sounds = [frames.sound, frames.take(swapped(frames)).sound]
+    own, other = zip(*predict_frames(system, frames, sounds, True, "Localising, wild"), strict=True)
+    return score(own, frames.boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
 
 
 def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Predicted:
