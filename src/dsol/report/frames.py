@@ -3,7 +3,6 @@
 annotated frames ─ predict ─▶ maps ─ IoU of each frame, as the protocol has it ─▶ the best and the worst, drawn
 """
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from dsol.localize.light import light
 from dsol.localize.palette import COLOURS, spoken
 from dsol.model.maps import Maps
 from dsol.model.system import System
-from dsol.report.sections import note, picture, section
+from dsol.report.sections import jpeg, note, picture, section
 
 SHOWN = 6  # best, and as many worst
 MOST_FRAMES = 1000  # that are predicted; of more annotated frames, evenly spaced ones
@@ -127,9 +126,7 @@ def _drawn(frame: np.ndarray, annotated: Frame, maps: Maps) -> bytes:
     for box in annotated.boxes:
         x, y, w, h = (part * side for part, side in zip(box.xywh, TILE * 2, strict=True))
         draw.rectangle((x, y, x + w, y + h), outline=SOUNDING if box.sounding else SILENT, width=3)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85)
-    return file.getvalue()
+    return jpeg(image)
 
 
 def _sounding(annotated: Frame, maps: Maps) -> Iterator[np.ndarray]:
