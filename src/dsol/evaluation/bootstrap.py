@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from dsol.evaluation.metrics import outranked
+from dsol.evaluation.metrics import outranked, ratio
 
 LEVEL = 0.95
 DRAWS = 64  # at a time, where every draw ranks all frames anew
@@ -51,8 +51,7 @@ class Mean:
                    np.bincount(group[known], minlength=groups).astype(float))  # fmt: skip
 
     def of(self, draws: np.ndarray) -> np.ndarray:
-        total, count = draws @ self.total, draws @ self.count
-        return np.divide(total, count, out=np.full(len(draws), np.nan), where=count > 0)
+        return ratio(draws @ self.total, draws @ self.count)
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,7 @@ class LargestMean:
         return cls(total, np.bincount(group, minlength=groups).astype(float))
 
     def of(self, draws: np.ndarray) -> np.ndarray:
-        count = (draws @ self.count)[:, None]
-        means = np.divide(draws @ self.total, count, out=np.full((len(draws), self.total.shape[1]), np.nan),
-                          where=count > 0)  # fmt: skip
-        return means.max(axis=1)
+        return ratio(draws @ self.total, (draws @ self.count)[:, None]).max(axis=1)
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ class Ranking:
     def of(self, draws: np.ndarray) -> np.ndarray:
         pairs = (draws @ self.ones) * (draws @ self.others)
         won = ((draws @ self.won) * draws[:, : self.won.shape[1]]).sum(axis=1)
-        return np.divide(won, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
+        return ratio(won, pairs)
 
 
 @dataclass(frozen=True)
@@ -145,15 +141,9 @@ class Detection:
             (many * kind).cumsum(axis=1) for kind in (self.right[order], np.ones(len(order)), self.there[order])
         )
         missed = there[:, -1:] - there
-        hit = right[:, last]
-        precision = _share(hit, predicted[:, last])
-        recall = _share(hit, hit + missed[:, last])
+        hit = right[:, last]  # of nothing all is right, and all is found
+        precision, recall = ratio(hit, predicted[:, last], 1.0), ratio(hit, hit + missed[:, last], 1.0)
         return np.where(there[:, -1] > 0, self.figure(precision, recall), np.nan)
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """One where there is nothing to be wrong about."""
-    return np.divide(part, whole, out=np.ones_like(part), where=whole > 0)
 
 
 def average_precision_over(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
@@ -169,13 +159,13 @@ def average_precision_over(precision: np.ndarray, recall: np.ndarray) -> np.ndar
 
 def largest_f1(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
     """(R,) the largest harmonic mean of precision (R, T) and recall (R, T)."""
-    both = precision + recall
-    return np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max(axis=1)
+    return ratio(2 * precision * recall, precision + recall, 0.0).max(axis=1)
 
 
 def value(statistic: Statistic, groups: int) -> float | None:
     """The figure itself, None where it is not defined."""
-    return _number(statistic.of(np.ones((1, groups)))[0])
+    figure = float(statistic.of(np.ones((1, groups)))[0])
+    return None if np.isnan(figure) else figure
 
 
 def draws_of(videos: int, bootstrap: int, seed: int) -> np.ndarray:
@@ -227,7 +217,3 @@ class Difference:
 
     def of(self, draws: np.ndarray) -> np.ndarray:
         return self.one.of(draws) - self.other.of(draws)
-
-
-def _number(figure: float) -> float | None:
-    return None if np.isnan(figure) else float(figure)

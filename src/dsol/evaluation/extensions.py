@@ -17,7 +17,7 @@ import numpy as np
 from dsol.assignment import best_assignment
 from dsol.evaluation.bootstrap import Detection, LargestMean, Mean, Statistic, average_precision_over, largest_f1
 from dsol.evaluation.counting import chunks, shares_above
-from dsol.evaluation.metrics import area_under_success, frame_means, success
+from dsol.evaluation.metrics import area_under_success, frame_means, ratio, success
 from dsol.evaluation.resize import Size, resize, sides
 from dsol.evaluation.truth import Truth
 
@@ -95,8 +95,7 @@ def f_scores(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Column
             for weight in (None, mask.ravel().astype(float))
         )
         precision, recall = hit / np.maximum(predicted, 1), hit / max(mask.sum(), 1)
-        below = F_WEIGHT * precision + recall
-        found[n] = np.divide((1 + F_WEIGHT) * precision * recall, below, out=np.zeros_like(below), where=below > 0)
+        found[n] = ratio((1 + F_WEIGHT) * precision * recall, F_WEIGHT * precision + recall, 0.0)
     return {"f": found}
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from dsol.baselines.constant import Blind
 from dsol.evaluation.counting import shares_above
-from dsol.evaluation.metrics import frame_means, iou, success
+from dsol.evaluation.metrics import frame_means, iou, ratio, success
 from dsol.evaluation.protocols import Protocol
 from dsol.evaluation.resize import Size, mean_inside, sides
 from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns
@@ -70,7 +70,6 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
         protocol: what it will be scored by.
         seed: of the noise.
     """
-    k = max(len(truth.categories), 1)
     if name == "random":
         found = _noise(truth, protocol, seed)
     else:
@@ -79,7 +78,7 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
         found = np.zeros((1, 1, *sides(truth.size)))
         found[..., square[0] : square[1], square[2] : square[3]] = _flat(truth, protocol) if whole else 1.0
     turns = {key: n % len(found) for n, key in enumerate(truth.keys)}
-    maps = found if found.shape[1] == k else np.repeat(found, k, axis=1)
+    maps = found if found.shape[1] > 1 else np.repeat(found, max(len(truth.categories), 1), axis=1)
     return Blind(found.max(axis=1), maps, truth.categories, turns)
 
 
@@ -159,9 +158,7 @@ def _mean_of_silent(truth: Truth, protocol: Protocol, quiet: np.ndarray, frames:
     silent = np.ones((len(frames), kinds), dtype=bool)
     silent[truth.object_frame, truth.object_category % kinds] = False
     share = np.where(silent, quiet[frames[:, None] + np.arange(kinds)], 0).sum(axis=1)
-    count = silent.sum(axis=1)
-    known = (count > 0) & (not protocol.united)
-    return np.divide(share, count, out=np.full(len(frames), np.nan), where=known)
+    return ratio(share, silent.sum(axis=1) * (not protocol.united))
 
 
 def _running(painted: np.ndarray) -> np.ndarray:
