@@ -87,6 +87,12 @@ class Boxes:
     def __post_init__(self):
         object.__setattr__(self, "categories", tuple(composed(name) for name in self.categories))
 
+    @classmethod
+    def of(cls, frames: Iterable[Frame]) -> "Boxes":
+        """Frames with the categories that occur in them, by name."""
+        found = tuple(frames)
+        return cls(tuple(sorted({box.category for frame in found for box in frame.boxes})), found)
+
     def __len__(self) -> int:
         return len(self.frames)
 

@@ -16,18 +16,9 @@ from functools import partial
 import numpy as np
 
 from dsol.errors import DsolError
+from dsol.evaluation import extensions
 from dsol.evaluation.counting import chunks, counted, upscaled
-from dsol.evaluation.extensions import (
-    AVATAR,
-    AVSBENCH,
-    IS3,
-    MIX_AND_LOCALIZE,
-    PUBLISHED_IS3,
-    PUBLISHED_MIX_AND_LOCALIZE,
-    ROBUST,
-    SLAVC,
-    Extension,
-)
+from dsol.evaluation.extensions import Extension
 from dsol.evaluation.metrics import STEPS, iou
 from dsol.evaluation.resize import Size, resize
 
@@ -221,16 +212,16 @@ PROTOCOLS = {
         _paper("duet", 0.2, False, "one map a sounding category"),
         _paper("audioset", 0.2, False, "one map a sounding category"),
         _painted("lvs", LVS, True, above_median, consensus=True),
-        _painted("slavc", SLAVC_SAYS, True, from_median_on, SLAVC, consensus=True, empty_too=True),
-        _painted("is3", "one map a sounding category, above its median pixel", False, above_median, IS3,
-                 published=PUBLISHED_IS3),
-        _absolute("avsbench", "one localisation map a frame, as a probability", 0.5, AVSBENCH),
-        _absolute("robust", "avsbench, and the same frames with sounds whose source is not in them", 0.5, ROBUST,
-                  wrong_sounds=True),
-        _absolute("avatar", "one localisation map a frame, at 640×360 pixels; by scenario", 0.1, AVATAR,
+        _painted("slavc", SLAVC_SAYS, True, from_median_on, extensions.SLAVC, consensus=True, empty_too=True),
+        _painted("is3", "one map a sounding category, above its median pixel", False, above_median, extensions.IS3,
+                 published=extensions.PUBLISHED_IS3),
+        _absolute("avsbench", "one localisation map a frame, as a probability", 0.5, extensions.AVSBENCH),
+        _absolute("robust", "avsbench, and the same frames with sounds whose source is not in them", 0.5,
+                  extensions.ROBUST, wrong_sounds=True),
+        _absolute("avatar", "one localisation map a frame, at 640×360 pixels; by scenario", 0.1, extensions.AVATAR,
                   empty_too=True, size=(360, 640)),
         replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"),
-                extension=MIX_AND_LOCALIZE, published=PUBLISHED_MIX_AND_LOCALIZE),
+                extension=extensions.MIX_AND_LOCALIZE, published=extensions.PUBLISHED_MIX_AND_LOCALIZE),
     )
 }  # fmt: skip
 

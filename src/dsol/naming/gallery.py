@@ -26,17 +26,7 @@ from dsol.localize.light import light
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.model.file import find_model
 from dsol.model.system import ClusteringSystem
-from dsol.naming.naming import (
-    BATCH,
-    assign_clips,
-    cluster_keys,
-    name_model,
-    own_model,
-    read_names,
-    rename_model,
-    system_to_name,
-    under_keys,
-)
+from dsol.naming import naming
 from dsol.page import write_page
 from dsol.progress import say, track
 
@@ -106,7 +96,7 @@ def name(
     if names is not None:
         if store is not None or by_looking:
             raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
-        rename_model(model, read_names(names), names)
+        naming.rename_model(model, naming.read_names(names), names)
     elif store is None:
         what = "has no clips to show" if by_looking else "has nothing to take names from"
         raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
@@ -115,7 +105,7 @@ def name(
     elif gallery is not None:
         make_gallery(model, store, gallery)
     else:
-        name_model(model, store)
+        naming.name_model(model, store)
 
 
 def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> list[Cluster]:
@@ -137,13 +127,13 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
         >>> make_gallery("run", "store", "gallery")[0].count                    # doctest: +SKIP
         '28 clips of 7 videos'
     """
-    folder, system, found = Path(folder), system_to_name(model), Store.open(store)
+    folder, system, found = Path(folder), naming.system_to_name(model), Store.open(store)
     clips = found.training()
     if not len(clips):
         raise DsolError(store, "has no clips of the split train", "give the store that the model was trained on")
     if folder.exists() and not folder.is_dir():
         raise DsolError(folder, "is a file", "give a folder for the gallery")
-    assigned = assign_clips(system, clips)
+    assigned = naming.assign_clips(system, clips)
     folder.mkdir(parents=True, exist_ok=True)
     clusters = []
     for cluster, shown in clusters_of(system, clips, assigned):
@@ -169,8 +159,8 @@ def clusters_of(
         clips: single-source clips.
         assigned: (N,) the cluster of each.
     """
-    known, by_cluster, videos = system.card.known, under_keys(system), clips.column("video")
-    for k, key in enumerate(track(cluster_keys(system.card), "Drawing clusters", unit="clusters"), start=known):
+    known, by_cluster, videos = system.card.known, naming.under_keys(system), clips.column("video")
+    for k, key in enumerate(track(naming.cluster_keys(system.card), "Drawing clusters", unit="clusters"), start=known):
         rows = np.flatnonzero(assigned == k).tolist()
         colour = COLOURS[(k - known) % len(COLOURS)]
         cluster = Cluster(key, system.card.categories[k], len(rows), len({videos[i] for i in rows}), colour)
@@ -201,7 +191,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
     Raises:
         DsolError: see `make_gallery`; or the input ends too early: no name is changed then.
     """
-    folder = Path(folder) if folder else own_model(model).parent / "gallery"
+    folder = Path(folder) if folder else naming.own_model(model).parent / "gallery"
     clusters = make_gallery(model, store, folder)
     say("Or type the names here: Enter leaves a name as it is, clusters of one name become one category.")
     told: dict[str, str] = {}
@@ -215,7 +205,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
             say("\nNo name was changed")
             raise
         told |= {cluster.key: said} if said else {}
-    names = rename_model(model, told)
+    names = naming.rename_model(model, told)
     _save_names(folder / NAMES, dict(zip((cluster.key for cluster in clusters), names, strict=True)))
     return names
 
@@ -239,8 +229,8 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
     videos = clips.column("video")
     some = by_turns(np.random.default_rng(0).permutation(rows).tolist(), videos)[:CANDIDATES]
     found: dict[int, Example] = {}
-    for start in range(0, len(some), BATCH):
-        part = some[start : start + BATCH]
+    for start in range(0, len(some), naming.BATCH):
+        part = some[start : start + naming.BATCH]
         pictures = clips.middle_frames(part)
         batch = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
         for i, picture, maps, score in zip(part, pictures, batch.maps, batch.score, strict=True):  # type: ignore

@@ -18,14 +18,7 @@ from dsol.evaluation.evaluate import evaluate
 from dsol.files import copy, write_json
 from dsol.model.file import load_card
 from dsol.progress import say
-from dsol.reproduce.experiment import (
-    DUET,
-    Cell,
-    Experiment,
-    after_stage_two,
-    evaluation_file,
-    scored_model,
-)
+from dsol.reproduce.experiment import DUET, Cell, Experiment, after_stage_two, evaluation_file, scored_model
 from dsol.reproduce.paper import DATA, DataSet
 from dsol.training.run import Run
 from dsol.training.train import OF_STAGE_TWO, train, training_clips

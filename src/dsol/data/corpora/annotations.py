@@ -117,38 +117,34 @@ def _recognise(data: Any, path: Path) -> str:
     raise DsolError(path, "is of no known annotation format", "name it with --format, or write a boxes.json")
 
 
-def _read_native(data: Any, path: Path) -> Boxes:
-    return Boxes.load(path)
-
-
 def _read_dsol(data: dict, path: Path) -> Boxes:
-    def frame(key: str, entry: dict) -> Frame:
+    frames = []
+    for key, entry in data.items():
         video, second, picture = key.split("/")
-        boxes = (official_box(MUSIC_IDS, b["category_id"], b["normbox"], path, key) for b in entry["bbox"])
         time_s = _music_time(second.removeprefix("frame_"), Path(picture).stem, path, key)
-        return Frame(video[:ID_LENGTH], time_s, tuple(boxes), key)
-
-    return Boxes(tuple(sorted(MUSIC_IDS.values())), tuple(frame(key, entry) for key, entry in data.items()))
+        boxes = (official_box(MUSIC_IDS, b["category_id"], b["normbox"], path, key) for b in entry["bbox"])
+        frames.append(Frame(video[:ID_LENGTH], time_s, tuple(boxes), key))
+    return Boxes(tuple(sorted(MUSIC_IDS.values())), tuple(frames))
 
 
 def _read_audioset(data: dict, path: Path) -> Boxes:
-    def frame(key: str, entry: dict) -> Frame:
+    frames = []
+    for key, entry in data.items():
         video, second = key.rsplit("/", 1)
         boxes = (official_box(AUDIOSET_IDS, b["category"], b["normbox"], path, key) for b in entry["bbox"])
-        return Frame(video, float(second), tuple(boxes), key)
-
-    return Boxes(tuple(AUDIOSET_IDS.values()), tuple(frame(key, entry) for key, entry in data.items()))
+        frames.append(Frame(video, float(second), tuple(boxes), key))
+    return Boxes(tuple(AUDIOSET_IDS.values()), tuple(frames))
 
 
 def _read_avgn(data: list, path: Path) -> Boxes:
-    def frame(entry: dict) -> Frame:
+    frames = []
+    for entry in data:
         key = entry["file"]
         sources = [name.removeprefix("bbox") for name in entry if name.startswith("bbox")]
         boxes = (Box(entry[f"class{s}"], _xywh(entry[f"bbox{s}"], path, key)) for s in sources)
         _, second, number = key.rsplit("_", 2)
-        return Frame(key[:ID_LENGTH], _music_time(second, number, path, key), tuple(boxes), key)
-
-    return _collected(frame(entry) for entry in data)
+        frames.append(Frame(key[:ID_LENGTH], _music_time(second, number, path, key), tuple(boxes), key))
+    return Boxes.of(frames)
 
 
 def _music_time(second: str, number: str, path: Path, key: str) -> float:
@@ -167,7 +163,7 @@ def _read_vggss(data: list | dict, path: Path) -> Boxes:
     boxes: dict[str, list[Box]] = {entry["file"]: [] for entry in entries}
     for name, category, xywh in kept:
         boxes[name].append(Box(category, _xywh(xywh, path, name)))
-    return _collected(Frame(name, VGGSS_MIDDLE_S, tuple(found), name) for name, found in boxes.items())
+    return Boxes.of(Frame(name, VGGSS_MIDDLE_S, tuple(found), name) for name, found in boxes.items())
 
 
 def _read_flickr(path: Path) -> Boxes:
@@ -210,7 +206,7 @@ def _read_coco(data: dict, path: Path) -> Boxes:
 
 
 READERS: dict[str, Callable[[Any, Path], Boxes]] = {
-    "native": _read_native,
+    "native": lambda data, path: Boxes.load(path),
     "dsol": _read_dsol,
     "audioset": _read_audioset,
     "avgn": _read_avgn,
@@ -233,9 +229,7 @@ def official_box(ids: Mapping[int, str], number: int, xywh: Iterable[float], pat
 
 def _xywh(numbers: Iterable[float], path: Path, key: str) -> tuple[float, float, float, float]:
     """Checked, and to the last digit as in the file: a rounded width may cost a pixel."""
-    x, y, w, h = given = tuple(float(v) for v in numbers)
-    cut = check_xywh(given, f"{path}, frame {key}")
-    return (x, y, w, h) if min(x, y) >= 0 and max(x + w, y + h) <= 1 else cut
+    return check_xywh(numbers, f"{path}, frame {key}")
 
 
 def _from_corners(box: Iterable[float]) -> tuple[float, float, float, float]:
@@ -262,9 +256,3 @@ def _with_area(boxes: list[tuple], path: Path) -> list[tuple]:
     if lost:
         say(f"{path}: left out {lost} of {len(boxes)} boxes, which have no area")
     return kept
-
-
-def _collected(frames: Iterable[Frame]) -> Boxes:
-    """Boxes with the categories that occur, by name."""
-    found = tuple(frames)
-    return Boxes(tuple(sorted({box.category for frame in found for box in frame.boxes})), found)

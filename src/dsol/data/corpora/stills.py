@@ -13,7 +13,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -82,11 +82,10 @@ def _boxes(file: Path) -> Boxes | None:
         return None
     with explained(file, "is not photo -> box: {!r}", "see docs/data.md for the format", OSError, *MALFORMED):
         entries = {str(name): tuple(map(float, xywh)) for name, xywh in json.loads(read_text(file))["boxes"].items()}
-    frames = []
-    for name, xywh in entries.items():
-        category = name.split("/")[-2] if "/" in name else ""
-        frames.append(Frame(name, 0.0, (Box(category, check_xywh(xywh, f"{file}, photo {name}")),)))
-    return Boxes(tuple(sorted({frame.boxes[0].category for frame in frames})), tuple(frames))
+    return Boxes.of(
+        Frame(name, 0.0, (Box(PurePosixPath(name).parent.name, check_xywh(xywh, f"{file}, photo {name}")),))
+        for name, xywh in entries.items()
+    )
 
 
 def read_pair(path: Path, size: tuple[int, int], sound: Path) -> Iterator[Second]:
