@@ -97,11 +97,9 @@ def inspect_store(path: Path) -> dict[str, Any]:
 
 
 def _check_counts(store: Store) -> None:
-    told = {name: store.info.get(name) for name in ("clips", "videos")}
-    found = {"clips": len(store), "videos": len(store.videos)}
-    for name in told:
-        if told[name] != found[name]:
-            _damaged(store, f"store.json has {told[name]} {name}, the index {found[name]}")
+    for name, found in (("clips", len(store)), ("videos", len(store.videos))):
+        if (told := store.info.get(name)) != found:
+            _damaged(store, f"store.json has {told} {name}, the index {found}")
     if len(set(store.column("clip"))) != len(store):
         _damaged(store, "the index has a clip twice")
 

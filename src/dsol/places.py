@@ -134,26 +134,29 @@ def publish(place: Path, url: str) -> None:
 @contextmanager
 def at_hand(place: str | Path) -> Iterator[Path]:
     """A file as a local path for a while: itself, or a copy that is removed again."""
-    if not isinstance(place, str) or not is_remote(place):
-        yield Path(place)
-        return
-    with tempfile.TemporaryDirectory(prefix="dsol-") as folder:
-        file = Path(folder) / PurePosixPath(place).name
-        copy(place, file)
+    with _for_a_while(place) as file:
+        if is_remote(place):
+            copy(str(place), file)
         yield file
 
 
 @contextmanager
 def written_to(place: str | Path) -> Iterator[Path]:
     """A folder to write to as a local path: itself, or one for a while whose files are sent where all went well."""
-    if not isinstance(place, str) or not is_remote(place):
+    with _for_a_while(place) as local:
+        yield local
+        for name in _names(local) if is_remote(place) else ():
+            send(local / name, f"{place}/{name}")
+
+
+@contextmanager
+def _for_a_while(place: str | Path) -> Iterator[Path]:
+    """A local path for a place: its own, or one of its name in a folder that goes again."""
+    if not is_remote(place):
         yield Path(place)
         return
     with tempfile.TemporaryDirectory(prefix="dsol-") as folder:
-        local = Path(folder) / PurePosixPath(place).name
-        yield local
-        for name in _names(local):
-            send(local / name, f"{place}/{name}")
+        yield Path(folder) / PurePosixPath(place).name
 
 
 def mirror(url: str, heavy: Callable[[str], bool]) -> Path:

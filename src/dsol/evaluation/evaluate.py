@@ -274,8 +274,7 @@ def _plain(name: str) -> str:
 
 def cluster_nmi(system: System, clips: Store) -> float | None:
     """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
-    tested = clips.testing()
-    labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
+    labelled = clips.testing().labelled()
     if not len(labelled) or not isinstance(system, ClusteringSystem):
         return None
     return nmi(np.array(labelled.column("category")), assign_clips(system, labelled))

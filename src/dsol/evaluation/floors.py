@@ -120,7 +120,9 @@ def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: fl
     share = areas(rect[None])[0] / prod(sides(truth.size))
     quiet = share * (within <= QUIET) + (1 - share) * (beyond <= QUIET)
     inside = beyond + covered * (within - beyond)
-    result = Tally(_rectangle_iou(truth, rect), _everywhere_silent(truth, protocol, quiet), inside)
+    sounding = np.bincount(truth.object_frame, minlength=len(truth.keys))
+    some_silent = (sounding < len(truth.categories)) & (not protocol.united)
+    result = Tally(_rectangle_iou(truth, rect), np.where(some_silent, quiet, np.nan), inside)
     picture = np.full(sides(truth.size), beyond)
     picture[rect[0] : rect[1], rect[2] : rect[3]] = within
     objects = np.arange(len(truth.object_frame))
@@ -129,15 +131,10 @@ def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: fl
     return result
 
 
-def _everywhere_silent(truth: Truth, protocol: Protocol, quiet: float) -> np.ndarray:
-    """(F,) NSA of a map that is the same for every category; NaN where none is silent."""
-    sounding = np.bincount(truth.object_frame, minlength=len(truth.keys))
-    return np.where((sounding < len(truth.categories)) & (not protocol.united), quiet, np.nan)
-
-
 def _of_maps(truth: Truth, protocol: Protocol, maps: np.ndarray, kinds: int) -> Tally:
     """The tally of a few maps (maps · kinds, H, W), that the frames take turns in."""
-    counts = _running(protocol.paint(maps, truth.size))
+    painted = protocol.paint(maps, truth.size)
+    counts = np.pad(painted.cumsum(axis=1, dtype=np.int32).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
     frames = np.arange(len(truth.keys)) % ANSWERS * kinds
     of_object = frames[truth.object_frame] + truth.object_category % kinds
     of_box = frames[truth.box_frame] + truth.box_category % kinds
@@ -161,13 +158,7 @@ def _mean_of_silent(truth: Truth, protocol: Protocol, quiet: np.ndarray, frames:
     return ratio(share, silent.sum(axis=1) * (not protocol.united))
 
 
-def _running(painted: np.ndarray) -> np.ndarray:
-    """(N, S+1, S+1) predicted pixels above and left of each pixel."""
-    sums = np.zeros((len(painted), painted.shape[1] + 1, painted.shape[2] + 1), dtype=np.int32)
-    np.cumsum(painted, axis=2, out=sums[:, 1:, 1:])
-    return np.cumsum(sums, axis=1, out=sums)
-
-
 def _within(sums: np.ndarray, n: np.ndarray, rects: np.ndarray) -> np.ndarray:
+    """Pixels in rectangles, by how many there are above and left of each pixel: (N, S+1, S+1)."""
     top, bottom, left, right = rects.T
     return sums[n, bottom, right] - sums[n, top, right] - sums[n, bottom, left] + sums[n, top, left]

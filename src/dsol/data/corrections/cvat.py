@@ -5,8 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from dsol.data.corrections.corrected import At, Corrected, Label, Moving, Xywh
-from dsol.data.corrections.stills import still_of
-from dsol.data.states import SEEN, SILENT, STATES
+from dsol.data.corrections.stills import state_of, still_of
 from dsol.errors import MALFORMED, DsolError, explained
 
 ANNOTATIONS = "annotations.xml"
@@ -25,9 +24,8 @@ def read_cvat(path: Path) -> list[Corrected]:
     images = list(root.iter("image"))
     if images:
         return _images(images, path)
-    size = root.find("meta/task/original_size")
-    if size is None:
-        size = root.find("meta/job/original_size")
+    sizes = (root.find(f"meta/{of}/original_size") for of in ("task", "job"))
+    size = next((size for size in sizes if size is not None), None)
     if size is None:
         raise DsolError(path, "does not say how large the picture is", "export as CVAT for video 1.1")
     width, height = (float(size.findtext(side) or 0) for side in ("width", "height"))
@@ -58,9 +56,7 @@ def _object(track: ElementTree.Element, width: float, height: float) -> Moving:
 
 
 def _state(box: ElementTree.Element) -> str:
-    told = {mark.get("name"): (mark.text or "").strip() for mark in box.iter("attribute")}
-    silent = told.get("sounding", "true").lower() in ("false", "0", "no")
-    return told.get("state") or STATES[SILENT if silent else SEEN]
+    return state_of({mark.get("name"): (mark.text or "").strip() for mark in box.iter("attribute")})
 
 
 def _fractions(box: ElementTree.Element, width: float, height: float) -> Xywh:

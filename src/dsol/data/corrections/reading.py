@@ -49,28 +49,28 @@ def _read(path: Path) -> list[Corrected]:
     if suffix in BY_SUFFIX:
         return BY_SUFFIX[suffix](path)
     data = read_json(path, KNOWN)
-    return _reader(data, path)(data, path)
-
-
-def _reader(data: Any, path: Path) -> Callable[[Any, Path], list[Corrected]]:
-    if is_result(data):
-        return read_result
-    if is_coco(data):
-        return read_coco
-    if is_labelstudio(data):
-        return read_labelstudio
-    if isinstance(data, dict) and "frames" in data and "categories" in data:
-        return lambda _, path: _read_native(path)
+    for fits, read in BY_CONTENT:
+        if fits(data):
+            return read(data, path)
     raise DsolError(path, "is JSON of no known kind", KNOWN)
 
 
-def _read_native(path: Path) -> list[Corrected]:
+def _is_native(data: Any) -> bool:
+    return isinstance(data, dict) and "frames" in data and "categories" in data
+
+
+def _read_native(data: Any, path: Path) -> list[Corrected]:
     videos: dict[str, dict[float, list]] = defaultdict(dict)
     for frame in Boxes.load(path):
         videos[frame.video][frame.time_s] = [
             (Label(box.category, None, STATES[SEEN if box.sounding else SILENT]), box.xywh) for box in frame.boxes
         ]
     return [Corrected(video, stills=stills) for video, stills in videos.items()]
+
+
+BY_CONTENT: tuple[tuple[Callable[[Any], bool], Callable[[Any, Path], list[Corrected]]], ...] = (
+    (is_result, read_result), (is_coco, read_coco), (is_labelstudio, read_labelstudio), (_is_native, _read_native),
+)  # fmt: skip
 
 
 def _by_video(found: list[Corrected]) -> list[Corrected]:

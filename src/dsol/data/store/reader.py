@@ -227,6 +227,10 @@ class Store:
         """The clips to score on: the split "test" where there is one, else all."""
         return self.select(split="test") if "test" in self.splits else self
 
+    def labelled(self) -> "Store":
+        """The clips of known category."""
+        return self.take([i for i, category in enumerate(self.column("category")) if category is not None])
+
     def middle_frames(self, rows: Iterable[int]) -> list[np.ndarray]:
         """The middle frame of each of some clips, (h, w, 3) uint8."""
         return [self.frame(i, self.frame_count(i) // 2) for i in rows]
