@@ -9,7 +9,7 @@ What the model knows stays as it is: rows are added to its dictionaries, none is
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -180,13 +180,8 @@ def with_rows(system: GeneralSystem, described: Described, labels: Tensor, clips
     world = torch.randn(described.sounds.shape, generator=torch.Generator().manual_seed(seed))  # other sounds
     tags, offsets = _audio_rows(old, described.sounds, _keys(described.sounds, labels, world), labels)
     keys = _keys(described.objects, labels, described.grounds)
-    visual = _visual_rows(system, keys, labels, clips, _some(labels, seed))
-    grown = {
-        "ear.head.weight": tags, "ear.head.bias": offsets,
-        "classes.weight": visual.weight, "classes.bias": visual.bias,
-        "class_mean": visual.mean, "class_std": visual.std,
-        "visible_mean": F.pad(visual.visible_mean, (1, 0)), "visible_std": F.pad(visual.visible_std, (1, 0), value=1),
-    }  # fmt: skip
+    grown = _visual_rows(system, keys, labels, clips, _some(labels, seed))
+    grown |= {"ear.head.weight": tags, "ear.head.bias": offsets}
     tensors = old.state_dict()
     network.load_state_dict(tensors | {name: torch.cat([tensors[name], more]) for name, more in grown.items()})
     return network
@@ -223,19 +218,11 @@ def _audio_rows(network: GeneralNetwork, sounds: Tensor, keys: Tensor, labels: T
     return weight, AUDIBLE[1] - gain * middle - weight @ ear.sound_mean
 
 
-class VisualRows(NamedTuple):
-    """Rows of K clusters: classes with their standardisation, and that of how visible they are."""
-
-    weight: Tensor  # (K, 1280)
-    bias: Tensor  # (K,), as all below
-    mean: Tensor
-    std: Tensor
-    visible_mean: Tensor
-    visible_std: Tensor
-
-
-def _visual_rows(system: GeneralSystem, keys: Tensor, labels: Tensor, clips: Store, rows: list[int]) -> VisualRows:
-    """Those of keys (K, 128), calibrated on some of the clips."""
+def _visual_rows(
+    system: GeneralSystem, keys: Tensor, labels: Tensor, clips: Store, rows: list[int]
+) -> dict[str, Tensor]:
+    """Rows of K clusters by what they are added to, from keys (K, 128), calibrated on some of the clips: classes with
+    their standardisation, and that of how visible they are."""
     network = system.network
     parts = [clips.middle_frames(rows[n : n + BATCH]) for n in range(0, len(rows), BATCH)]
     cells = torch.cat([network.see(stack(part, system.size), system.predictor.eye)[0] for part in parts])
@@ -245,7 +232,11 @@ def _visual_rows(system: GeneralSystem, keys: Tensor, labels: Tensor, clips: Sto
     middle, above = _halfway(best, labels[rows])
     weight = keys @ network.directions.T
     visible_std = above / VISIBLE_BY
-    return VisualRows(weight, -weight @ network.mean, mean, std, middle - VISIBLE[1] * visible_std, visible_std)
+    visible_mean = middle - VISIBLE[1] * visible_std
+    return {
+        "classes.weight": weight, "classes.bias": -weight @ network.mean, "class_mean": mean, "class_std": std,
+        "visible_mean": F.pad(visible_mean, (1, 0)), "visible_std": F.pad(visible_std, (1, 0), value=1),
+    }  # fmt: skip
 
 
 def _some(labels: Tensor, seed: int) -> list[int]:

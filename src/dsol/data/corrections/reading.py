@@ -10,7 +10,6 @@ from dsol.data.boxes import Boxes
 from dsol.data.corrections.corrected import Corrected, Label
 from dsol.data.corrections.cvat import read_cvat
 from dsol.data.corrections.labelstudio import is_labelstudio, read_labelstudio
-from dsol.data.corrections.result import is_result, read_result
 from dsol.data.corrections.stills import is_coco, read_coco
 from dsol.data.corrections.tiers import read_audacity, read_eaf, read_textgrid
 from dsol.data.states import SEEN, SILENT, STATES
@@ -55,6 +54,30 @@ def _read(path: Path) -> list[Corrected]:
     raise DsolError(path, "is JSON of no known kind", KNOWN)
 
 
+def _is_result(data: Any) -> bool:
+    """result.json, of any version."""
+    return isinstance(data, dict) and data.get("format") == "dsol.localization"
+
+
+def _read_result(data: dict, path: Path) -> list[Corrected]:
+    """The one video that it is of."""
+    numbers = {track["id"]: track for track in data.get("tracks", [])}
+    stills = {}
+    for time_s, objects in zip(data["times_s"], data.get("objects", data["boxes"]), strict=True):
+        stills[float(time_s)] = [
+            (Label(each["category"], _number(numbers.get(each.get("track"))), each.get("state", "seen")),
+             tuple(each["xywh"]))
+            for each in objects
+        ]  # fmt: skip
+    return [Corrected(str(data["video"]), stills=stills, duration_s=float(data["duration_s"]),
+                      fps=float(data.get("fps", 0)), draft=True)]  # fmt: skip
+
+
+def _number(track: dict | None) -> int | None:
+    """The number of an object where its name tells it, that is where there are several of its category."""
+    return track["number"] if track and track["name"] != track["category"] else None
+
+
 def _is_native(data: Any) -> bool:
     return isinstance(data, dict) and "frames" in data and "categories" in data
 
@@ -69,7 +92,7 @@ def _read_native(data: Any, path: Path) -> list[Corrected]:
 
 
 BY_CONTENT: tuple[tuple[Callable[[Any], bool], Callable[[Any, Path], list[Corrected]]], ...] = (
-    (is_result, read_result), (is_coco, read_coco), (is_labelstudio, read_labelstudio), (_is_native, _read_native),
+    (_is_result, _read_result), (is_coco, read_coco), (is_labelstudio, read_labelstudio), (_is_native, _read_native),
 )  # fmt: skip
 
 

@@ -23,17 +23,6 @@ from dsol.data.media.waveform import read_sound
 from dsol.data.media.writing import VideoWriter
 
 __all__ = [
-    "SOUND_SUFFIXES",
-    "VIDEO_SUFFIXES",
-    "Second",
-    "VideoInfo",
-    "VideoWriter",
-    "find_sounds",
-    "find_videos",
-    "probe",
-    "read_frames",
-    "read_photo",
-    "read_seconds",
-    "read_sound",
-    "unread_videos",
-]
+    "SOUND_SUFFIXES", "VIDEO_SUFFIXES", "Second", "VideoInfo", "VideoWriter", "find_sounds", "find_videos", "probe",
+    "read_frames", "read_photo", "read_seconds", "read_sound", "unread_videos",
+]  # fmt: skip
