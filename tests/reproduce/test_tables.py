@@ -231,7 +231,7 @@ def test_a_killed_grid_goes_on(ran, runs, monkeypatch, at):
         if "stage_one" not in words:
             raise Killed
 
-    place = {"stage two": "dsol.training.run.Run.save_checkpoint", "scoring": "dsol.reproduce.grid._write"}[at]
+    place = {"stage two": "dsol.training.run.Run.save_checkpoint", "scoring": "dsol.reproduce.grid.write_json"}[at]
     monkeypatch.setattr(place, kill)
     with pytest.raises(Killed):
         make_table(3, Experiment.open(runs), rows=[1])
