@@ -26,7 +26,7 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import is_silent, noise
 from dsol.data.media import find_videos, read_seconds
 from dsol.data.store import Store
-from dsol.evaluation.bootstrap import Ranking, draws_of, draws_of_groups, interval
+from dsol.evaluation.bootstrap import draws_of, draws_of_groups, interval, ranking_of
 from dsol.evaluation.evaluate import annotated_frames, swapped
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.system import load_system
@@ -130,7 +130,7 @@ def labelled(own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def interval_of(own: np.ndarray, other: np.ndarray, truth: Truth) -> list[float]:
     """95 % over draws of the videos that the frames are of, or are composed of."""
     scores, label = np.concatenate([own, other]), np.repeat([True, False], [len(own), len(other)])
-    ranking = Ranking.over(scores, label, np.tile(truth.group, 2), truth.groups)
+    ranking = ranking_of(scores, label, np.tile(truth.group, 2), truth.groups)
     return interval(ranking, draws_of_groups(draws_of(truth.videos, DRAWS, 0), truth.members)) or [np.nan, np.nan]
 
 

@@ -165,8 +165,8 @@ def _prepare(job: Job, body: TarBody) -> tuple[list[dict], dict]:
     options: dict[str, Any] = {"size": (job.size, job.size), "sound": video.sound, "audio_track": job.audio_track}
     options = {name: value for name, value in options.items() if value is not None}
     read = job.read or partial(media.read_seconds, keep=job.annotated)
-    seconds = _UntilBroken(read(video.path, **options))
-    for second in seconds:
+    problems: list[str] = []
+    for second in _until_broken(read(video.path, **options), problems):
         audible = LOG_MEL in second.extras or not is_silent(second.waveform)
         if not audible and second.index not in job.annotated:
             silent += 1
@@ -177,7 +177,7 @@ def _prepare(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         facts = {"video": video.name, "second": second.index, "category": category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
         rows.append(body.add_clip(facts, list(second.frames), second.waveform, second.extras))
-    problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
+    problem = next(iter(problems), None) or (None if rows else "is silent" if silent else "has no whole second in it")
     return rows, {"video": video.name, "clips": len(rows), "silent": silent, "short": short, "problem": problem}
 
 
@@ -189,19 +189,14 @@ def _filled(second: media.Second) -> media.Second:
     return replace(second, frames=frames, times_s=second.index + np.arange(FRAMES_PER_SECOND) / FRAMES_PER_SECOND)
 
 
-class _UntilBroken:
-    """Iterates until the source raises, and records the reason."""
-
-    def __init__(self, source: Iterable[Any]):
-        self.source, self.problem = source, None
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            yield from self.source
-        except DsolError as error:
-            self.problem = error.what
-        except Exception as error:  # whatever a broken file does to its reader, the rest go on
-            self.problem = f"cannot be read: {type(error).__name__}: {error}"
+def _until_broken(source: Iterable[Any], problems: list[str]) -> Iterator[Any]:
+    """What the source yields until it raises; the reason goes into `problems`."""
+    try:
+        yield from source
+    except DsolError as error:
+        problems.append(error.what)
+    except Exception as error:  # whatever a broken file does to its reader, the rest go on
+        problems.append(f"cannot be read: {type(error).__name__}: {error}")
 
 
 def _finish(folder: Path, corpus: Corpus, boxes: Boxes | None, reports: list[dict]) -> tuple[dict, Boxes | None]:

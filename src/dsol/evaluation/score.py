@@ -16,7 +16,16 @@ import numpy as np
 from dsol.data.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import floors
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, draws_of_groups, interval, value
+from dsol.evaluation.bootstrap import (
+    Statistic,
+    difference_of,
+    draws_of,
+    draws_of_groups,
+    interval,
+    mean_of,
+    ranking_of,
+    value,
+)
 from dsol.evaluation.extensions import PREDICTED, WRONG_SOUNDS, wrong_share
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
@@ -185,9 +194,9 @@ def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Stati
         "nsa": found.quiet,
         "class_iou": frames,
     }
-    named: dict[str, Statistic] = {n: Mean.over(v, truth.group, truth.groups) for n, v in of_frames.items()}
+    named: dict[str, Statistic] = {n: mean_of(v, truth.group, truth.groups) for n, v in of_frames.items()}
     group = truth.group[truth.box_frame]
-    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, group, truth.groups)
+    named["silent_auroc"] = ranking_of(found.inside, truth.box_sounding, group, truth.groups)
     return named if plan.extension is None else named | plan.extension.statistics(found.iou, found.columns, truth)
 
 
@@ -201,7 +210,7 @@ def _ahead(
     """The interval of each figure minus the baseline's, over the same draws."""
     both = statistics.keys() & floor.keys()
     return {
-        name: interval(Difference(statistics[name], floor[name]), draws) if name in both else None for name in names
+        name: interval(difference_of(statistics[name], floor[name]), draws) if name in both else None for name in names
     }
 
 

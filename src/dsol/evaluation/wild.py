@@ -16,7 +16,7 @@ import numpy as np
 
 from dsol.data.store import Store
 from dsol.errors import DsolError, explained
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
+from dsol.evaluation.bootstrap import Statistic, difference_of, draws_of, interval, mean_of, ranking_of, value
 from dsol.evaluation.evaluate import annotated_frames, predict_frames, swapped
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
@@ -103,7 +103,7 @@ def evaluate_system(
     draws = draws_of(len(set(labelled.video)), bootstrap, seed)
     figures = {of: {name: value(s, draws.shape[1]) for name, s in each.items()} for of, each in found.items()}
     own, figures_own = found.pop("own"), figures.pop("own")
-    ahead = {of: {name: interval(Difference(own[name], s), draws) for name, s in each.items()} or None
+    ahead = {of: {name: interval(difference_of(own[name], s), draws) for name, s in each.items()} or None
              for of, each in found.items()}  # fmt: skip
     return replace(
         located,
@@ -237,16 +237,16 @@ def _statistics(
         right = np.array([[words.right(spoken[k], label) for k in row]
                           for row, label in zip(best, labelled.label, strict=True)])  # fmt: skip
         values = {f"name@{n}": np.where(known, right[:, :n].any(1), np.nan) for n in BEST}
-        return {name: Mean.over(found, video, len(names)) for name, found in values.items()}
+        return {name: mean_of(found, video, len(names)) for name, found in values.items()}
 
     visible = np.flatnonzero(labelled.visible)
     scores = np.concatenate([predicted.surest[visible], predicted.mismatched.ravel()])
     owned = np.arange(len(scores)) < len(visible)
     of = np.concatenate([video[visible], np.repeat(video[visible], MISMATCHED)])
     own = named(predicted.names) | {
-        "in_vocabulary": Mean.over(known.astype(float), video, len(names)),
-        "mismatch_auroc": Ranking.over(scores, owned, of, len(names)),
-        "off_screen_auroc": Ranking.over(predicted.surest, labelled.visible, video, len(names)),
+        "in_vocabulary": mean_of(known.astype(float), video, len(names)),
+        "mismatch_auroc": ranking_of(scores, owned, of, len(names)),
+        "off_screen_auroc": ranking_of(predicted.surest, labelled.visible, video, len(names)),
     }
     return {"own": own, "by_ear": named(predicted.by_ear), "by_eye": named(predicted.by_eye)}
 
