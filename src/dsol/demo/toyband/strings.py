@@ -63,20 +63,10 @@ def _neck(pen: Pen, look: Look, body: float, nut: float, wide: float, frets: int
 
 def draw_acoustic_guitar(pen: Pen, look: Look, phase: float) -> None:
     """Rounded body with a sound hole, fretted neck, flat head with six pegs."""
-    half = smooth(
-        [
-            (0, 0),
-            (0.6, -0.005),
-            (0.97, -0.12),
-            (0.97, -0.32),
-            (0.7, -0.53),
-            (0.64, -0.62),
-            (0.75, -0.8),
-            (0.68, -0.94),
-            (0.35, -1.0),
-            (0, -0.99),
-        ]
-    )
+    half = smooth([
+        (0, 0), (0.6, -0.005), (0.97, -0.12), (0.97, -0.32), (0.7, -0.53), (0.64, -0.62), (0.75, -0.8),
+        (0.68, -0.94), (0.35, -1.0), (0, -0.99),
+    ])  # fmt: skip
     outline = mirrored(half * (0.205 * look.stout, 0.5))
     pen.shape(outline, shade(look.body, 0.1), shade(look.body, -0.6), 0.014)
     pen.arched(outline, look.body, light=0.25)
