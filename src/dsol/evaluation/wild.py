@@ -172,8 +172,9 @@ def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluat
 def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Predicted:
     """The predictions for each second: with its own sound, with mismatched ones, and with an empty picture."""
     strange = iter(_mismatched_sounds(labelled, seed))
-    starts = track(range(0, len(labelled.video), BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips")
-    parts = (range(start, min(start + BATCH, len(labelled.video))) for start in starts)
+    rows = range(len(labelled.video))
+    starts = track(rows[::BATCH], "Predicting, wild", unit=f"batches of {BATCH} clips")
+    parts = (rows[start : start + BATCH] for start in starts)
     found = zip(*(_predict_part(system, clips, labelled, part, strange) for part in parts), strict=True)
     return Predicted(*(None if any(each is None for each in one) else np.concatenate(one) for one in found))  # type: ignore[arg-type]
 

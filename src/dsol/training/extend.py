@@ -145,7 +145,7 @@ def cluster_unexplained(described: Described, clips: Store, threshold: float, co
     Raises:
         DsolError: there are none.
     """
-    videos = torch.from_numpy(np.unique(clips.column("video"), return_inverse=True)[1])
+    videos = torch.from_numpy(clips.video_numbers)
     badly = described.score < threshold
     of_video = group_means(badly.float()[:, None], videos)[videos, 0] > 0.5
     rows = torch.nonzero(badly & of_video)[:, 0]

@@ -107,6 +107,11 @@ class Store:
         return tuple(dict.fromkeys(self.column("video")))
 
     @cached_property
+    def video_numbers(self) -> np.ndarray:
+        """(N,) one number a clip, the same for clips of one video."""
+        return np.unique(self.column("video"), return_inverse=True)[1]
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with the clips or their annotations."""
         columns = [self.column(name) for name in ("clip", "category", "split", "checksum")]
