@@ -18,7 +18,7 @@ from dsol.config import load_recipe
 from dsol.data.prepare import prepare
 from dsol.data.store import Store
 from dsol.demo.toyband import make_toyband
-from dsol.evaluation.bootstrap import Difference, Mean, draws_of, interval
+from dsol.evaluation.bootstrap import difference_of, draws_of, interval, mean_of
 from dsol.evaluation.wild import BATCH, read_labels
 from dsol.model.general_network import SIZE
 from dsol.model.maps import join_names
@@ -49,8 +49,8 @@ def spoken(name: str) -> str:
 def line(what: str, before: np.ndarray, after: np.ndarray, videos: list[str]) -> str:
     """Both shares and the interval of their difference, percent, over videos."""
     names, of = np.unique(videos, return_inverse=True)
-    mean = [Mean.over(found.astype(float), of, len(names)) for found in (before, after)]
-    edges = interval(Difference(mean[1], mean[0]), draws_of(len(names), 1000, 0))
+    mean = [mean_of(found.astype(float), of, len(names)) for found in (before, after)]
+    edges = interval(difference_of(mean[1], mean[0]), draws_of(len(names), 1000, 0))
     told = f"{100 * edges[0]:+.1f}, {100 * edges[1]:+.1f}" if edges else "–"
     shares = f"general {100 * before.mean():.1f}, with new categories {100 * after.mean():.1f} (difference [{told}])"
     return f"{what}, {len(before)} clips of {len(names)} videos: {shares}"

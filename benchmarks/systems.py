@@ -155,10 +155,10 @@ def figures(result: Evaluation) -> dict:
 def frame_ms(run: Path, store: Store) -> float:
     """Milliseconds that an answer takes a frame, reading and decoding not included."""
     system = load_system(run, sources=1)
-    boxes, places = annotated_frames(store)
-    frames = [store.frame(*place) for place in places[:TIMED]]
-    waveforms = np.stack([store.waveform(row) for row, _ in places[:TIMED]])
-    keys = [frame.key for frame in boxes.frames[:TIMED]]
+    annotated = annotated_frames(store)
+    frames = [store.frame(*place) for place in annotated.places[:TIMED]]
+    waveforms = np.stack([store.waveform(row) for row, _ in annotated.places[:TIMED]])
+    keys = [frame.key for frame in annotated.boxes.frames[:TIMED]]
     taken = []
     for _ in range(3):
         start = time.perf_counter()

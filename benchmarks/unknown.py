@@ -26,8 +26,8 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import is_silent, noise
 from dsol.data.media import find_videos, read_seconds
 from dsol.data.store import Store
-from dsol.evaluation.bootstrap import Ranking, draws_of, draws_of_groups, interval
-from dsol.evaluation.evaluate import annotated_frames, swapped_places
+from dsol.evaluation.bootstrap import draws_of, draws_of_groups, interval, ranking_of
+from dsol.evaluation.evaluate import annotated_frames, swapped
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.system import load_system
 from dsol.progress import say
@@ -82,18 +82,19 @@ class Asked:
 def ask(model: Path, store: Path, strange: np.ndarray, size: int | None) -> Asked:
     """Show each annotated frame of a store with each kind of sound."""
     clips, system = Store.open(store), load_system(model, size, sources=1)
-    boxes, places = annotated_frames(clips)
+    annotated = annotated_frames(clips)
+    places = annotated.places
     rng = np.random.default_rng(0)
     sounds = {
         OWN: np.stack([clips.waveform(row) for row, _ in places]),
         "silence": np.zeros((len(places), SAMPLE_RATE), np.float32),
         "noise": np.stack([noise(rng) for _ in places]),
-        "another category": np.stack([clips.waveform(row) for row, _ in swapped_places(boxes, places)]),
+        "another category": np.stack([clips.waveform(row) for row, _ in annotated.take(swapped(annotated)).places]),
         OUTSIDE: strange[rng.integers(0, len(strange), len(places))],
     }
     frames = [clips.frame(*place) for place in places]
     certain = {kind: certainty(system, frames, waveforms) for kind, waveforms in sounds.items()}
-    return Asked(system.threshold, boxes, certain)  # type: ignore[attr-defined]
+    return Asked(system.threshold, annotated.boxes, certain)  # type: ignore[attr-defined]
 
 
 def unknown_sounds(folder: Path) -> np.ndarray:
@@ -129,7 +130,7 @@ def labelled(own: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def interval_of(own: np.ndarray, other: np.ndarray, truth: Truth) -> list[float]:
     """95 % over draws of the videos that the frames are of, or are composed of."""
     scores, label = np.concatenate([own, other]), np.repeat([True, False], [len(own), len(other)])
-    ranking = Ranking.over(scores, label, np.tile(truth.group, 2), truth.groups)
+    ranking = ranking_of(scores, label, np.tile(truth.group, 2), truth.groups)
     return interval(ranking, draws_of_groups(draws_of(truth.videos, DRAWS, 0), truth.members)) or [np.nan, np.nan]
 
 

@@ -61,10 +61,10 @@ def folded(data: Path, cache: Path, clips: Store, labels: Path) -> Folded:
     """The model in five folds."""
     card = load_card(SHIPPED / "general.safetensors")
     systems = [GeneralSystem(build(data, cache, None, without=fold), card) for fold in range(FOLDS)]
-    boxes, places = annotated_frames(clips)
+    annotated = annotated_frames(clips)
     labelled = read_labels(labels, clips)
-    videos = [*(frame.video for frame in boxes), *labelled.video]
-    shown = zip(videos, [*places, *labelled.places], strict=True)
+    videos = [*(frame.video for frame in annotated.boxes), *labelled.video]
+    shown = zip(videos, [*annotated.places, *labelled.places], strict=True)
     return Folded(systems, {hash(clips.frame(*place).tobytes()): fold_of(video) for video, place in shown})
 
 

@@ -15,14 +15,14 @@ import dataclasses
 import inspect
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.old_options import moved
 from dsol.text import read_text
 
@@ -340,6 +340,22 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def differences(one: Config, other: Config, without: Collection[str] = ("recipe", *RUNTIME)) -> dict[str, tuple]:
+    """The options in which two configurations differ: name -> its value in each.
+
+    Args:
+        one, other: what to compare.
+        without: options and sections that may differ.
+
+    Example:
+        >>> differences(Config(), Config().replace(stage_one={"epochs": 3}, workers=7))
+        {'stage_one.epochs': (15, 3)}
+    """
+    pairs = zip(flat(one.to_dict()).items(), flat(other.to_dict()).values(), strict=True)
+    told = {name: (mine, theirs) for (name, mine), theirs in pairs if mine != theirs}
+    return {name: pair for name, pair in told.items() if not {name, name.partition(".")[0]} & {*without}}
+
+
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """The other way round: names of options as keys, a dict a section out.
 
@@ -373,10 +389,8 @@ def recipe_values(name_or_file: str) -> dict[str, Any]:
 def _read_yaml(path: Path, what: str, remedy: str) -> dict[str, Any]:
     import yaml
 
-    try:
+    with explained(path, f"{what}: {{}}", remedy, yaml.YAMLError, *MALFORMED):
         values = yaml.safe_load(read_text(path)) or {}
-    except (yaml.YAMLError, *MALFORMED) as error:
-        raise DsolError(path, f"{what}: {error}", remedy) from None
     if not isinstance(values, dict):
         raise DsolError(path, "is not a set of options", remedy)
     return values
@@ -446,20 +460,20 @@ def check(config: Config) -> None:
     """
     sources = config.stage_two.teacher == "sources"
     rules = [  # wrong if, option, what, remedy
-        (config.encoders.pca and not config.encoders.freeze_vision, "encoders.pca", *NEEDS_FROZEN),
+        (config.encoders.pca and not config.encoders.freeze_vision,
+         "encoders.pca", "needs a backbone that is not trained", "add --encoders.freeze_vision true"),
         (config.mixtures.passes and not sources, "mixtures.passes", *NEEDS_SOURCES),
-        (config.encoders.correspondence == "dot" and config.stage_one.negatives == "all", *NO_COSINE),
-        (config.stage_two.matching == "audioset" and config.stage_two.product, *SIGMOIDS_ALONE),
+        (config.encoders.correspondence == "dot" and config.stage_one.negatives == "all",
+         "encoders.correspondence", "dot has no cosines for negatives all", "add --stage_one.negatives in_batch"),
+        (config.stage_two.matching == "audioset" and config.stage_two.product,
+         "stage_two.matching", "audioset takes class maps alone", "add --stage_two.product false"),
         (config.mixtures.distractors and not sources, "mixtures.distractors", *NEEDS_SOURCES),
-    ]
+    ]  # fmt: skip
     for wrong, option, what, remedy in rules:
         if wrong:
             raise DsolError(f"--{option}", what, remedy)
 
 
-NEEDS_FROZEN = "needs a backbone that is not trained", "add --encoders.freeze_vision true"
-NO_COSINE = "encoders.correspondence", "dot has no cosines for negatives all", "add --stage_one.negatives in_batch"
-SIGMOIDS_ALONE = "stage_two.matching", "audioset takes class maps alone", "add --stage_two.product false"
 NEEDS_SOURCES = "needs scenes whose sources are known", "add --stage_two.teacher sources"
 
 

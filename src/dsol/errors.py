@@ -1,5 +1,7 @@
 """The one error that a user may see, and the check for packages that are not everybody's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from dsol.text import name_of
@@ -32,6 +34,29 @@ class DsolError(Exception):
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 :]}"
+
+
+@contextmanager
+def explained(where: object, what: str, remedy: str, *kinds: type[BaseException]) -> Iterator[None]:
+    """A `DsolError` in the place of errors of some kinds, which a file's content or a library raises.
+
+    Args:
+        where, remedy: see `DsolError`.
+        what: likewise; `{}` stands for the error, as in `str.format`.
+        kinds: of errors.
+
+    Example:
+        >>> with explained("a.json", "is no number: {}", "write one", ValueError):
+        ...     float("one")
+        Traceback (most recent call last):
+        dsol.errors.DsolError: a.json: is no number: could not convert string to float: 'one' (write one)
+    """
+    try:
+        yield
+    except DsolError:
+        raise
+    except kinds as error:
+        raise DsolError(where, what.format(error), remedy) from None
 
 
 def check_installed(where: object, extra: str, *packages: str) -> None:

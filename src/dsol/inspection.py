@@ -15,7 +15,7 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.levels import rms
 from dsol.data.store import Store
 from dsol.data.store.shards import checksum, decode_jpeg, shard_name
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.files import partial_of
 from dsol.model.onnx_file import is_onnx, open_onnx
 from dsol.old_options import from_version_1
@@ -97,11 +97,9 @@ def inspect_store(path: Path) -> dict[str, Any]:
 
 
 def _check_counts(store: Store) -> None:
-    told = {name: store.info.get(name) for name in ("clips", "videos")}
-    found = {"clips": len(store), "videos": len(store.videos)}
-    for name in told:
-        if told[name] != found[name]:
-            _damaged(store, f"store.json has {told[name]} {name}, the index {found[name]}")
+    for name, found in (("clips", len(store)), ("videos", len(store.videos))):
+        if (told := store.info.get(name)) != found:
+            _damaged(store, f"store.json has {told} {name}, the index {found}")
     if len(set(store.column("clip"))) != len(store):
         _damaged(store, "the index has a clip twice")
 
@@ -197,12 +195,12 @@ def inspect_model(path: Path) -> dict[str, Any]:
     """The configuration, names, provenance and metrics that a model file carries, and its size."""
     from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, framework="np") as file:
-            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-            metadata = {key: _parsed(value) for key, value in (file.metadata() or {}).items()}
-    except (OSError, SafetensorError) as error:
-        raise DsolError(path, f"is not a model file: {error}", "give a .safetensors file made by dsol train") from None
+    broken = explained(
+        path, "is not a model file: {}", "give a .safetensors file made by dsol train", OSError, SafetensorError
+    )
+    with broken, safe_open(path, framework="np") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        metadata = {key: _parsed(value) for key, value in (file.metadata() or {}).items()}
     return {
         "kind": "model",
         "path": name_of(path),

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.files import write_json
 
 CACHE = "DSOL_CACHE"  # variable: the folder of copies; ~/.cache/dsol where it is not set
@@ -134,26 +134,29 @@ def publish(place: Path, url: str) -> None:
 @contextmanager
 def at_hand(place: str | Path) -> Iterator[Path]:
     """A file as a local path for a while: itself, or a copy that is removed again."""
-    if not isinstance(place, str) or not is_remote(place):
-        yield Path(place)
-        return
-    with tempfile.TemporaryDirectory(prefix="dsol-") as folder:
-        file = Path(folder) / PurePosixPath(place).name
-        copy(place, file)
+    with _for_a_while(place) as file:
+        if is_remote(place):
+            copy(str(place), file)
         yield file
 
 
 @contextmanager
 def written_to(place: str | Path) -> Iterator[Path]:
     """A folder to write to as a local path: itself, or one for a while whose files are sent where all went well."""
-    if not isinstance(place, str) or not is_remote(place):
+    with _for_a_while(place) as local:
+        yield local
+        for name in _names(local) if is_remote(place) else ():
+            send(local / name, f"{place}/{name}")
+
+
+@contextmanager
+def _for_a_while(place: str | Path) -> Iterator[Path]:
+    """A local path for a place: its own, or one of its name in a folder that goes again."""
+    if not is_remote(place):
         yield Path(place)
         return
     with tempfile.TemporaryDirectory(prefix="dsol-") as folder:
-        local = Path(folder) / PurePosixPath(place).name
-        yield local
-        for name in _names(local):
-            send(local / name, f"{place}/{name}")
+        yield Path(folder) / PurePosixPath(place).name
 
 
 def mirror(url: str, heavy: Callable[[str], bool]) -> Path:
@@ -302,12 +305,11 @@ def _system(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError:
         raise DsolError(url, "needs fsspec, not installed", "pip install 'dsol[cloud]'") from None
-    try:
+    with (
+        explained(url, "needs a package: {}", "install it; dsol[cloud] has that of s3://", ImportError),
+        explained(url, "{}", "give s3://, gs://, hdfs://, https:// or a path", ValueError),
+    ):
         system, path = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=False)
-    except ImportError as error:
-        raise DsolError(url, f"needs a package: {error}", "install it; dsol[cloud] has that of s3://") from None
-    except ValueError as error:
-        raise DsolError(url, str(error), "give s3://, gs://, hdfs://, https:// or a path") from None
     system.invalidate_cache()
     return system, path.rstrip("/")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, draws_of, draws_of_groups, interval, value
+from dsol.evaluation.bootstrap import difference_of, draws_of, draws_of_groups, interval, mean_of, ranking_of, value
 from dsol.evaluation.metrics import area_under_success, frame_means, iou, nmi, outranked, success
 from tests.oracles import evaluation as oracle
 
@@ -47,18 +47,18 @@ def test_a_draw_of_videos_gives_the_figures_of_their_frames_put_together():
     rng = np.random.default_rng(2)
     video, scores = rng.integers(0, 5, 40), rng.integers(0, 9, 40) / 8
     labels, values = rng.random(40) < 0.5, np.where(rng.random(40) < 0.2, np.nan, rng.random(40))
-    mean, ranking = Mean.over(values, video, 5), Ranking.over(scores, labels, video, 5)
+    mean, ranking = mean_of(values, video, 5), ranking_of(scores, labels, video, 5)
     for draw in draws_of(5, 20, seed=3):
         rows = np.concatenate([np.tile(np.flatnonzero(video == v), int(n)) for v, n in enumerate(draw)])
-        assert mean.of(draw[None])[0] == pytest.approx(np.nanmean(values[rows]))
-        assert ranking.of(draw[None])[0] == pytest.approx(roc_auc_score(labels[rows], scores[rows]))
+        assert mean(draw[None])[0] == pytest.approx(np.nanmean(values[rows]))
+        assert ranking(draw[None])[0] == pytest.approx(roc_auc_score(labels[rows], scores[rows]))
 
 
 def test_intervals_enclose_the_figure_and_widen_when_videos_differ():
     rng = np.random.default_rng(4)
     video = np.repeat(np.arange(20), 10)
-    alike = Mean.over(rng.random(200), video, 20)
-    apart = Mean.over((video % 2).astype(float), video, 20)
+    alike = mean_of(rng.random(200), video, 20)
+    apart = mean_of((video % 2).astype(float), video, 20)
     draws = draws_of(20, 500, seed=0)
     for figure in (alike, apart):
         low, high = interval(figure, draws)
@@ -71,19 +71,19 @@ def test_a_difference_is_that_of_the_same_videos_drawn_one_by_one():
     video, one = np.repeat(np.arange(12), 3), rng.random(36)
     other = one - 0.1 + 0.02 * rng.random(36)
     draws = draws_of(12, 200, seed=1)
-    found = Difference(Mean.over(one, video, 12), Mean.over(other, video, 12)).of(draws)
+    found = difference_of(mean_of(one, video, 12), mean_of(other, video, 12))(draws)
     for draw, difference in zip(draws, found, strict=True):
         frames = np.concatenate([np.flatnonzero(video == v) for v in np.repeat(np.arange(12), draw.astype(int))])
         assert difference == pytest.approx(one[frames].mean() - other[frames].mean())
-    apart = interval(Difference(Mean.over(one, video, 12), Mean.over(other, video, 12)), draws)
+    apart = interval(difference_of(mean_of(one, video, 12), mean_of(other, video, 12)), draws)
     assert apart[0] > 0.07
-    assert np.ptp(apart) < np.ptp(interval(Mean.over(one, video, 12), draws)) / 5
+    assert np.ptp(apart) < np.ptp(interval(mean_of(one, video, 12), draws)) / 5
 
 
 def test_one_video_or_no_draws_give_no_interval():
-    one = Mean.over(np.array([0.5, 0.7]), np.array([0, 0]), 1)
+    one = mean_of(np.array([0.5, 0.7]), np.array([0, 0]), 1)
     assert interval(one, draws_of(1, 100, 0)) is None
-    two = Mean.over(np.array([0.5, 0.7]), np.array([0, 1]), 2)
+    two = mean_of(np.array([0.5, 0.7]), np.array([0, 1]), 2)
     assert interval(two, draws_of(2, 0, 0)) is None
 
 
@@ -100,10 +100,10 @@ def test_where_groups_share_videos_the_interval_is_as_wide_as_other_videos_would
     rng, truth, widths = np.random.default_rng(8), [], []
     for world in range(200):
         ease = rng.normal(size=12)
-        figure = Mean.over(ease[pairs].mean(axis=1), np.arange(len(pairs)), len(pairs))
+        figure = mean_of(ease[pairs].mean(axis=1), np.arange(len(pairs)), len(pairs))
         truth.append(value(figure, len(pairs)))
         widths.append(np.ptp(interval(figure, draws_of_groups(draws_of(12, 300, world), pairs))))
     needed = np.ptp(np.quantile(truth, [0.025, 0.975]))
     assert 0.8 < np.mean(widths) / needed < 1.2
-    of_scenes = Mean.over(ease[pairs].mean(axis=1), np.arange(len(pairs)), len(pairs))
+    of_scenes = mean_of(ease[pairs].mean(axis=1), np.arange(len(pairs)), len(pairs))
     assert np.ptp(interval(of_scenes, draws_of(len(pairs), 300, 0))) < 0.6 * needed

@@ -90,7 +90,7 @@ def test_the_page_shows_every_cluster_and_needs_no_network(gallery):
 
 
 def test_a_cluster_without_clips_is_shown_as_empty(trained, flat, tmp_path, monkeypatch):
-    monkeypatch.setattr("dsol.naming.gallery.assign_clips", lambda system, clips: np.zeros(len(clips), int))
+    monkeypatch.setattr("dsol.naming.naming.assign_clips", lambda system, clips: np.zeros(len(clips), int))
     clusters = make_gallery(trained, flat.path, tmp_path)
     assert [cluster.clips for cluster in clusters] == [len(flat), 0, 0, 0]
     page = (tmp_path / "gallery.html").read_text()

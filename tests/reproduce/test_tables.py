@@ -15,14 +15,14 @@ from PIL import Image
 
 from dsol import cli
 from dsol.cli import main
-from dsol.config import load_recipe
+from dsol.config import differences, load_recipe
 from dsol.data.scenes import compose
 from dsol.errors import DsolError
 from dsol.evaluation import evaluate as evaluating
 from dsol.evaluation.result import FLOORS, METRICS
 from dsol.model.file import load_card, load_tensors, save_model
 from dsol.reproduce import TABLES, Experiment, fill, grid, make_table
-from dsol.reproduce.experiment import differences, evaluation_file
+from dsol.reproduce.experiment import evaluation_file
 from dsol.reproduce.paper import DATA, OURS
 from dsol.reproduce.writing import COLUMNS, NONE, WRITERS
 from dsol.training.train import train
@@ -147,7 +147,7 @@ def test_tables_share_runs_and_every_run_has_a_folder_of_its_own(tmp_path):
 def test_a_row_changes_its_own_options_only(tmp_path):
     experiment = Experiment(tmp_path, load_recipe("paper"), {})
     (cell,) = experiment.row_cells(TABLES[4].rows[4], "music")
-    assert differences(experiment.recipe, cell.config) == ["clustering.clusters is 11, not 20"]
+    assert differences(experiment.recipe, cell.config) == {"clustering.clusters": (11, 20)}
     (cell,) = experiment.row_cells(TABLES[5].rows[0], "music")
     assert cell.config.stage_two.localization_weight == 0
     assert not cell.config.stage_two.product
@@ -231,7 +231,7 @@ def test_a_killed_grid_goes_on(ran, runs, monkeypatch, at):
         if "stage_one" not in words:
             raise Killed
 
-    place = {"stage two": "dsol.training.run.Run.save_checkpoint", "scoring": "dsol.reproduce.grid._write"}[at]
+    place = {"stage two": "dsol.training.run.Run.save_checkpoint", "scoring": "dsol.reproduce.grid.write_json"}[at]
     monkeypatch.setattr(place, kill)
     with pytest.raises(Killed):
         make_table(3, Experiment.open(runs), rows=[1])

@@ -1,12 +1,12 @@
 """Work ahead of who asks for it, in a thread: decoding, painting and encoding run beside each other."""
 
-from collections.abc import Generator, Iterable, Iterator
-from queue import Queue
-from threading import Event, Thread
-from typing import TypeVar
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-END = object()
+END: Any = object()
 
 
 def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
@@ -25,35 +25,15 @@ def ahead(items: Iterable[T], most: int = 4) -> Generator[T]:
         >>> list(ahead(range(3)))
         [0, 1, 2]
     """
-    waiting: Queue = Queue(most)
-    ended = Event()
-    worker = Thread(target=_work, args=(iter(items), waiting, ended), daemon=True)
-    worker.start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is END:
-                return
-            yield item
-    finally:
-        ended.set()
-        while worker.is_alive():  # it may wait for room
-            if not waiting.empty():
-                waiting.get_nowait()
-            worker.join(0.01)
-
-
-def _work(items: Iterator[T], waiting: Queue, ended: Event) -> None:
-    try:
-        for item in items:
-            waiting.put((item, None))
-            if ended.is_set():
-                break
-        waiting.put((END, None))
-    except BaseException as error:  # the asker's to handle, KeyboardInterrupt too
-        waiting.put((END, error))
-    finally:
-        if close := getattr(items, "close", None):
-            close()
+    source = iter(items)
+    with ThreadPoolExecutor(1) as worker:
+        waiting = deque(worker.submit(next, source, END) for _ in range(most))
+        try:
+            while (item := waiting.popleft().result()) is not END:
+                waiting.append(worker.submit(next, source, END))
+                yield item
+        finally:
+            for each in waiting:
+                each.cancel()
+            if close := getattr(source, "close", None):
+                worker.submit(close)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import read_json, write_text
 from dsol.text import composed
 
@@ -87,6 +87,12 @@ class Boxes:
     def __post_init__(self):
         object.__setattr__(self, "categories", tuple(composed(name) for name in self.categories))
 
+    @classmethod
+    def of(cls, frames: Iterable[Frame]) -> "Boxes":
+        """Frames with the categories that occur in them, by name."""
+        found = tuple(frames)
+        return cls(tuple(sorted({box.category for frame in found for box in frame.boxes})), found)
+
     def __len__(self) -> int:
         return len(self.frames)
 
@@ -121,11 +127,9 @@ class Boxes:
             DsolError: not JSON of this format, or a box outside its frame or with negative size.
         """
         data = read_json(path, "give a boxes.json, see docs/data.md")
-        try:
+        with explained(path, "is not a boxes.json: {!r}", "see docs/data.md for the format", *MALFORMED):
             categories = tuple(str(c) for c in data["categories"])
             frames = tuple(_read_frame(entry, path) for entry in data["frames"])
-        except MALFORMED as error:
-            raise DsolError(path, f"is not a boxes.json: {error!r}", "see docs/data.md for the format") from None
         unknown = {b.category for f in frames for b in f.boxes} - set(categories)
         if unknown:
             raise DsolError(path, f"has boxes of undeclared categories {sorted(unknown)}", "list them in 'categories'")

@@ -6,8 +6,6 @@ Each second has four frames, resized to a square, and its sound. What cannot be 
 silent seconds, which are useless for training, and an incomplete last one, unless they are annotated.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -28,7 +26,7 @@ from dsol.data.levels import is_silent
 from dsol.data.media.info import SOUND_SUFFIXES, VIDEO_SUFFIXES
 from dsol.data.purposes import Labels, used_for
 from dsol.data.store import Store
-from dsol.data.store.build import Part, build, finished
+from dsol.data.store.build import Part, build, digest, finished
 from dsol.data.store.reader import ROUNDING_S, VERSION
 from dsol.data.store.shards import LOG_MEL, TarBody, slug
 from dsol.errors import DsolError
@@ -91,7 +89,7 @@ def prepare(
         return store
     jobs = _jobs(found, annotations, size, audio_track, labels)
     parts = [Part(job.part_name, replace(job, origin=(corpus, url) if url else None)) for job in jobs]
-    finish = _Finish(corpus, found, annotations)
+    finish = partial(_finish, corpus, found, annotations)
     crashed = {"clips": 0, "silent": 0, "problem": "crashed the process that read it"}
     how = (engine, workers, lambda job: {"video": job.video.name, **crashed})
     store = build(out, made, parts, prepare_video, finish, "Preparing", "videos", *how)
@@ -127,7 +125,7 @@ class Job:
                     [[file.st_size, file.st_mtime_ns] for file in files],
                     *([] if self.audio_track is None else [self.audio_track]),
                     *([sorted(self.labels.items())] if self.labels else [])]  # fmt: skip
-        return f"{slug(self.video.name)}-{_digest(identity)}"
+        return f"{slug(self.video.name)}-{digest(identity)}"
 
 
 def prepare_video(job: Job, body: TarBody) -> tuple[list[dict], dict]:
@@ -167,8 +165,8 @@ def _prepare(job: Job, body: TarBody) -> tuple[list[dict], dict]:
     options: dict[str, Any] = {"size": (job.size, job.size), "sound": video.sound, "audio_track": job.audio_track}
     options = {name: value for name, value in options.items() if value is not None}
     read = job.read or partial(media.read_seconds, keep=job.annotated)
-    seconds = _UntilBroken(read(video.path, **options))
-    for second in seconds:
+    problems: list[str] = []
+    for second in _until_broken(read(video.path, **options), problems):
         audible = LOG_MEL in second.extras or not is_silent(second.waveform)
         if not audible and second.index not in job.annotated:
             silent += 1
@@ -179,7 +177,7 @@ def _prepare(job: Job, body: TarBody) -> tuple[list[dict], dict]:
         facts = {"video": video.name, "second": second.index, "category": category, "split": video.split,
                  "times_s": [round(float(t), 6) for t in second.times_s]}  # fmt: skip
         rows.append(body.add_clip(facts, list(second.frames), second.waveform, second.extras))
-    problem = seconds.problem or (None if rows else "is silent" if silent else "has no whole second in it")
+    problem = next(iter(problems), None) or (None if rows else "is silent" if silent else "has no whole second in it")
     return rows, {"video": video.name, "clips": len(rows), "silent": silent, "short": short, "problem": problem}
 
 
@@ -191,72 +189,52 @@ def _filled(second: media.Second) -> media.Second:
     return replace(second, frames=frames, times_s=second.index + np.arange(FRAMES_PER_SECOND) / FRAMES_PER_SECOND)
 
 
-class _UntilBroken:
-    """Iterates until the source raises, and records the reason."""
-
-    def __init__(self, source: Iterable[Any]):
-        self.source, self.problem = source, None
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            yield from self.source
-        except DsolError as error:
-            self.problem = error.what
-        except Exception as error:  # whatever a broken file does to its reader, the rest go on
-            self.problem = f"cannot be read: {type(error).__name__}: {error}"
+def _until_broken(source: Iterable[Any], problems: list[str]) -> Iterator[Any]:
+    """What the source yields until it raises; the reason goes into `problems`."""
+    try:
+        yield from source
+    except DsolError as error:
+        problems.append(error.what)
+    except Exception as error:  # whatever a broken file does to its reader, the rest go on
+        problems.append(f"cannot be read: {type(error).__name__}: {error}")
 
 
-class _Finish:
+def _finish(folder: Path, corpus: Corpus, boxes: Boxes | None, reports: list[dict]) -> tuple[dict, Boxes | None]:
     """Reports what was left out, on stderr and for store.json."""
-
-    def __init__(self, folder: Path, corpus: Corpus, boxes: Boxes | None):
-        self.folder, self.corpus, self.boxes = folder, corpus, boxes
-
-    def __call__(self, reports: list[dict]) -> tuple[dict, Boxes | None]:
-        skipped = [_entry(r) for r in reports if not r["clips"]]
-        cut = [_entry(r) for r in reports if r["clips"] and r["problem"]]
-        silent = sum(r["silent"] for r in reports)
-        if len(skipped) == len(reports) == 1:
-            raise self._nothing_usable(skipped)  # its message is enough
+    troubled = [({"video": r["video"], "reason": r["problem"]}, r["clips"]) for r in reports if r["problem"]]
+    skipped, cut = [e for e, clips in troubled if not clips], [e for e, clips in troubled if clips]
+    silent, short = (sum(r.get(name, 0) for r in reports) for name in ("silent", "short"))
+    if len(reports) > 1 or not skipped:  # else the message of the error is enough
         for entry, what in [(e, "left out") for e in skipped] + [(e, "kept up to the fault") for e in cut]:
             say(f"{entry['video']}: {entry['reason']} ({what})")
         if silent:
             say(f"{silent} silent clips left out")
-        short = sum(r.get("short", 0) for r in reports)
         if short:
             say(f"{short} incomplete last seconds kept, since they are annotated, and filled up with silence")
-        if len(skipped) == len(reports):
-            raise self._nothing_usable(skipped)
-        boxes = self.boxes and self.boxes.of_videos(r["video"] for r in reports if r["clips"])
-        return {**self._told_by_the_corpus(skipped), "cut_short": cut, "silent_clips": silent,
-                **({"incomplete_clips": short} if short else {})}, boxes  # fmt: skip
-
-    def _told_by_the_corpus(self, skipped: list[dict]) -> dict:
-        missing, listed, note = self.corpus.missing, self.corpus.listed, self.corpus.note
-        unused = [{"video": name, "reason": reason} for name, reason in self.corpus.skipped.items()]
-        if unused:
-            more = f", as are {len(unused) - 1} more" if len(unused) > 1 else ""
-            say(f"{unused[0]['video']}: {unused[0]['reason']} (left out{more}; store.json names all)")
-        if missing:
-            say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
-        if note:
-            say(f"note: {note}")
-        if twice := self.corpus.twice:
-            say(f"{len(twice)} listed videos are in more than one split ({twice[0]}, …): where one of these is for "
-                "testing, it is not trained on; store.json names all")  # fmt: skip
-        told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
-        told |= {"note": note} if note else {}
-        told |= {"in_two_splits": list(twice)} if twice else {}
-        return told | ({"composed": True} if self.corpus.composed else {})
-
-    def _nothing_usable(self, skipped: list[dict]) -> DsolError:
-        first = skipped[0]
-        what = f"has no usable video: {first['video']} {first['reason']}"
-        return DsolError(self.folder, what, "give videos with pictures and sound")
+    if len(skipped) == len(reports):
+        what = f"has no usable video: {skipped[0]['video']} {skipped[0]['reason']}"
+        raise DsolError(folder, what, "give videos with pictures and sound")
+    told = {**_told_by_the_corpus(corpus, skipped), "cut_short": cut, "silent_clips": silent}
+    told |= {"incomplete_clips": short} if short else {}
+    return told, boxes and boxes.of_videos(r["video"] for r in reports if r["clips"])
 
 
-def _entry(report: dict) -> dict:
-    return {"video": report["video"], "reason": report["problem"]}
+def _told_by_the_corpus(corpus: Corpus, skipped: list[dict]) -> dict:
+    missing, listed, note, twice = corpus.missing, corpus.listed, corpus.note, corpus.twice
+    unused = [{"video": name, "reason": reason} for name, reason in corpus.skipped.items()]
+    if unused:
+        more = f", as are {len(unused) - 1} more" if len(unused) > 1 else ""
+        say(f"{unused[0]['video']}: {unused[0]['reason']} (left out{more}; store.json names all)")
+    if missing:
+        say(f"{len(missing)} of {listed} listed videos are not there ({missing[0]}, …); store.json names all")
+    if note:
+        say(f"note: {note}")
+    if twice:
+        say(f"{len(twice)} listed videos are in more than one split ({twice[0]}, …): where one of these is for "
+            "testing, it is not trained on; store.json names all")  # fmt: skip
+    told = {"skipped": [*unused, *skipped], **({"listed": listed, "missing": list(missing)} if listed else {})}
+    found = {"note": note, "in_two_splits": list(twice), "composed": corpus.composed}
+    return told | {name: value for name, value in found.items() if value}
 
 
 def _annotations(corpus: Corpus, file: str | Path | None) -> Boxes | None:
@@ -298,11 +276,7 @@ def _how(folder: Path, layout: str, size: int, corpus: Corpus, boxes: Boxes | No
         "corpus": name_of(folder.resolve().name),
         "layout": layout,
         "size": size,
-        "videos": _digest(videos),
-        "boxes": _digest(None if boxes is None else [repr(frame) for frame in boxes]),
-        **({"labels": _digest(sorted(labels.items()))} if labels else {}),
+        "videos": digest(videos),
+        "boxes": digest(None if boxes is None else [repr(frame) for frame in boxes]),
+        **({"labels": digest(sorted(labels.items()))} if labels else {}),
     }
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

@@ -12,148 +12,92 @@ counts as often as the product of their counts: a scene of a video drawn twice a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from dsol.evaluation.metrics import outranked
+from dsol.evaluation.metrics import outranked, ratio
 
 LEVEL = 0.95
 DRAWS = 64  # at a time, where every draw ranks all frames anew
 
 
-class Statistic(Protocol):
-    """A figure of a data set in which every group of frames counts a number of times."""
-
-    def of(self, draws: np.ndarray) -> np.ndarray:
-        """Its value for each of (R, G) rows of counts: (R,), NaN where it is not defined."""
-        ...
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""A figure of a data set in which every group of frames counts a number of times: its value for each of (R, G) rows of
+counts, (R,), NaN where it is not defined."""
 
 
-@dataclass(frozen=True)
-class Mean:
-    """The mean of a value over frames.
+def mean_of(values: np.ndarray, group: np.ndarray, groups: int) -> Statistic:
+    """The mean of values (N,), NaN left out, that belong to groups (N,)."""
+    known = ~np.isnan(values)
+    total = np.bincount(group[known], values[known], minlength=groups)
+    count = np.bincount(group[known], minlength=groups).astype(float)
+    return lambda draws: ratio(draws @ total, draws @ count)
 
-    Attributes:
-        total: (G,) sum of the values of each group.
-        count: (G,) how many values it has.
+
+def largest_mean_of(values: np.ndarray, group: np.ndarray, groups: int) -> Statistic:
+    """The largest of several means over the same frames, chosen anew for every draw; values (N, T), groups (N,)."""
+    total = np.zeros((groups, values.shape[1]))
+    np.add.at(total, group, values)
+    count = np.bincount(group, minlength=groups).astype(float)
+    return lambda draws: ratio(draws @ total, (draws @ count)[:, None]).max(axis=1)
+
+
+def ranking_of(score: np.ndarray, label: np.ndarray, group: np.ndarray, groups: int) -> Statistic:
+    """How well a score separates two kinds (area under the ROC): of scores (X,), labels (X,) bool, and groups (X,).
+
+    A draw is a quadratic form of `won` (G, G): pairs of an object of the one kind in group a and one of the other kind
+    in group b, of which the first has the higher score.
     """
+    ones, others = (np.bincount(group[kind], minlength=groups).astype(float) for kind in (label, ~label))
+    won = np.zeros((groups, groups)) if ones.any() and others.any() else np.zeros((groups, 0))
+    for b in np.flatnonzero(others[: won.shape[1]]):
+        theirs = score[~label & (group == b)]
+        won[:, b] = np.bincount(group[label], outranked(score[label], theirs), minlength=groups)
 
-    total: np.ndarray
-    count: np.ndarray
+    def of(draws: np.ndarray) -> np.ndarray:
+        won_in = ((draws @ won) * draws[:, : won.shape[1]]).sum(axis=1)
+        return ratio(won_in, (draws @ ones) * (draws @ others))
 
-    @classmethod
-    def over(cls, values: np.ndarray, group: np.ndarray, groups: int) -> "Mean":
-        """Of values (N,), NaN left out, that belong to groups (N,)."""
-        known = ~np.isnan(values)
-        return cls(np.bincount(group[known], values[known], minlength=groups),
-                   np.bincount(group[known], minlength=groups).astype(float))  # fmt: skip
-
-    def of(self, draws: np.ndarray) -> np.ndarray:
-        total, count = draws @ self.total, draws @ self.count
-        return np.divide(total, count, out=np.full(len(draws), np.nan), where=count > 0)
+    return of
 
 
-@dataclass(frozen=True)
-class LargestMean:
-    """The largest of several means over the same frames, chosen anew for every draw.
-
-    Attributes:
-        total: (G, T) sums of T values of each group.
-        count: (G,) how many frames it has.
-    """
-
-    total: np.ndarray
-    count: np.ndarray
-
-    @classmethod
-    def over(cls, values: np.ndarray, group: np.ndarray, groups: int) -> "LargestMean":
-        """Of values (N, T) that belong to groups (N,)."""
-        total = np.zeros((groups, values.shape[1]))
-        np.add.at(total, group, values)
-        return cls(total, np.bincount(group, minlength=groups).astype(float))
-
-    def of(self, draws: np.ndarray) -> np.ndarray:
-        count = (draws @ self.count)[:, None]
-        means = np.divide(draws @ self.total, count, out=np.full((len(draws), self.total.shape[1]), np.nan),
-                          where=count > 0)  # fmt: skip
-        return means.max(axis=1)
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """How well a score separates two kinds (area under the ROC).
-
-    Attributes:
-        won: (G, G) pairs of an object of the one kind in group a and one of the other kind in group b, of which
-            the first has the higher score. A draw then is a quadratic form.
-        ones, others: (G,) how many objects of each kind a group has.
-    """
-
-    won: np.ndarray
-    ones: np.ndarray
-    others: np.ndarray
-
-    @classmethod
-    def over(cls, score: np.ndarray, label: np.ndarray, group: np.ndarray, groups: int) -> "Ranking":
-        """Of scores (X,), labels (X,) bool, and groups (X,)."""
-        ones, others = (np.bincount(group[kind], minlength=groups).astype(float) for kind in (label, ~label))
-        won = np.zeros((groups, groups)) if ones.any() and others.any() else np.zeros((groups, 0))
-        for b in np.flatnonzero(others[: won.shape[1]]):
-            theirs = score[~label & (group == b)]
-            won[:, b] = np.bincount(group[label], outranked(score[label], theirs), minlength=groups)
-        return cls(won, ones, others)
-
-    def of(self, draws: np.ndarray) -> np.ndarray:
-        pairs = (draws @ self.ones) * (draws @ self.others)
-        won = ((draws @ self.won) * draws[:, : self.won.shape[1]]).sum(axis=1)
-        return np.divide(won, pairs, out=np.full(len(draws), np.nan), where=pairs > 0)
-
-
-@dataclass(frozen=True)
-class Detection:
+def detection_of(
+    figure: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    confidence: np.ndarray,
+    right: np.ndarray,
+    there: np.ndarray,
+    group: np.ndarray,
+) -> Statistic:
     """A figure of detection: frames with an object are to be found, frames without one to have no prediction.
 
     From a confidence on, a frame has a prediction: right (TP) or wrong (FP). A frame with an object but without a
     prediction is missed (FN).
 
-    Attributes:
+    Args:
         figure: (precision (R, T), recall (R, T)) -> (R,), at T falling thresholds of confidence.
         confidence: (F,) of the predictions.
         right: (F,) bool, an object is there and the prediction localises it.
         there: (F,) bool, an object is there.
         group: (F,) index of the group.
     """
+    order = np.argsort(-confidence, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)  # ties count together
+    kinds = (right[order], np.ones(len(order)), there[order])
 
-    figure: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    confidence: np.ndarray
-    right: np.ndarray
-    there: np.ndarray
-    group: np.ndarray
+    def of(draws: np.ndarray) -> np.ndarray:
+        many = draws[:, group[order]]
+        found, predicted, present = ((many * kind).cumsum(axis=1) for kind in kinds)
+        missed = present[:, -1:] - present
+        hit = found[:, last]  # of nothing all is right, and all is found
+        precision, recall = ratio(hit, predicted[:, last], 1.0), ratio(hit, hit + missed[:, last], 1.0)
+        return np.where(present[:, -1] > 0, figure(precision, recall), np.nan)
 
-    def of(self, draws: np.ndarray) -> np.ndarray:
-        parts = [draws[start : start + DRAWS] for start in range(0, len(draws), DRAWS)]
-        return np.concatenate([self._of(part) for part in parts])
-
-    def _of(self, draws: np.ndarray) -> np.ndarray:
-        order = np.argsort(-self.confidence, kind="stable")
-        changes = np.flatnonzero(np.diff(self.confidence[order]))  # ties count together
-        last = np.append(changes, len(order) - 1)
-        many = draws[:, self.group[order]]
-        right, predicted, there = (
-            (many * kind).cumsum(axis=1) for kind in (self.right[order], np.ones(len(order)), self.there[order])
-        )
-        missed = there[:, -1:] - there
-        hit = right[:, last]
-        precision = _share(hit, predicted[:, last])
-        recall = _share(hit, hit + missed[:, last])
-        return np.where(there[:, -1] > 0, self.figure(precision, recall), np.nan)
+    return lambda draws: np.concatenate([of(draws[start : start + DRAWS]) for start in range(0, len(draws), DRAWS)])
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """One where there is nothing to be wrong about."""
-    return np.divide(part, whole, out=np.ones_like(part), where=whole > 0)
+def difference_of(one: Statistic, other: Statistic) -> Statistic:
+    """One figure minus another, of the same videos in every draw."""
+    return lambda draws: one(draws) - other(draws)
 
 
 def average_precision_over(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
@@ -169,13 +113,13 @@ def average_precision_over(precision: np.ndarray, recall: np.ndarray) -> np.ndar
 
 def largest_f1(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
     """(R,) the largest harmonic mean of precision (R, T) and recall (R, T)."""
-    both = precision + recall
-    return np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0).max(axis=1)
+    return ratio(2 * precision * recall, precision + recall, 0.0).max(axis=1)
 
 
 def value(statistic: Statistic, groups: int) -> float | None:
     """The figure itself, None where it is not defined."""
-    return _number(statistic.of(np.ones((1, groups)))[0])
+    figure = float(statistic(np.ones((1, groups)))[0])
+    return None if np.isnan(figure) else figure
 
 
 def draws_of(videos: int, bootstrap: int, seed: int) -> np.ndarray:
@@ -210,24 +154,9 @@ def interval(statistic: Statistic, draws: np.ndarray) -> list[float] | None:
     Returns:
         [low, high], or None where one group, no draws or an undefined figure say nothing.
     """
-    found = statistic.of(draws) if draws.size and draws.shape[1] > 1 else np.zeros(0)
+    found = statistic(draws) if draws.size and draws.shape[1] > 1 else np.zeros(0)
     found = found[~np.isnan(found)]
     if not len(found):
         return None
     tail = (1 - LEVEL) / 2
     return [float(edge) for edge in np.quantile(found, [tail, 1 - tail])]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One figure minus another, of the same videos in every draw."""
-
-    one: Statistic
-    other: Statistic
-
-    def of(self, draws: np.ndarray) -> np.ndarray:
-        return self.one.of(draws) - self.other.of(draws)
-
-
-def _number(figure: float) -> float | None:
-    return None if np.isnan(figure) else float(figure)

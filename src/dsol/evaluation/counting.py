@@ -78,10 +78,13 @@ class Painted:
 
     def count_above(self, levels: np.ndarray, rects: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Patches.count_above`."""
-        above = self.pixels > levels[:, None, None]
-        total = above.sum(axis=(1, 2), dtype=np.float64)
-        inside = [np.count_nonzero(above[n, a:b, c:d]) for n, (a, b, c, d) in zip(owner, rects, strict=True)]
-        return total, np.array(inside, dtype=np.float64)
+        return counted(self.pixels > levels[:, None, None], rects, owner)
+
+
+def counted(painted: np.ndarray, rects: np.ndarray, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of pictures (N, height, width) bool in all, and in rectangles on them; see `Patches.count_above`."""
+    inside = [np.count_nonzero(painted[n, a:b, c:d]) for n, (a, b, c, d) in zip(owner, rects, strict=True)]
+    return painted.sum(axis=(1, 2), dtype=np.float64), np.array(inside, dtype=np.float64)
 
 
 class Patches:

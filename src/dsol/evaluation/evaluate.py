@@ -7,7 +7,7 @@ annotated frames of the test split ─ find clip ─▶ picture, sound ─ syste
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,31 @@ from dsol.progress import say, track
 Place = tuple[int, int]  # row of the store, frame of its clip
 Sounds = Callable[[int], np.ndarray]  # number of a frame -> its sound, see `Store.sound`
 MOST_SCENES = 6  # in a picture
+
+
+@dataclass(frozen=True)
+class AnnotatedFrames:
+    """Frames of a store that can be scored.
+
+    Attributes:
+        clips: the store.
+        boxes: the frames' annotations.
+        places: where their pictures lie.
+    """
+
+    clips: Store
+    boxes: Boxes
+    places: list[Place]
+
+    def sound(self, n: int) -> np.ndarray:
+        """The sound of frame n, see `Store.sound`."""
+        return self.clips.sound(self.places[n][0])
+
+    def take(self, chosen: Iterable[int]) -> "AnnotatedFrames":
+        """Some of them, by number."""
+        chosen = list(chosen)
+        boxes = replace(self.boxes, frames=tuple(self.boxes.frames[i] for i in chosen))
+        return replace(self, boxes=boxes, places=[self.places[i] for i in chosen])
 
 
 def evaluate(
@@ -90,25 +115,26 @@ def evaluate(
     """
     clips = Store.open(store)
     plan = protocol_named(protocol)
-    boxes, places = annotated_frames(clips, plan.empty_too)
+    frames = annotated_frames(clips, plan.empty_too)
     system = open_model(model, clips, protocol, match, size, sources, inference)
     if floor:
-        system = stand_in(floor, system, clips, match, boxes, plan)
-    wrong = {} if floor else wrong_sounds(clips, boxes, places, plan)
+        system = stand_in(floor, system, frames, match, plan)
+    wrong = {} if floor else wrong_sounds(frames, plan)
     mismatched: dict[str, Any] = {name: [] for name in wrong}
-    sounds = [own_sounds(clips, places), *wrong.values()]
-    where = (f"Localising, {protocol}", engine, workers)
-    found = predict_frames(system, clips, boxes, places, sounds, plan.united, *where)
+    sounds = [frames.sound, *wrong.values()]
+    found = predict_frames(system, frames, sounds, plan.united, f"Localising, {protocol}", engine, workers)
     how: dict[str, Any] = {"strict": strict, "nmi": cluster_nmi(system, clips), "nsa": not isinstance(system, Dmc)}
     with MapsWriter(maps) if maps else nullcontext() as writer:
-        result = score(_own(found, list(mismatched.values()), writer), boxes, protocol, **how, **mismatched)
+        result = score(_own(found, list(mismatched.values()), writer), frames.boxes, protocol, **how, **mismatched)
     if note := clips.info.get("note"):
         result = replace(result, notes=(*result.notes, note))
     if maps:
-        _save_beside(boxes, maps)
+        file = Path(f"{str(maps).removesuffix('.npz')}.boxes.json")
+        frames.boxes.save(file)
+        say(f"{maps}: the maps; {file}: the annotations that they were scored against")
     if figures:
         label = (floor or load_card(find_model(model)).system).replace("_", " ")
-        draw(system, label, clips, boxes, places, plan.united, figures)
+        draw(system, label, frames, plan.united, figures)
     return result
 
 
@@ -141,8 +167,8 @@ def _stage_one_size(model: Path) -> int | None:
     return size
 
 
-def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list[Place]]:
-    """The annotated frames that can be scored, and where they lie.
+def annotated_frames(clips: Store, empty_too: bool = False) -> AnnotatedFrames:
+    """The annotated frames of a store that can be scored.
 
     Args:
         clips: the store.
@@ -159,46 +185,41 @@ def annotated_frames(clips: Store, empty_too: bool = False) -> tuple[Boxes, list
         say(f"{missing} of {len(frames)} annotated frames are not in the store and are left out")
     if not found:
         raise DsolError(clips.path, "has no annotated frames to score", "prepare it with --boxes FILE")
-    return replace(clips.boxes, frames=tuple(frame for frame, _ in found)), [place for _, place in found]
+    boxes = replace(clips.boxes, frames=tuple(frame for frame, _ in found))
+    return AnnotatedFrames(clips, boxes, [place for _, place in found])
 
 
-def swapped_places(boxes: Boxes, places: list[Place]) -> list[Place]:
-    """For each frame, a place whose sound it gets instead: of another video, of other categories where possible."""
-    sounding = [{box.category for box in frame.boxes if box.sounding} for frame in boxes]
-    count, half = len(places), len(places) // 2
+def swapped(frames: AnnotatedFrames) -> list[int]:
+    """For each frame, one whose sound it gets instead: of another video, of other categories where possible."""
+    annotated = frames.boxes.frames
+    sounding = [{box.category for box in frame.boxes if box.sounding} for frame in annotated]
+    count, half = len(annotated), len(annotated) // 2
     found = []
-    for i, frame in enumerate(boxes):
+    for i, frame in enumerate(annotated):
         order = [(i + half + step) % count for step in range(count)]
-        others = [j for j in order if boxes.frames[j].video != frame.video]
+        others = [j for j in order if annotated[j].video != frame.video]
         different = (j for j in others if not sounding[j] & sounding[i])
-        found.append(places[next(different, others[0] if others else i)])
+        found.append(next(different, others[0] if others else i))
     return found
 
 
-def own_sounds(clips: Store, places: Sequence[Place]) -> Sounds:
-    """The sounds at some places."""
-    return lambda n: clips.sound(places[n][0])
-
-
-def wrong_sounds(clips: Store, boxes: Boxes, places: list[Place], protocol: Protocol) -> dict[str, Sounds]:
+def wrong_sounds(frames: AnnotatedFrames, protocol: Protocol) -> dict[str, Sounds]:
     """The sounds of other clips and, where a protocol has them, silence and noise, its seed the number of the frame."""
-    found = {"swapped": own_sounds(clips, swapped_places(boxes, places))}
+    found: dict[str, Sounds] = {"swapped": frames.take(swapped(frames)).sound}
     if not protocol.wrong_sounds:
         return found
 
     def stored(waveform: np.ndarray) -> np.ndarray:
         return log_mel(torch.from_numpy(waveform)[None])[0].numpy() if spectrograms else waveform
 
-    spectrograms = clips.sound(places[0][0]).ndim == 2
+    spectrograms = frames.sound(0).ndim == 2
     silence = np.zeros(SAMPLE_RATE, np.float32)
     return found | {"silence": lambda n: stored(silence), "noise": lambda n: stored(noise(np.random.default_rng(n)))}
 
 
 def predict_frames(
     system: System,
-    clips: Store,
-    boxes: Boxes,
-    places: list[Place],
+    frames: AnnotatedFrames,
     sounds: Sequence[Sounds],
     united: bool,
     label: str,
@@ -209,9 +230,7 @@ def predict_frames(
 
     Args:
         system: what predicts.
-        clips: where pictures and sounds lie.
-        boxes: the frames.
-        places: of the frames' pictures.
+        frames: the frames.
         sounds: number of a frame -> its sound, one for each map that is wanted; the picture is encoded once.
         united: the localisation map alone, without its categories.
         label: for the progress.
@@ -223,15 +242,15 @@ def predict_frames(
 
     def predict(start: int) -> list[Maps]:
         part = slice(start, start + BATCH)
-        frames = [clips.frame(*place) for place in places[part]]
-        keys = [frame.key for frame in boxes.frames[part]]
-        waveforms = np.stack([sound(start + n) for sound in sounds for n in range(len(frames))])
-        found = system.predict(frames * len(sounds), waveforms, keys * len(sounds))
+        pictures = [frames.clips.frame(*place) for place in frames.places[part]]
+        keys = [frame.key for frame in frames.boxes.frames[part]]
+        waveforms = np.stack([sound(start + n) for sound in sounds for n in range(len(keys))])
+        found = system.predict(pictures * len(sounds), waveforms, keys * len(sounds))
         agnostic = united or found.maps is None
-        named = Maps(found.keys, found.area) if agnostic else select_categories(found, boxes.categories)
-        return [named.take(slice(n * len(frames), (n + 1) * len(frames))) for n in range(len(sounds))]
+        named = Maps(found.keys, found.area) if agnostic else select_categories(found, frames.boxes.categories)
+        return [named.take(slice(n * len(keys), (n + 1) * len(keys))) for n in range(len(sounds))]
 
-    starts = range(0, len(places), BATCH)
+    starts = range(0, len(frames.places), BATCH)
     found = run(predict, starts, engine, workers, gpu=True)
     yield from track(found, label, len(starts), f"batches of {BATCH} frames")
 
@@ -255,15 +274,14 @@ def _plain(name: str) -> str:
 
 def cluster_nmi(system: System, clips: Store) -> float | None:
     """NMI of clusters and categories on the labelled clips that are scored; None where there are none."""
-    tested = clips.testing()
-    labelled = tested.take([i for i, category in enumerate(tested.column("category")) if category is not None])
+    labelled = clips.testing().labelled()
     if not len(labelled) or not isinstance(system, ClusteringSystem):
         return None
     return nmi(np.array(labelled.column("category")), assign_clips(system, labelled))
 
 
 def stand_in(
-    floor: str, system: System, clips: Store, match: str | Path | None, boxes: Boxes, protocol: Protocol
+    floor: str, system: System, frames: AnnotatedFrames, match: str | Path | None, protocol: Protocol
 ) -> System:
     """What is scored in the model's place: see `evaluate`.
 
@@ -271,64 +289,46 @@ def stand_in(
         DsolError: the model has no object dictionary.
     """
     if floor not in ("vision_only", "oracle_sound"):
-        truth = truth_of(boxes, united=protocol.united, empty_too=protocol.empty_too, consensus=protocol.consensus)
-        return blind_system(floor, truth, protocol)
+        how = {"united": protocol.united, "empty_too": protocol.empty_too, "consensus": protocol.consensus}
+        return blind_system(floor, truth_of(frames.boxes, **how), protocol)
     if not isinstance(system, DsolSystem):
         what = f"{floor} needs an object dictionary"
         raise DsolError("--floor", what, "give a model of the system dsol, none exported")
-    named = name_system(system, clips, match)
+    named = name_system(system, frames.clips, match)
     assert isinstance(named, DsolSystem), "a name changes nothing else"
     if floor == "vision_only":
         return VisionOnly(named)
-    return OracleSound(named, {f.key: {b.category for b in f.boxes if b.sounding} for f in boxes})
+    return OracleSound(named, {f.key: {b.category for b in f.boxes if b.sounding} for f in frames.boxes})
 
 
-def draw(
-    system: System,
-    label: str,
-    clips: Store,
-    boxes: Boxes,
-    places: list[Place],
-    united: bool,
-    folder: Path,
-) -> None:
+def draw(system: System, label: str, frames: AnnotatedFrames, united: bool, folder: Path) -> None:
     """Pictures of what a model does: `scenes.png` (figure 4), and `features.png` (figure 3) for labelled clips."""
     folder.mkdir(parents=True, exist_ok=True)
-    draw_scenes({label: system}, clips, boxes, places, folder / "scenes.png", united)
-    shown = labelled_clips(clips)
+    draw_scenes({label: system}, frames, folder / "scenes.png", united)
+    shown = labelled_clips(frames.clips)
     if isinstance(system, DsolSystem) and shown is not None:
         whole, objects = features_of(system, shown)
         panels = {"picture": whole, "masked object": objects}
         features_figure(panels, shown.column("category"), folder / "features.png")
 
 
-def draw_scenes(
-    systems: Mapping[str, System],
-    clips: Store,
-    boxes: Boxes,
-    places: list[Place],
-    file: Path,
-    united: bool = False,
-) -> None:
+def draw_scenes(systems: Mapping[str, System], frames: AnnotatedFrames, file: Path, united: bool = False) -> None:
     """Draw a few frames with their boxes and every system's maps, spread over the videos.
 
     Args:
         systems: by the name to print.
-        clips: where the pictures lie.
-        boxes, places: annotated frames, from `annotated_frames`.
+        frames: those to choose from.
         file: of the image.
         united: draw their localisation maps alone.
     """
     from dsol.evaluation.figures import scene_figure
 
-    chosen = telling_frames(boxes)
-    some = Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen))
-    at = [places[i] for i in chosen]
+    some = frames.take(telling_frames(frames.boxes))
     predicted = {
-        name: next(predict_frames(system, clips, some, at, [own_sounds(clips, at)], united, f"Drawing, {name}"))[0]
+        name: next(predict_frames(system, some, [some.sound], united, f"Drawing, {name}"))[0]
         for name, system in systems.items()
     }
-    scene_figure([clips.frame(*place) for place in at], list(some), predicted, file)
+    scene_figure([some.clips.frame(*place) for place in some.places], list(some.boxes), predicted, file)
 
 
 def telling_frames(boxes: Boxes, most: int = MOST_SCENES) -> list[int]:
@@ -357,12 +357,6 @@ def name_system(system: System, clips: Store, match: str | Path | None) -> Syste
         raise DsolError(clips.path, "has no labels to name the model's clusters by", remedy)
     labelled = Store.open(match) if match else clips
     return system.named(name_clusters(system, clips_that_name(labelled, clips)))
-
-
-def _save_beside(boxes: Boxes, maps: Path) -> None:
-    file = Path(f"{str(maps).removesuffix('.npz')}.boxes.json")
-    boxes.save(file)
-    say(f"{maps}: the maps; {file}: the annotations that they were scored against")
 
 
 def _own(batches: Iterable[list[Maps]], mismatched: list[list[Maps]], writer: MapsWriter | None) -> Iterator[Maps]:

@@ -15,9 +15,16 @@ from math import prod
 import numpy as np
 
 from dsol.assignment import best_assignment
-from dsol.evaluation.bootstrap import Detection, LargestMean, Mean, Statistic, average_precision_over, largest_f1
+from dsol.evaluation.bootstrap import (
+    Statistic,
+    average_precision_over,
+    detection_of,
+    largest_f1,
+    largest_mean_of,
+    mean_of,
+)
 from dsol.evaluation.counting import chunks, shares_above
-from dsol.evaluation.metrics import area_under_success, frame_means, success
+from dsol.evaluation.metrics import area_under_success, frame_means, ratio, success
 from dsol.evaluation.resize import Size, resize, sides
 from dsol.evaluation.truth import Truth
 
@@ -77,10 +84,10 @@ def instance_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> d
         np.minimum.at(worst, truth.object_frame, each)
         worst[np.isinf(worst)] = np.nan
         found |= {
-            f"{prefix}iou@0.5": Mean.over(success(each, 0.5), group, truth.groups),
-            f"{prefix}auc": Mean.over(area_under_success(each), group, truth.groups),
-            f"{prefix}iiou@0.5": Mean.over(success(worst, 0.5), truth.group, truth.groups),
-            f"{prefix}iauc": Mean.over(area_under_success(worst), truth.group, truth.groups),
+            f"{prefix}iou@0.5": mean_of(success(each, 0.5), group, truth.groups),
+            f"{prefix}auc": mean_of(area_under_success(each), group, truth.groups),
+            f"{prefix}iiou@0.5": mean_of(success(worst, 0.5), truth.group, truth.groups),
+            f"{prefix}iauc": mean_of(area_under_success(worst), truth.group, truth.groups),
         }
     return found
 
@@ -95,15 +102,14 @@ def f_scores(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Column
             for weight in (None, mask.ravel().astype(float))
         )
         precision, recall = hit / np.maximum(predicted, 1), hit / max(mask.sum(), 1)
-        below = F_WEIGHT * precision + recall
-        found[n] = np.divide((1 + F_WEIGHT) * precision * recall, below, out=np.zeros_like(below), where=below > 0)
+        found[n] = ratio((1 + F_WEIGHT) * precision * recall, F_WEIGHT * precision + recall, 0.0)
     return {"f": found}
 
 
 def segmentation_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """J, and the largest over thresholds of the mean F of the whole set (AVSBench; Zhou et al., 2022)."""
     group = truth.group[truth.object_frame]
-    return {"j": Mean.over(values, group, truth.groups), "f": LargestMean.over(columns["f"], group, truth.groups)}
+    return {"j": mean_of(values, group, truth.groups), "f": largest_mean_of(columns["f"], group, truth.groups)}
 
 
 def precisions(pixels: np.ndarray, masks: np.ndarray, frame: np.ndarray) -> Columns:
@@ -139,7 +145,7 @@ def average_precision(values: np.ndarray, mask: np.ndarray) -> float:
 def precision_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> dict[str, Statistic]:
     """CAP and PIAP: means over the objects of a frame, then over frames."""
     frames = {name: frame_means(column, truth.object_frame, len(truth.keys)) for name, column in columns.items()}
-    return {name: Mean.over(column, truth.group, truth.groups) for name, column in frames.items()}
+    return {name: mean_of(column, truth.group, truth.groups) for name, column in frames.items()}
 
 
 def confidence(maps: np.ndarray, size: Size) -> Columns:
@@ -160,7 +166,7 @@ def detection_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> 
     """AP and largest F1 of frames: right at IoU 0.5, or without prediction and object (Mo and Morgado, 2022)."""
     found = frame_means(values, truth.object_frame, len(truth.keys))
     cases = (columns["confidence"], success(found, 0.5) == 1, ~np.isnan(found), truth.group)
-    return {"ap": Detection(average_precision_over, *cases), "max_f1": Detection(largest_f1, *cases)}
+    return {"ap": detection_of(average_precision_over, *cases), "max_f1": detection_of(largest_f1, *cases)}
 
 
 def predicted_share(maps: np.ndarray, size: Size, level: float) -> Columns:
@@ -184,8 +190,8 @@ def scenario_statistics(values: np.ndarray, columns: Columns, truth: Truth) -> d
     """Success and AUC of each scenario with a visible source; of off-screen sound the shares of pixels that are rightly
     not predicted (TN) and wrongly predicted (FP), means over frames (Choi et al., 2025)."""
 
-    def mean(column: np.ndarray, scenario: int) -> Mean:
-        return Mean.over(np.where(kinds == scenario, column, np.nan), truth.group, truth.groups)
+    def mean(column: np.ndarray, scenario: int) -> Statistic:
+        return mean_of(np.where(kinds == scenario, column, np.nan), truth.group, truth.groups)
 
     kinds, found = scenarios(truth), frame_means(values, truth.object_frame, len(truth.keys))
     named: dict[str, Statistic] = {}
@@ -204,7 +210,7 @@ def robustness_statistics(values: np.ndarray, columns: Columns, truth: Truth) ->
     named = {"predicted_own": columns[PREDICTED]} | {f"fpr_{kind}": share for kind, share in shares.items()}
     if shares:
         named["fpr"] = np.mean(list(shares.values()), axis=0)
-    of_frames = {name: Mean.over(column, truth.group, truth.groups) for name, column in named.items()}
+    of_frames = {name: mean_of(column, truth.group, truth.groups) for name, column in named.items()}
     return segmentation_statistics(values, columns, truth) | of_frames
 
 

@@ -29,8 +29,7 @@ PANEL_INCHES, MARGIN_INCHES, LEGEND_INCHES, TITLE_INCHES = 2.4, 0.05, 1.45, 0.5
 
 def labelled_clips(store: Store, most: int = MOST_CLIPS) -> Store | None:
     """Clips of known category to draw: of the split "test" where there is one, evenly taken; None if too few."""
-    clips = store.testing()
-    labelled = clips.take([i for i, category in enumerate(clips.column("category")) if category is not None])
+    labelled = store.testing().labelled()
     if len(labelled) < FEWEST_CLIPS or len(labelled.categories) < 2:
         return None
     return labelled.take(np.unique(np.linspace(0, len(labelled) - 1, min(most, len(labelled))).astype(int)))

@@ -19,7 +19,7 @@ import numpy as np
 
 from dsol.baselines.constant import Blind
 from dsol.evaluation.counting import shares_above
-from dsol.evaluation.metrics import frame_means, iou, success
+from dsol.evaluation.metrics import frame_means, iou, ratio, success
 from dsol.evaluation.protocols import Protocol
 from dsol.evaluation.resize import Size, mean_inside, sides
 from dsol.evaluation.tally import QUIET, Tally, add_frame_columns, add_object_columns
@@ -70,7 +70,6 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
         protocol: what it will be scored by.
         seed: of the noise.
     """
-    k = max(len(truth.categories), 1)
     if name == "random":
         found = _noise(truth, protocol, seed)
     else:
@@ -79,7 +78,7 @@ def blind_system(name: str, truth: Truth, protocol: Protocol, seed: int = 0) -> 
         found = np.zeros((1, 1, *sides(truth.size)))
         found[..., square[0] : square[1], square[2] : square[3]] = _flat(truth, protocol) if whole else 1.0
     turns = {key: n % len(found) for n, key in enumerate(truth.keys)}
-    maps = found if found.shape[1] == k else np.repeat(found, k, axis=1)
+    maps = found if found.shape[1] > 1 else np.repeat(found, max(len(truth.categories), 1), axis=1)
     return Blind(found.max(axis=1), maps, truth.categories, turns)
 
 
@@ -121,7 +120,9 @@ def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: fl
     share = areas(rect[None])[0] / prod(sides(truth.size))
     quiet = share * (within <= QUIET) + (1 - share) * (beyond <= QUIET)
     inside = beyond + covered * (within - beyond)
-    result = Tally(_rectangle_iou(truth, rect), _everywhere_silent(truth, protocol, quiet), inside)
+    sounding = np.bincount(truth.object_frame, minlength=len(truth.keys))
+    some_silent = (sounding < len(truth.categories)) & (not protocol.united)
+    result = Tally(_rectangle_iou(truth, rect), np.where(some_silent, quiet, np.nan), inside)
     picture = np.full(sides(truth.size), beyond)
     picture[rect[0] : rect[1], rect[2] : rect[3]] = within
     objects = np.arange(len(truth.object_frame))
@@ -130,15 +131,10 @@ def _of_rectangle(truth: Truth, protocol: Protocol, rect: np.ndarray, within: fl
     return result
 
 
-def _everywhere_silent(truth: Truth, protocol: Protocol, quiet: float) -> np.ndarray:
-    """(F,) NSA of a map that is the same for every category; NaN where none is silent."""
-    sounding = np.bincount(truth.object_frame, minlength=len(truth.keys))
-    return np.where((sounding < len(truth.categories)) & (not protocol.united), quiet, np.nan)
-
-
 def _of_maps(truth: Truth, protocol: Protocol, maps: np.ndarray, kinds: int) -> Tally:
     """The tally of a few maps (maps · kinds, H, W), that the frames take turns in."""
-    counts = _running(protocol.paint(maps, truth.size))
+    painted = protocol.paint(maps, truth.size)
+    counts = np.pad(painted.cumsum(axis=1, dtype=np.int32).cumsum(axis=2), ((0, 0), (1, 0), (1, 0)))
     frames = np.arange(len(truth.keys)) % ANSWERS * kinds
     of_object = frames[truth.object_frame] + truth.object_category % kinds
     of_box = frames[truth.box_frame] + truth.box_category % kinds
@@ -159,18 +155,10 @@ def _mean_of_silent(truth: Truth, protocol: Protocol, quiet: np.ndarray, frames:
     silent = np.ones((len(frames), kinds), dtype=bool)
     silent[truth.object_frame, truth.object_category % kinds] = False
     share = np.where(silent, quiet[frames[:, None] + np.arange(kinds)], 0).sum(axis=1)
-    count = silent.sum(axis=1)
-    known = (count > 0) & (not protocol.united)
-    return np.divide(share, count, out=np.full(len(frames), np.nan), where=known)
-
-
-def _running(painted: np.ndarray) -> np.ndarray:
-    """(N, S+1, S+1) predicted pixels above and left of each pixel."""
-    sums = np.zeros((len(painted), painted.shape[1] + 1, painted.shape[2] + 1), dtype=np.int32)
-    np.cumsum(painted, axis=2, out=sums[:, 1:, 1:])
-    return np.cumsum(sums, axis=1, out=sums)
+    return ratio(share, silent.sum(axis=1) * (not protocol.united))
 
 
 def _within(sums: np.ndarray, n: np.ndarray, rects: np.ndarray) -> np.ndarray:
+    """Pixels in rectangles, by how many there are above and left of each pixel: (N, S+1, S+1)."""
     top, bottom, left, right = rects.T
     return sums[n, bottom, right] - sums[n, top, right] - sums[n, bottom, left] + sums[n, top, left]

@@ -17,6 +17,17 @@ LEAST = 0.5  # that a pixel counts: a denominator that keeps IoU 0 where there i
 STEPS = 0.05 * np.arange(21)  # the thresholds t of the AUC, and those of the success rates: 0.3 is 0.30000000000000004
 
 
+def ratio(part: np.ndarray, whole: np.ndarray, nothing: float = np.nan) -> np.ndarray:
+    """`part / whole`, and `nothing` where the whole is 0.
+
+    Example:
+        >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0]))
+        array([0.5, nan])
+    """
+    part, whole = np.broadcast_arrays(part, whole)
+    return np.divide(part, whole, out=np.full(whole.shape, nothing), where=whole > 0)
+
+
 def iou(
     shared: np.ndarray, owner: np.ndarray, weight: np.ndarray, predicted: np.ndarray, area: np.ndarray
 ) -> np.ndarray:
@@ -51,9 +62,7 @@ def frame_means(values: np.ndarray, frame: np.ndarray, frames: int) -> np.ndarra
     Returns:
         (frames,), NaN where a frame has none.
     """
-    count = np.bincount(frame, minlength=frames)
-    total = np.bincount(frame, values, minlength=frames)
-    return np.divide(total, count, out=np.full(frames, np.nan), where=count > 0)
+    return ratio(np.bincount(frame, values, minlength=frames), np.bincount(frame, minlength=frames))
 
 
 def area_under_success(values: np.ndarray) -> np.ndarray:

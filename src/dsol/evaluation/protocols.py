@@ -16,18 +16,9 @@ from functools import partial
 import numpy as np
 
 from dsol.errors import DsolError
-from dsol.evaluation.counting import chunks, upscaled
-from dsol.evaluation.extensions import (
-    AVATAR,
-    AVSBENCH,
-    IS3,
-    MIX_AND_LOCALIZE,
-    PUBLISHED_IS3,
-    PUBLISHED_MIX_AND_LOCALIZE,
-    ROBUST,
-    SLAVC,
-    Extension,
-)
+from dsol.evaluation import extensions
+from dsol.evaluation.counting import chunks, counted, upscaled
+from dsol.evaluation.extensions import Extension
 from dsol.evaluation.metrics import STEPS, iou
 from dsol.evaluation.resize import Size, resize
 
@@ -116,7 +107,7 @@ def iou_above_share_of_peak(maps: np.ndarray, masks: Masks, size: Size, share: f
     Returns:
         (O,) in [0, 1].
     """
-    return _iou_counted(maps, masks, size, lambda picture: share * picture.peaks())
+    return _iou_above(maps, masks, size, lambda picture: share * picture.peaks())
 
 
 def above(maps: np.ndarray, size: Size, level: float) -> np.ndarray:
@@ -129,16 +120,26 @@ def above(maps: np.ndarray, size: Size, level: float) -> np.ndarray:
 
 def iou_above(maps: np.ndarray, masks: Masks, size: Size, level: float) -> np.ndarray:
     """IoU of what `above` paints with each object's boxes, without painting; see `iou_above_share_of_peak`."""
-    return _iou_counted(maps, masks, size, lambda picture: np.full(len(picture.peaks()), level))
+    return _iou_above(maps, masks, size, lambda picture: np.full(len(picture.peaks()), level))
 
 
-def _iou_counted(maps: np.ndarray, masks: Masks, size: Size, levels: Callable[..., np.ndarray]) -> np.ndarray:
+def _iou_above(maps: np.ndarray, masks: Masks, size: Size, levels: Callable[..., np.ndarray]) -> np.ndarray:
     """(O,) IoU of the pixels above each upscaled map's level."""
+
+    def count(some: np.ndarray, *rects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        picture = upscaled(some, size)
+        return picture.count_above(levels(picture), *rects)
+
+    return _iou_counted(maps, masks, count)
+
+
+def _iou_counted(maps: np.ndarray, masks: Masks, count: Callable[..., tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """(O,) IoU by a function from some maps, rectangles on them and these' owners to predicted pixels in all and
+    inside."""
     found = np.zeros(len(maps))
     for part, mine in chunks(masks.owner, len(maps)):
-        picture = upscaled(maps[part], size)
         of = masks.owner[mine] - part.start
-        predicted, shared = picture.count_above(levels(picture), masks.rects[mine], of)
+        predicted, shared = count(maps[part], masks.rects[mine], of)
         found[part] = iou(shared, of, masks.weight[mine], predicted, masks.area[part])
     return found
 
@@ -187,14 +188,7 @@ def _medians(pixels: np.ndarray) -> np.ndarray:
 
 def iou_painted(maps: np.ndarray, masks: Masks, size: Size, paint: Paint) -> np.ndarray:
     """IoU of what `paint` predicts with each object's boxes; arguments as in `iou_above_share_of_peak`."""
-    found = np.zeros(len(maps))
-    for part, mine in chunks(masks.owner, len(maps)):
-        painted = paint(maps[part], size)
-        of = masks.owner[mine] - part.start
-        places = zip(of, masks.rects[mine], strict=True)
-        shared = np.array([np.count_nonzero(painted[n, a:b, c:d]) for n, (a, b, c, d) in places], dtype=float)
-        found[part] = iou(shared, of, masks.weight[mine], painted.sum(axis=(1, 2)), masks.area[part])
-    return found
+    return _iou_counted(maps, masks, lambda some, *rects: counted(paint(some, size), *rects))
 
 
 def _painted(name: str, says: str, united: bool, paint: Paint, own: Extension | None = None, **rest) -> Protocol:
@@ -218,16 +212,16 @@ PROTOCOLS = {
         _paper("duet", 0.2, False, "one map a sounding category"),
         _paper("audioset", 0.2, False, "one map a sounding category"),
         _painted("lvs", LVS, True, above_median, consensus=True),
-        _painted("slavc", SLAVC_SAYS, True, from_median_on, SLAVC, consensus=True, empty_too=True),
-        _painted("is3", "one map a sounding category, above its median pixel", False, above_median, IS3,
-                 published=PUBLISHED_IS3),
-        _absolute("avsbench", "one localisation map a frame, as a probability", 0.5, AVSBENCH),
-        _absolute("robust", "avsbench, and the same frames with sounds whose source is not in them", 0.5, ROBUST,
-                  wrong_sounds=True),
-        _absolute("avatar", "one localisation map a frame, at 640×360 pixels; by scenario", 0.1, AVATAR,
+        _painted("slavc", SLAVC_SAYS, True, from_median_on, extensions.SLAVC, consensus=True, empty_too=True),
+        _painted("is3", "one map a sounding category, above its median pixel", False, above_median, extensions.IS3,
+                 published=extensions.PUBLISHED_IS3),
+        _absolute("avsbench", "one localisation map a frame, as a probability", 0.5, extensions.AVSBENCH),
+        _absolute("robust", "avsbench, and the same frames with sounds whose source is not in them", 0.5,
+                  extensions.ROBUST, wrong_sounds=True),
+        _absolute("avatar", "one localisation map a frame, at 640×360 pixels; by scenario", 0.1, extensions.AVATAR,
                   empty_too=True, size=(360, 640)),
         replace(_paper("mix-and-localize", 0.5, False, "one map a sounding category"),
-                extension=MIX_AND_LOCALIZE, published=PUBLISHED_MIX_AND_LOCALIZE),
+                extension=extensions.MIX_AND_LOCALIZE, published=extensions.PUBLISHED_MIX_AND_LOCALIZE),
     )
 }  # fmt: skip
 

@@ -84,7 +84,7 @@ class Evaluation:
             if found is not None:
                 beside = [_percent(figures.get(name)) for _, figures in floors]
                 rows.append([SPOKEN.get(name, name), _percent(found), _interval(self.ci95.get(name)), *beside])
-        return _aligned(rows)
+        return aligned(rows)
 
     def _ahead(self) -> list[str]:
         shown = [(name, edges) for name, edges in self.ahead.items() if edges]
@@ -93,7 +93,7 @@ class Evaluation:
             cells = [_interval(edges.get(name)) for _, edges in shown]
             if found is not None and any(cells):
                 rows.append([SPOKEN.get(name, name), *cells])
-        return _aligned(rows)
+        return aligned(rows)
 
     def _categories(self) -> list[str]:
         names = list(dict.fromkeys(name for row in self.per_category.values() for name in row))
@@ -102,7 +102,7 @@ class Evaluation:
         for category, row in self.per_category.items():
             cells = (f"{row[n]:,.0f}" if n == "objects" else _percent(row.get(n)) for n in shown)
             rows.append([category, *cells])
-        return _aligned(rows)
+        return aligned(rows)
 
 
 def _percent(figure: float | None) -> str:
@@ -113,7 +113,10 @@ def _interval(edges: list[float] | None) -> str:
     return "" if edges is None else f"[{100 * edges[0]:.1f}, {100 * edges[1]:.1f}]"
 
 
-def _aligned(rows: list[list[str]]) -> list[str]:
+def aligned(rows: list[list[str]], heads: int = 1) -> list[str]:
+    """Columns of equal width as lines: the first few, texts, to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-            for row in rows]  # fmt: skip
+    return [
+        "  ".join(c.ljust(w) if n < heads else c.rjust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]

@@ -16,12 +16,21 @@ import numpy as np
 from dsol.data.boxes import Boxes
 from dsol.errors import DsolError
 from dsol.evaluation import floors
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, draws_of_groups, interval, value
+from dsol.evaluation.bootstrap import (
+    Statistic,
+    difference_of,
+    draws_of,
+    draws_of_groups,
+    interval,
+    mean_of,
+    ranking_of,
+    value,
+)
 from dsol.evaluation.extensions import PREDICTED, WRONG_SOUNDS, wrong_share
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.resize import Size
-from dsol.evaluation.result import METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
+from dsol.evaluation.result import FLOORS, METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.maps import Maps, read_maps
@@ -75,23 +84,26 @@ def score(
         1.0
     """
     plan = protocol_named(protocol, strict)
-    _check_wrong_sounds(plan, silence, noise)
+    if not plan.wrong_sounds and (silence is not None or noise is not None):
+        what = "is not scored with silence or noise"
+        raise DsolError(f"--protocol {plan.name}", what, "choose robust, or leave --silence and --noise out")
     size = plan.size if size is None else size
     truth = truth_of(boxes, size, united=plan.united, empty_too=plan.empty_too, consensus=plan.consensus)
     if not len(truth.object_frame):
         raise DsolError(sources["boxes"], "no frame has a box of a sounding object", "give annotations with boxes")
     found = _tally(batches, truth, plan, sources["maps"])
-    mismatched = ((silence, sources["silence"]), (noise, sources["noise"]), (swapped, sources["swapped"]))
-    wrong = {kind: _tally(maps, truth, plan, source)
-             for kind, (maps, source) in zip(WRONG_SOUNDS, mismatched, strict=True) if maps is not None}  # fmt: skip
+    mismatched = zip(WRONG_SOUNDS, (silence, noise, swapped), ("silence", "noise", "swapped"), strict=True)
+    wrong = {kind: _tally(maps, truth, plan, sources[name]) for kind, maps, name in mismatched if maps is not None}
     add_wrong_sounds(found, wrong, plan)
     for each in (found, *wrong.values()) if not nsa else ():
         each.without_nsa()
     statistics = statistics_of(found, truth, plan)
     draws = draws_of_groups(draws_of(truth.videos, bootstrap, seed), truth.members)
-    tallies = {**_blind(truth, plan, seed, wrong), "swapped_sound": wrong.get("other_sound")}
-    beside = {name: None if floor is None else statistics_of(floor, truth, plan) for name, floor in tallies.items()}
-    names = _names(statistics)
+    tallies = _blind(truth, plan, seed, wrong)
+    if "other_sound" in wrong:
+        tallies["swapped_sound"] = wrong["other_sound"]
+    beside = {name: statistics_of(floor, truth, plan) for name, floor in tallies.items()}
+    names = [*METRICS, *(name for name in statistics if name not in METRICS)]  # those of every protocol, and its own
     return Evaluation(
         protocol=plan.name,
         says=plan.says,
@@ -99,8 +111,8 @@ def score(
         videos=truth.videos,
         metrics=_figures(statistics, names, truth) | {"nmi": nmi},
         ci95={name: interval(statistics[name], draws) if name in statistics else None for name in names},
-        floors={name: None if floor is None else _figures(floor, names, truth) for name, floor in beside.items()},
-        ahead={n: None if floor is None else _ahead(statistics, floor, draws) for n, floor in beside.items()},
+        floors=dict.fromkeys(FLOORS) | {floor: _figures(of, names, truth) for floor, of in beside.items()},
+        ahead=dict.fromkeys(FLOORS) | {floor: _ahead(statistics, of, names, draws) for floor, of in beside.items()},
         per_category=_per_category(found, truth, plan),
         notes=tuple(_notes(statistics, truth, plan)),
     )
@@ -167,12 +179,6 @@ def _blind(truth: Truth, plan: Protocol, seed: int, kinds: Iterable[str]) -> dic
     return found
 
 
-def _check_wrong_sounds(plan: Protocol, silence: object, noise: object) -> None:
-    if not plan.wrong_sounds and (silence is not None or noise is not None):
-        what = "is not scored with silence or noise"
-        raise DsolError(f"--protocol {plan.name}", what, "choose robust, or leave --silence and --noise out")
-
-
 def add_wrong_sounds(found: Tally, wrong: Mapping[str, Tally], plan: Protocol) -> None:
     """Add the share of each frame that is predicted with mismatched sounds to a tally, where the protocol has it."""
     if plan.wrong_sounds:
@@ -188,9 +194,9 @@ def statistics_of(found: Tally, truth: Truth, plan: Protocol) -> dict[str, Stati
         "nsa": found.quiet,
         "class_iou": frames,
     }
-    named: dict[str, Statistic] = {n: Mean.over(v, truth.group, truth.groups) for n, v in of_frames.items()}
+    named: dict[str, Statistic] = {n: mean_of(v, truth.group, truth.groups) for n, v in of_frames.items()}
     group = truth.group[truth.box_frame]
-    named["silent_auroc"] = Ranking.over(found.inside, truth.box_sounding, group, truth.groups)
+    named["silent_auroc"] = ranking_of(found.inside, truth.box_sounding, group, truth.groups)
     return named if plan.extension is None else named | plan.extension.statistics(found.iou, found.columns, truth)
 
 
@@ -199,19 +205,13 @@ def _figures(statistics: dict[str, Statistic], names: Iterable[str], truth: Trut
 
 
 def _ahead(
-    statistics: dict[str, Statistic], floor: dict[str, Statistic], draws: np.ndarray
+    statistics: dict[str, Statistic], floor: dict[str, Statistic], names: Iterable[str], draws: np.ndarray
 ) -> dict[str, list[float] | None]:
     """The interval of each figure minus the baseline's, over the same draws."""
-    names = statistics.keys() & floor.keys()
+    both = statistics.keys() & floor.keys()
     return {
-        name: interval(Difference(statistics[name], floor[name]), draws) if name in names else None
-        for name in _names(statistics)
+        name: interval(difference_of(statistics[name], floor[name]), draws) if name in both else None for name in names
     }
-
-
-def _names(statistics: dict[str, Statistic]) -> list[str]:
-    """The keys that every protocol has, and its own after them."""
-    return [*METRICS, *(name for name in statistics if name not in METRICS)]
 
 
 def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dsol.errors import DsolError
 from dsol.evaluation.counting import shares_above
+from dsol.evaluation.metrics import ratio
 from dsol.evaluation.protocols import Masks, Protocol
 from dsol.evaluation.resize import Size, mean_inside, resize
 from dsol.evaluation.truth import Truth
@@ -68,7 +69,8 @@ def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
             continue
         frames = np.array([place[batch.keys[row]] for row in rows])
         _check_once(frames, seen, truth)
-        maps = _maps(batch, rows, protocol)
+        maps = batch.area if protocol.united or batch.maps is None else batch.maps
+        maps = maps if len(rows) == len(maps) else maps[rows]
         _check_finite(maps, frames, truth)
         _add(result, maps, frames, batch.categories if maps.ndim == 4 else None, truth, protocol)
         seen[frames] = True
@@ -76,14 +78,10 @@ def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
     return result
 
 
-def _maps(batch: Maps, rows: np.ndarray, protocol: Protocol) -> np.ndarray:
-    """(B, H, W), or (B, K, H, W) where the protocol and the system tell categories apart."""
-    maps = batch.area if protocol.united or batch.maps is None else batch.maps
-    return maps if len(rows) == len(maps) else maps[rows]
-
-
 def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth: Truth, protocol: Protocol) -> None:
-    columns = None if categories is None else _columns(categories, truth)
+    columns = None  # the index of each annotated category in the maps, -1 where they lack it
+    if categories is not None:
+        columns = np.array([categories.index(k) if k in categories else -1 for k in truth.categories], dtype=int)
     objects, row = members(truth.object_frame, frames)
     theirs = _pick(maps, row, truth.object_category[objects], columns, frames, truth)
     result.iou[objects] = protocol.measure(theirs, masks_of(objects, truth), truth.size)
@@ -129,12 +127,6 @@ def add_object_columns(result: Tally, maps: np.ndarray, objects: np.ndarray, tru
             result.columns[name][objects[mine]] = column
 
 
-def _columns(categories: tuple[str, ...], truth: Truth) -> np.ndarray:
-    """(categories of the truth,) the index of each in the maps, -1 where they lack it."""
-    place = {name: k for k, name in enumerate(categories)}
-    return np.array([place.get(name, -1) for name in truth.categories], dtype=int)
-
-
 def members(group: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The items of some groups.
 
@@ -176,8 +168,7 @@ def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, cate
         loud = silent & (maps.max(axis=(2, 3)) > QUIET)
         share = silent.astype(np.float64)
         share[loud] -= shares_above(maps[loud], QUIET, size)
-    count = silent.sum(axis=1)
-    result.quiet[frames] = np.divide(share.sum(axis=1), count, out=np.full(len(frames), np.nan), where=count > 0)
+    result.quiet[frames] = ratio(share.sum(axis=1), silent.sum(axis=1))
     for name, total, many in zip(categories, share.sum(axis=0), silent.sum(axis=0), strict=True):
         result.quiet_of[name] = result.quiet_of.get(name, 0) + np.array([total, many])
 

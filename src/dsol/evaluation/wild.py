@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from dsol.data.store import Store
-from dsol.errors import DsolError
-from dsol.evaluation.bootstrap import Difference, Mean, Ranking, Statistic, draws_of, interval, value
-from dsol.evaluation.evaluate import annotated_frames, own_sounds, predict_frames, swapped_places
+from dsol.errors import DsolError, explained
+from dsol.evaluation.bootstrap import Statistic, difference_of, draws_of, interval, mean_of, ranking_of, value
+from dsol.evaluation.evaluate import annotated_frames, predict_frames, swapped
 from dsol.evaluation.result import Evaluation
 from dsol.evaluation.score import score
 from dsol.model.maps import Maps, join_names
@@ -103,7 +103,7 @@ def evaluate_system(
     draws = draws_of(len(set(labelled.video)), bootstrap, seed)
     figures = {of: {name: value(s, draws.shape[1]) for name, s in each.items()} for of, each in found.items()}
     own, figures_own = found.pop("own"), figures.pop("own")
-    ahead = {of: {name: interval(Difference(own[name], s), draws) for name, s in each.items()} or None
+    ahead = {of: {name: interval(difference_of(own[name], s), draws) for name, s in each.items()} or None
              for of, each in found.items()}  # fmt: skip
     return replace(
         located,
@@ -132,11 +132,11 @@ def read_labels(path: Path, clips: Store) -> Labelled:
     Raises:
         DsolError: the file cannot be read, lacks a column, or has no second of the store.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DsolError(path, f"cannot be read: {error.strerror}", "give a CSV file of labels") from None
+    with (
+        explained(path, "cannot be read: {.strerror}", "give a CSV file of labels", OSError),
+        open(path, newline="", encoding="utf-8") as file,
+    ):
+        rows = list(csv.DictReader(file))
     missing = [name for name in COLUMNS if not rows or rows[0].get(name) is None]
     if missing:
         raise DsolError(path, f"has no column {', '.join(missing)}", f"give a CSV file with {', '.join(COLUMNS)}")
@@ -163,18 +163,18 @@ def _seconds(row: dict[str, str], path: Path) -> float:
 
 def _located(system: System, clips: Store, bootstrap: int, seed: int) -> Evaluation:
     """The annotated frames, scored as `solo`."""
-    boxes, places = annotated_frames(clips)
-    sounds = [own_sounds(clips, places), own_sounds(clips, swapped_places(boxes, places))]
-    batches = list(predict_frames(system, clips, boxes, places, sounds, True, "Localising, wild"))
-    own, other = ([batch[n] for batch in batches] for n in range(2))
-    return score(own, boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
+    frames = annotated_frames(clips)
+    sounds = [frames.sound, frames.take(swapped(frames)).sound]
+    own, other = zip(*predict_frames(system, frames, sounds, True, "Localising, wild"), strict=True)
+    return score(own, frames.boxes, "solo", swapped=other, bootstrap=bootstrap, seed=seed)
 
 
 def _predict(system: System, clips: Store, labelled: Labelled, seed: int) -> Predicted:
     """The predictions for each second: with its own sound, with mismatched ones, and with an empty picture."""
     strange = iter(_mismatched_sounds(labelled, seed))
-    starts = track(range(0, len(labelled.video), BATCH), "Predicting, wild", unit=f"batches of {BATCH} clips")
-    parts = (range(start, min(start + BATCH, len(labelled.video))) for start in starts)
+    rows = range(len(labelled.video))
+    starts = track(rows[::BATCH], "Predicting, wild", unit=f"batches of {BATCH} clips")
+    parts = (rows[start : start + BATCH] for start in starts)
     found = zip(*(_predict_part(system, clips, labelled, part, strange) for part in parts), strict=True)
     return Predicted(*(None if any(each is None for each in one) else np.concatenate(one) for one in found))  # type: ignore[arg-type]
 
@@ -238,16 +238,16 @@ def _statistics(
         right = np.array([[words.right(spoken[k], label) for k in row]
                           for row, label in zip(best, labelled.label, strict=True)])  # fmt: skip
         values = {f"name@{n}": np.where(known, right[:, :n].any(1), np.nan) for n in BEST}
-        return {name: Mean.over(found, video, len(names)) for name, found in values.items()}
+        return {name: mean_of(found, video, len(names)) for name, found in values.items()}
 
     visible = np.flatnonzero(labelled.visible)
     scores = np.concatenate([predicted.surest[visible], predicted.mismatched.ravel()])
     owned = np.arange(len(scores)) < len(visible)
     of = np.concatenate([video[visible], np.repeat(video[visible], MISMATCHED)])
     own = named(predicted.names) | {
-        "in_vocabulary": Mean.over(known.astype(float), video, len(names)),
-        "mismatch_auroc": Ranking.over(scores, owned, of, len(names)),
-        "off_screen_auroc": Ranking.over(predicted.surest, labelled.visible, video, len(names)),
+        "in_vocabulary": mean_of(known.astype(float), video, len(names)),
+        "mismatch_auroc": ranking_of(scores, owned, of, len(names)),
+        "off_screen_auroc": ranking_of(predicted.surest, labelled.visible, video, len(names)),
     }
     return {"own": own, "by_ear": named(predicted.by_ear), "by_eye": named(predicted.by_eye)}
 

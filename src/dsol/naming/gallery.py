@@ -9,7 +9,7 @@ import json
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +26,7 @@ from dsol.localize.light import light
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.model.file import find_model
 from dsol.model.system import ClusteringSystem
-from dsol.naming.naming import (
-    BATCH,
-    assign_clips,
-    cluster_keys,
-    name_model,
-    own_model,
-    read_names,
-    rename_model,
-    system_to_name,
-    under_keys,
-)
+from dsol.naming import naming
 from dsol.page import write_page
 from dsol.progress import say, track
 
@@ -67,12 +57,14 @@ class Cluster:
         key: "cluster 3", whatever its name.
         name: what the model calls it.
         clips, videos: how many were assigned to it.
+        colour: of its heat maps.
     """
 
     key: str
     name: str
     clips: int
     videos: int
+    colour: Colour
 
     @property
     def count(self) -> str:
@@ -104,7 +96,7 @@ def name(
     if names is not None:
         if store is not None or by_looking:
             raise DsolError("--names", "comes with neither store, --gallery nor --interactive", "give one of them")
-        rename_model(model, read_names(names), names)
+        naming.rename_model(model, naming.read_names(names), names)
     elif store is None:
         what = "has no clips to show" if by_looking else "has nothing to take names from"
         raise DsolError("dsol name", what, "give a store" if by_looking else "give a store, or --names FILE")
@@ -113,7 +105,7 @@ def name(
     elif gallery is not None:
         make_gallery(model, store, gallery)
     else:
-        name_model(model, store)
+        naming.name_model(model, store)
 
 
 def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> list[Cluster]:
@@ -135,30 +127,55 @@ def make_gallery(model: str | Path, store: str | Path, folder: str | Path) -> li
         >>> make_gallery("run", "store", "gallery")[0].count                    # doctest: +SKIP
         '28 clips of 7 videos'
     """
-    folder, system, found = Path(folder), system_to_name(model), Store.open(store)
+    folder, system, found = Path(folder), naming.system_to_name(model), Store.open(store)
     clips = found.training()
     if not len(clips):
         raise DsolError(store, "has no clips of the split train", "give the store that the model was trained on")
     if folder.exists() and not folder.is_dir():
         raise DsolError(folder, "is a file", "give a folder for the gallery")
-    assigned, videos = assign_clips(system, clips), clips.column("video")
+    assigned = naming.assign_clips(system, clips)
     folder.mkdir(parents=True, exist_ok=True)
     clusters = []
-    keys, known = cluster_keys(system.card), system.card.known
-    names = system.card.categories[known:]
-    system = under_keys(system)
-    for k, key in enumerate(track(keys, "Drawing the gallery", unit="clusters")):
-        rows = np.flatnonzero(assigned == known + k).tolist()
-        clusters.append(Cluster(key, names[k], len(rows), len({videos[i] for i in rows})))
-        if rows:
-            shown = typical(system, clips, rows, known + k)
-            sheet(shown, clips, COLOURS[k % len(COLOURS)]).save(folder / f"{_file(key)}.png")
-            (folder / f"{_file(key)}.wav").write_bytes(encode_wav(one_after_another(shown, clips)))
+    for cluster, shown in clusters_of(system, clips, assigned):
+        clusters.append(cluster)
+        if shown:
+            file = folder / _file(cluster.key)
+            sheet(shown, clips, cluster.colour).save(file.with_suffix(".png"))
+            file.with_suffix(".wav").write_bytes(encode_wav(one_after_another(shown, clips)))
     write_page(folder / PAGE, "Clips of each cluster", _body(clusters, model, folder), _STYLE)
     _write_names(folder / NAMES, clusters)
     say(f"{folder / PAGE} shows {len(clusters)} clusters; to name them edit {folder / NAMES}, then: "
         f"{_command(model, folder)}")  # fmt: skip
     return clusters
+
+
+def clusters_of(
+    system: ClusteringSystem, clips: Store, assigned: np.ndarray
+) -> Iterator[tuple[Cluster, list[Example]]]:
+    """Every cluster of a model, in its order, and its most typical clips.
+
+    Args:
+        system: the model.
+        clips: single-source clips.
+        assigned: (N,) the cluster of each.
+    """
+    known, by_cluster, videos = system.card.known, naming.under_keys(system), clips.column("video")
+    for k, key in enumerate(track(naming.cluster_keys(system.card), "Drawing clusters", unit="clusters"), start=known):
+        rows = np.flatnonzero(assigned == k).tolist()
+        colour = COLOURS[(k - known) % len(COLOURS)]
+        cluster = Cluster(key, system.card.categories[k], len(rows), len({videos[i] for i in rows}), colour)
+        yield cluster, typical(by_cluster, clips, rows, k) if rows else []
+
+
+def card(cluster: Cluster, picture: str, sound: str, heading: str = "h2") -> str:
+    """A cluster as HTML, with the addresses of its picture and of its sound."""
+    named = "" if cluster.name == cluster.key else f" <b>{html.escape(spoken(cluster.name))}</b>"
+    mark = f'<i style="background:rgb{cluster.colour}"></i>'
+    head = f"<{heading}>{mark}{cluster.key}{named}<small>{cluster.count}</small></{heading}>"
+    if not cluster.clips:
+        return f'{head}<p class="note">No clip belongs to it.</p>'
+    image = f'<img src="{picture}" alt="{cluster.key}" loading="lazy">'
+    return f'{head}{image}<audio controls preload="none" src="{sound}"></audio>'
 
 
 def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | None = None) -> tuple[str, ...]:
@@ -174,7 +191,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
     Raises:
         DsolError: see `make_gallery`; or the input ends too early: no name is changed then.
     """
-    folder = Path(folder) if folder else own_model(model).parent / "gallery"
+    folder = Path(folder) if folder else naming.own_model(model).parent / "gallery"
     clusters = make_gallery(model, store, folder)
     say("Or type the names here: Enter leaves a name as it is, clusters of one name become one category.")
     told: dict[str, str] = {}
@@ -188,7 +205,7 @@ def name_by_looking(model: str | Path, store: str | Path, folder: str | Path | N
             say("\nNo name was changed")
             raise
         told |= {cluster.key: said} if said else {}
-    names = rename_model(model, told)
+    names = naming.rename_model(model, told)
     _save_names(folder / NAMES, dict(zip((cluster.key for cluster in clusters), names, strict=True)))
     return names
 
@@ -212,8 +229,8 @@ def typical(system: ClusteringSystem, clips: Store, rows: Sequence[int], k: int)
     videos = clips.column("video")
     some = by_turns(np.random.default_rng(0).permutation(rows).tolist(), videos)[:CANDIDATES]
     found: dict[int, Example] = {}
-    for start in range(0, len(some), BATCH):
-        part = some[start : start + BATCH]
+    for start in range(0, len(some), naming.BATCH):
+        part = some[start : start + naming.BATCH]
         pictures = clips.middle_frames(part)
         batch = system.predict(pictures, np.stack([clips.sound(i) for i in part]), [str(i) for i in part])
         for i, picture, maps, score in zip(part, pictures, batch.maps, batch.score, strict=True):  # type: ignore
@@ -296,18 +313,8 @@ def _body(clusters: Sequence[Cluster], model: str | Path, folder: Path) -> str:
         f"<p>To name the clusters, edit <b>{NAMES}</b> beside this page, then run <code>{command}</code>. Clusters of "
         "one name become one category.</p></section>"
     )
-    return told + "".join(map(_section, clusters))
-
-
-def _section(cluster: Cluster) -> str:
-    colour = "rgb({},{},{})".format(*COLOURS[int(cluster.key.split()[1]) % len(COLOURS)])
-    named = "" if cluster.name == cluster.key else f" <b>{html.escape(spoken(cluster.name))}</b>"
-    shown = "<p>No clip belongs to it.</p>"
-    if cluster.clips:
-        file = _file(cluster.key)
-        shown = f'<img src="{file}.png" alt="{cluster.key}"><audio controls preload="none" src="{file}.wav"></audio>'
-    head = f'<h2><i style="background:{colour}"></i>{cluster.key}{named}<small>{cluster.count}</small></h2>'
-    return f'<section class="cluster">{head}{shown}</section>'
+    cards = (card(each, f"{_file(each.key)}.png", f"{_file(each.key)}.wav") for each in clusters)
+    return told + "".join(f'<section class="cluster">{each}</section>' for each in cards)
 
 
 def _write_names(file: Path, clusters: Sequence[Cluster]) -> None:

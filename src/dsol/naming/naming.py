@@ -212,13 +212,11 @@ def assign_clips(system: ClusteringSystem, clips: Store) -> np.ndarray:
     """The cluster (N,) of each single-source clip, by its middle frame; as in stage one, of each video as a whole where
     the model's clusters are of videos (`clustering.unit`)."""
     found = []
-    starts = range(0, len(clips), BATCH)
-    for start in track(starts, "Assigning clips to clusters", unit="batches"):
-        rows = range(start, min(start + BATCH, len(clips)))
-        frames = clips.middle_frames(rows)
-        found.append(system.points(frames, np.stack([clips.waveform(i) for i in rows])))
+    for start in track(range(0, len(clips), BATCH), "Assigning clips to clusters", unit="batches"):
+        rows = range(len(clips))[start : start + BATCH]
+        found.append(system.points(clips.middle_frames(rows), np.stack([clips.waveform(i) for i in rows])))
     points = np.concatenate(found)
     if Config.from_dict(system.card.config).clustering.unit == "video":
-        videos = torch.from_numpy(np.unique(clips.column("video"), return_inverse=True)[1])
+        videos = torch.from_numpy(clips.video_numbers)
         points = group_means(torch.from_numpy(points).float(), videos)[videos].numpy()
     return system.nearest(points)

@@ -16,13 +16,13 @@ import numpy as np
 from dsol.data.clip import SAMPLE_RATE
 from dsol.data.store import Store
 from dsol.evaluation.metrics import nmi
-from dsol.localize.palette import COLOURS, spoken
+from dsol.localize.palette import spoken
 from dsol.model.system import ClusteringSystem
-from dsol.naming.gallery import by_turns, one_after_another, sheet, typical
+from dsol.naming.gallery import by_turns, card, clusters_of, one_after_another, sheet
 from dsol.naming.matching import cluster_table, match_clusters
-from dsol.naming.naming import BATCH, cluster_keys, under_keys
+from dsol.naming.naming import BATCH, under_keys
 from dsol.progress import track
-from dsol.report.sections import base64_of, note, section
+from dsol.report.sections import inside, jpeg, note, section
 
 MOST_CLIPS = 2000  # that are assigned to clusters; of a larger store, spread over its videos
 MOST_PREDICTED = 400  # of them, for what a cluster is taken for
@@ -43,34 +43,16 @@ def dictionary(system: ClusteringSystem, clips: Store, assigned: np.ndarray) -> 
         clips: single-source clips.
         assigned: (N,) the cluster of each.
     """
-    known, keys = system.card.known, cluster_keys(system.card)
-    names, by_cluster, videos = system.card.categories[known:], under_keys(system), clips.column("video")
     cards = []
-    for k, key in enumerate(track(keys, "Drawing clusters", unit="clusters")):
-        rows = np.flatnonzero(assigned == known + k).tolist()
-        shown = typical(by_cluster, clips, rows, known + k) if rows else []
-        counted = f"{len(rows)} clips of {len({videos[i] for i in rows})} videos"
-        title = "" if names[k] == key else f" <b>{html.escape(spoken(names[k]))}</b>"
-        colour = COLOURS[k % len(COLOURS)]
-        head = f'<h3><i style="background:rgb{colour}"></i>{key}{title}<small>{counted}</small></h3>'
-        body = '<p class="note">No clip belongs to it.</p>'
-        if shown:
-            picture = _jpeg(sheet(shown, clips, colour))
-            sound = base64_of(mp3(one_after_another(shown, clips)))
-            body = f'<img src="data:image/jpeg;base64,{picture}" alt="{key}" loading="lazy">'
-            body += f'<audio controls preload="none" src="data:audio/mpeg;base64,{sound}"></audio>'
-        cards.append(f'<div class="cluster">{head}{body}</div>')
+    for cluster, shown in clusters_of(system, clips, assigned):
+        picture = inside("image/jpeg", jpeg(sheet(shown, clips, cluster.colour))) if shown else ""
+        sound = inside("audio/mpeg", mp3(one_after_another(shown, clips))) if shown else ""
+        cards.append(f'<div class="cluster">{card(cluster, picture, sound, "h3")}</div>')
     told = (
         "The most typical clips of each cluster, of different videos first. The heat map shows where the model "
         "localises the cluster; below each picture: video, second, score. The sounds come in the order of the pictures."
     )
     return section("Dictionary", note(told) + "".join(cards))
-
-
-def _jpeg(image) -> str:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=82)
-    return base64_of(file.getvalue())
 
 
 def mp3(waveform: np.ndarray) -> bytes:

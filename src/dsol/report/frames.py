@@ -3,7 +3,6 @@
 annotated frames ─ predict ─▶ maps ─ IoU of each frame, as the protocol has it ─▶ the best and the worst, drawn
 """
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dsol.data.boxes import Boxes, Frame
+from dsol.data.boxes import Frame
 from dsol.data.store import Store
-from dsol.evaluation.evaluate import Place, annotated_frames, open_model, own_sounds, predict_frames
+from dsol.evaluation.evaluate import AnnotatedFrames, annotated_frames, open_model, predict_frames
 from dsol.evaluation.figures import SILENT, SOUNDING
 from dsol.evaluation.metrics import frame_means
 from dsol.evaluation.protocols import protocol_named
@@ -23,7 +22,7 @@ from dsol.localize.light import light
 from dsol.localize.palette import COLOURS, spoken
 from dsol.model.maps import Maps
 from dsol.model.system import System
-from dsol.report.sections import note, picture, section
+from dsol.report.sections import jpeg, note, picture, section
 
 SHOWN = 6  # best, and as many worst
 MOST_FRAMES = 1000  # that are predicted; of more annotated frames, evenly spaced ones
@@ -69,29 +68,27 @@ def best_and_worst(model: Path, clips: Store, protocol: str) -> str:
     """
     plan = protocol_named(protocol)
     system = open_model(model, clips, protocol, sources=1)
-    boxes, places = _spread(*annotated_frames(clips))
-    sounds = [own_sounds(clips, places)]
-    truth = truth_of(boxes, united=plan.united)
-    batches = (maps for (maps,) in predict_frames(system, clips, boxes, places, sounds, plan.united, "Scoring frames"))
+    frames = annotated_frames(clips)
+    count = len(frames.places)
+    frames = frames.take(np.unique(np.linspace(0, count - 1, min(MOST_FRAMES, count)).astype(int)))
+    truth = truth_of(frames.boxes, united=plan.united)
+    batches = (maps for (maps,) in predict_frames(system, frames, [frames.sound], plan.united, "Scoring frames"))
     found = tally(batches, truth, plan)
     ious = dict(zip(truth.keys, frame_means(found.iou, truth.object_frame, len(truth.keys)), strict=True))
-    scored = [Scored(n, f, float(ious[f.key])) for n, f in enumerate(boxes) if np.isfinite(ious.get(f.key, np.nan))]
+    scored = [
+        Scored(n, f, float(ious[f.key])) for n, f in enumerate(frames.boxes) if np.isfinite(ious.get(f.key, np.nan))
+    ]
     scored.sort(key=lambda each: -each.iou)
     best = _of_different_videos(scored)
     worst = _of_different_videos([each for each in scored[::-1] if each not in best])
-    parts = [_row("Best", best, system, clips, boxes, places, plan.united)]
-    parts += [_row("Worst", worst, system, clips, boxes, places, plan.united)] if worst else []
+    parts = [_row("Best", best, system, frames, plan.united)]
+    parts += [_row("Worst", worst, system, frames, plan.united)] if worst else []
     median = np.median([each.iou for each in scored])
     told = (
         f"{len(scored)} annotated frames, protocol {protocol}: median IoU {median:.2f}. Heat map: what the model "
         "localises; boxes: the annotation, green where it sounds, red where it is silent. One frame a video."
     )
     return section("Best and worst frames", "".join(parts) + note(told))
-
-
-def _spread(boxes: Boxes, places: list[Place]) -> tuple[Boxes, list[Place]]:
-    chosen = np.unique(np.linspace(0, len(places) - 1, min(MOST_FRAMES, len(places))).astype(int))
-    return Boxes(boxes.categories, tuple(boxes.frames[i] for i in chosen)), [places[i] for i in chosen]
 
 
 def _of_different_videos(scored: list[Scored]) -> list[Scored]:
@@ -102,17 +99,13 @@ def _of_different_videos(scored: list[Scored]) -> list[Scored]:
     return list(found.values())[:SHOWN]
 
 
-def _row(
-    title: str, shown: list[Scored], system: System, clips: Store, boxes: Boxes, places: list[Place], united: bool
-) -> str:
-    some = Boxes(boxes.categories, tuple(each.frame for each in shown))
-    at = [places[each.place] for each in shown]
-    sounds = [own_sounds(clips, at)]
-    drawn = predict_frames(system, clips, some, at, sounds, united, f"Drawing the {title.lower()}")
+def _row(title: str, shown: list[Scored], system: System, frames: AnnotatedFrames, united: bool) -> str:
+    some = frames.take(each.place for each in shown)
+    drawn = predict_frames(system, some, [some.sound], united, f"Drawing the {title.lower()}")
     maps = (each.take(slice(n, n + 1)) for (each,) in drawn for n in range(len(each)))
     figures = "".join(
-        picture(_caption(each), _drawn(clips.frame(*place), each.frame, found))
-        for each, place, found in zip(shown, at, maps, strict=True)
+        picture(_caption(each), _drawn(frames.clips.frame(*place), each.frame, found))
+        for each, place, found in zip(shown, some.places, maps, strict=True)
     )
     return f'<h3>{title}</h3><div class="tiles">{figures}</div>'
 
@@ -133,9 +126,7 @@ def _drawn(frame: np.ndarray, annotated: Frame, maps: Maps) -> bytes:
     for box in annotated.boxes:
         x, y, w, h = (part * side for part, side in zip(box.xywh, TILE * 2, strict=True))
         draw.rectangle((x, y, x + w, y + h), outline=SOUNDING if box.sounding else SILENT, width=3)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85)
-    return file.getvalue()
+    return jpeg(image)
 
 
 def _sounding(annotated: Frame, maps: Maps) -> Iterator[np.ndarray]:

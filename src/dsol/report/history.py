@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dsol.config import Config, flat, load_recipe
+from dsol.config import Config, differences, flat, load_recipe
 from dsol.errors import DsolError
 from dsol.model.file import ModelCard
 from dsol.report.sections import section, words
@@ -87,10 +87,9 @@ def _commands(
 def _options(config: Config) -> str:
     """A table of the options that differ from the recipe's, and all of them to unfold."""
     everything = flat(config.to_dict())
-    changed = {name: (then, everything[name]) for name, then in _recipe(config).items() if then != everything[name]}
     rows = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{_value(now)}</td><td>{_value(then)}</td></tr>"
-        for name, (then, now) in changed.items()
+        for name, (now, then) in differences(config, _recipe(config), ["recipe"]).items()
     )
     told = f'<p class="note">All options are those of the recipe {words(config.recipe)}.</p>'
     if rows:
@@ -101,12 +100,12 @@ def _options(config: Config) -> str:
     return told + whole
 
 
-def _recipe(config: Config) -> dict[str, Any]:
-    """The options of the run's recipe; those of `best` where it was a file that is no longer there."""
+def _recipe(config: Config) -> Config:
+    """The run's recipe; `best` where it was a file that is no longer there."""
     try:
-        return {name: value for name, value in flat(load_recipe(config.recipe).to_dict()).items() if name != "recipe"}
+        return load_recipe(config.recipe)
     except DsolError:
-        return {name: value for name, value in flat(load_recipe("best").to_dict()).items() if name != "recipe"}
+        return load_recipe("best")
 
 
 def _value(value: object) -> str:

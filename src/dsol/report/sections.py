@@ -5,11 +5,14 @@
 
 import base64
 import html
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dsol.errors import DsolError
+from PIL import Image
+
+from dsol.errors import DsolError, explained
 from dsol.evaluation.result import SPOKEN
 from dsol.page import write_page
 
@@ -87,8 +90,7 @@ def _value(value: object) -> str:
 
 def film(video: str | Path) -> str:
     """A player with an .mp4 in it."""
-    source = f"data:video/mp4;base64,{base64_of(_read(video))}"
-    player = f'<video controls loop preload="auto" src="{source}"></video>'
+    player = f'<video controls loop preload="auto" src="{inside("video/mp4", _read(video))}"></video>'
     return section("What sounds, and where", player, "film")
 
 
@@ -99,20 +101,25 @@ def picture(caption: str, source: str | Path | bytes) -> str:
     if kind is None:
         raise DsolError(caption, "is neither PNG nor JPEG", "give one of these")
     caption = html.escape(caption)
-    image = f'<img src="data:{kind};base64,{base64_of(content)}" alt="{caption}">'
+    image = f'<img src="{inside(kind, content)}" alt="{caption}">'
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _read(path: str | Path) -> bytes:
-    try:
+    with explained(path, "cannot be read: {.strerror}", "leave it out of the report", OSError):
         return Path(path).read_bytes()
-    except OSError as error:
-        raise DsolError(path, f"cannot be read: {error.strerror}", "leave it out of the report") from None
 
 
-def base64_of(content: bytes) -> str:
-    """As it stands in the address of something that lies within the page."""
-    return base64.b64encode(content).decode("ascii")
+def inside(kind: str, content: bytes) -> str:
+    """The address of something that lies within the page, of a kind like "image/jpeg"."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """A picture as JPEG."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 def evaluation_table(evaluation: Mapping) -> str:

@@ -48,14 +48,14 @@ def _scenes(table: Table, experiment: Experiment, key: str, file: Path) -> Path 
     trained = {name: run for name, run in first.items() if (run / "model.safetensors").is_file()}
     if store is None or not trained:
         return None
-    boxes, places = annotated_frames(store)
+    frames = annotated_frames(store)
     matches = {name: experiment.match(run, data.training) for name, run in trained.items()}
     systems = {
         name: open_model(scored_model(run, key), store, data.protocol, matches[name], sources=data.sources)
         for name, run in trained.items()
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    draw_scenes(systems, store, boxes, places, file, protocol_named(data.protocol).united)
+    draw_scenes(systems, frames, file, protocol_named(data.protocol).united)
     return file
 
 

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dsol.config import RUNTIME, Config, flat, load_recipe
+from dsol.config import RUNTIME, Config, differences, flat, load_recipe, nested
 from dsol.data.store import Store
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import write_json
 from dsol.model.file import load_card
 from dsol.reproduce.paper import CLUSTERS, DATA, OURS, TABLES, Row, Table
@@ -87,7 +87,9 @@ class Experiment:
         file = folder / FILE
         known = _read(file) if file.is_file() else None
         if known is not None and recipe is not None:
-            _check_same(recipe, known.recipe, folder)
+            for name, (then, now) in differences(known.recipe, recipe, MACHINE).items():
+                what = f"holds runs of other options: {name} is {then}, not {now}"
+                raise DsolError(folder, what, "give another --runs folder, or leave --recipe out")
         found = cls(
             folder,
             recipe or (known.recipe if known else load_recipe("paper")),
@@ -105,11 +107,9 @@ class Experiment:
             "stores": {name: str(path) for name, path in self.stores.items()},
             "recipe": self.recipe.to_dict(),
         }
-        try:
+        with explained(file, "cannot be written: {.strerror}", "choose another --runs folder", OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_json(file, said)
-        except OSError as error:
-            raise DsolError(file, f"cannot be written: {error.strerror}", "choose another --runs folder") from None
 
     def store(self, *names: str) -> Store | None:
         """The first of these stores that was given."""
@@ -137,12 +137,10 @@ class Experiment:
     def cells(self, changes: Mapping[str, Any], training: str, stage: str = "both") -> list[Cell]:
         """The runs of a row, one a seed. K is that of the training's data set, unless row or recipe have their own."""
         found = []
-        different = {name: value for name, value in changes.items() if _option(self.recipe, name) != value}
+        options = flat(self.recipe.to_dict())
+        different = {name: value for name, value in changes.items() if options[name] != value}
         for seed in range(self.seeds):
-            config = self._recipe_for(training).replace(seed=self.recipe.seed + seed)
-            for name, value in different.items():
-                section, option = name.split(".")
-                config = config.replace(**{section: {option: value}})
+            config = self._recipe_for(training).replace(seed=self.recipe.seed + seed, **nested(different))
             parts = [f"{name.split('.')[1]}-{_spoken(value)}" for name, value in different.items()] or ["ours"]
             parts += [training] * (training != "music") + [f"seed-{seed}"] * (seed > 0)
             found.append(Cell("_".join(parts), config, training, stage))
@@ -193,38 +191,13 @@ def after_stage_two(data: str) -> str:
     return f"{data}_stage_two"
 
 
-def differences(one: Config, other: Config, without: tuple[str, ...] = MACHINE) -> list[str]:
-    """The options in which two configurations differ, as "stage_one.epochs is 3, not 15".
-
-    Example:
-        >>> differences(Config(), Config().replace(stage_one={"epochs": 3}, workers=7))
-        ['stage_one.epochs is 15, not 3']
-    """
-    theirs = flat(other.to_dict())
-    mine = {name: value for name, value in flat(one.to_dict()).items() if name not in without}
-    return [f"{name} is {value}, not {theirs[name]}" for name, value in mine.items() if theirs[name] != value]
-
-
-def _check_same(recipe: Config, known: Config, folder: Path) -> None:
-    other = differences(known, recipe)
-    if other:
-        what = f"holds runs of other options: {other[0]}"
-        raise DsolError(folder, what, "give another --runs folder, or leave --recipe out")
-
-
 def _read(file: Path) -> Experiment:
-    try:
+    with explained(file, "does not describe runs: {!r}", "delete it and give --store and others", *MALFORMED):
         said = json.loads(file.read_text(encoding="utf-8"))
         if said["version"] != VERSION:
             raise DsolError(file, f"is of version {said['version']}, this is version {VERSION}", "use another folder")
         stores = {name: Path(path) for name, path in said["stores"].items() if name in STORES}
         return Experiment(file.parent, Config.from_dict(said["recipe"]), stores, int(said["seeds"]))
-    except MALFORMED as error:
-        raise DsolError(file, f"does not describe runs: {error!r}", "delete it and give --store and others") from None
-
-
-def _option(config: Config, name: str) -> Any:
-    return flat(config.to_dict())[name]
 
 
 def _spoken(value: Any) -> str:

@@ -11,17 +11,17 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from dsol.config import Config
+from dsol.config import Config, differences
 from dsol.data.store import Store
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.evaluation.result import FLOORS, NSA_NOTE, SPOKEN
 from dsol.model.file import load_card
 from dsol.reproduce.experiment import (
     DUET,
+    MACHINE,
     TRAINED_ON,
     Experiment,
     after_stage_two,
-    differences,
     evaluation_file,
     scored_model,
     trainings,
@@ -172,7 +172,7 @@ def _training_of(provenance: Mapping[str, Any], experiment: Experiment) -> str:
 def _differ_in_seed(model: Path, config: Mapping[str, Any]) -> bool:
     theirs = load_card(model).config
     try:
-        return not differences(Config.from_dict(theirs), Config.from_dict(dict(config)))
+        return not differences(Config.from_dict(theirs), Config.from_dict(dict(config)), MACHINE)
     except DsolError:  # options of another system
         return {**theirs, "seed": 0} == {**config, "seed": 0}
 
@@ -236,11 +236,9 @@ def _read(file: Path, data: DataSet) -> dict | None:
     """An evaluation, as `dsol evaluate --json` and `dsol score --json` write it; None where there is none."""
     if not file.is_file():
         return None
-    try:
+    with explained(file, "is no evaluation: {!r}", "delete it, and it is made again", *MALFORMED):
         said = json.loads(file.read_text(encoding="utf-8"))
         found = {name: said[name] for name in ("protocol", "frames", "videos", "metrics", "ci95", "floors")}
-    except MALFORMED as error:
-        raise DsolError(file, f"is no evaluation: {error!r}", "delete it, and it is made again") from None
     if found["protocol"] != data.protocol:
         what = f"was scored by the protocol {found['protocol']!r}, {data.name} is scored by {data.protocol!r}"
         raise DsolError(file, what, "score it again")

@@ -11,22 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dsol.config import RUNTIME
+from dsol.config import RUNTIME, differences
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.evaluation.evaluate import evaluate
 from dsol.files import copy, write_json
 from dsol.model.file import load_card
 from dsol.progress import say
-from dsol.reproduce.experiment import (
-    DUET,
-    Cell,
-    Experiment,
-    after_stage_two,
-    differences,
-    evaluation_file,
-    scored_model,
-)
+from dsol.reproduce.experiment import DUET, Cell, Experiment, after_stage_two, evaluation_file, scored_model
 from dsol.reproduce.paper import DATA, DataSet
 from dsol.training.run import Run
 from dsol.training.train import OF_STAGE_TWO, train, training_clips
@@ -118,15 +110,15 @@ class Grid:
             for other in self.experiment.all_cells()
             if other.name != cell.name
             and other.training == cell.training
-            and not _stage_one_differs(other, cell)
+            and not differences(other.config, cell.config, (*RUNTIME, *OF_STAGE_TWO))
             and (self.experiment.folder / other.name / holds).is_file()
         ]
 
     def _check(self, run: Path, cell: Cell, store: Store | None) -> None:
         """Refuse runs of other options or other clips than the table's."""
-        other = differences(Run.resume(run)[1], cell.config, without=("recipe", *RUNTIME))
-        if other:
-            raise DsolError(run, f"is a run of other options: {other[0]}", "delete it, or give another --runs folder")
+        for name, (then, now) in differences(Run.resume(run)[1], cell.config).items():
+            what = f"is a run of other options: {name} is {then}, not {now}"
+            raise DsolError(run, what, "delete it, or give another --runs folder")
         first = run / "stage_one.safetensors"
         if store is None or not first.is_file():
             return
@@ -140,12 +132,6 @@ class Grid:
     def _failed(self, name: str, error: DsolError) -> None:
         say(f"{name} is left out: {error}")
         self.failed.append(error)
-
-
-def _stage_one_differs(one: Cell, other: Cell) -> bool:
-    """Whether options beyond those of stage two differ."""
-    found = differences(one.config, other.config, without=("recipe", *RUNTIME))
-    return any(line.partition(".")[0] not in OF_STAGE_TWO for line in found)
 
 
 def _share_stage_one(donor: Path, run: Path, cell: Cell) -> None:
@@ -164,7 +150,8 @@ def _score(file: Path, model: Path, store: Store, data: DataSet, match: Path | N
     say(f"{run.name}: scoring {model.relative_to(run)} on {data.name}, {store.path}")
     found = evaluate(model, store.path, data.protocol, match=match, sources=data.sources)
     made = {"store": str(store.path), "fingerprint": store.fingerprint, "model": str(model.relative_to(run))}
-    _write(file, {**found.to_json(), **made})
+    file.parent.mkdir(exist_ok=True)
+    write_json(file, {**found.to_json(), **made})
 
 
 def _fresh(file: Path, model: Path, store: Store) -> bool:
@@ -177,8 +164,3 @@ def _fresh(file: Path, model: Path, store: Store) -> bool:
         return same and said.get("model", "model.safetensors") == str(model.relative_to(file.parents[1]))
     except (ValueError, AttributeError, RecursionError):
         return False
-
-
-def _write(file: Path, said: dict) -> None:
-    file.parent.mkdir(exist_ok=True)
-    write_json(file, said)

@@ -5,8 +5,9 @@ NeurIPS 2020, section 4. All figures in percent, NMI too, which the paper prints
 prints a dash.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 OURS = "dsol"  # as model cards call it
@@ -97,49 +98,35 @@ SYSTEMS = {
 }
 
 
-def _rows(sets: Mapping[str, tuple[str, ...]], lines: list[tuple]) -> tuple[Row, ...]:
-    """Rows from (head, system, changes, figures of one set after the other)."""
+def _rows(sets: Mapping[str, tuple[str, ...]], row_of: Callable[[Any], tuple], figures: Mapping[Any, list]) -> tuple:
+    """Rows from what each changes: the figures of one set after the other.
+
+    Args:
+        sets: metrics of each data set.
+        row_of: from what a row changes to its head, system and options.
+        figures: of each row.
+    """
     rows = []
-    for head, system, changes, figures in lines:
-        paper, start = {}, 0
-        for name, metrics in sets.items():
-            paper[name] = tuple(figures[start : start + len(metrics)])
-            start += len(metrics)
-        assert start == len(figures), head
-        rows.append(Row(head, paper, system, changes))
+    for changed, values in figures.items():
+        assert len(values) == sum(map(len, sets.values())), changed
+        head, system, changes = row_of(changed)
+        left = iter(values)
+        rows.append(Row(head, {name: tuple(islice(left, len(of))) for name, of in sets.items()}, system, changes))
     return tuple(rows)
 
 
-def _of_systems(sets: Mapping[str, tuple[str, ...]], figures: dict[str, list[float | None]]) -> tuple[Row, ...]:
-    return _rows(sets, [((SYSTEMS[name],), name, {}, values) for name, values in figures.items()])
+def _of_system(name: str) -> tuple:
+    return (SYSTEMS[name],), name, {}
 
 
-def _weights(figures: dict[float, list[float]]) -> tuple[Row, ...]:
-    """λ."""
-    return _rows(MUSIC_SCENES, [((f"{w}",), OURS, {"stage_two.localization_weight": w}, v) for w, v in figures.items()])
+def _of_switches(switches: tuple[bool, bool, bool]) -> tuple:
+    localization, product, matching = switches
+    changes = {} if localization else {"stage_two.localization_weight": 0.0}
+    changes |= {"stage_two.product": product, "stage_two.use_matching": matching}
+    return tuple("yes" if on else "no" for on in switches), OURS, changes
 
 
-def _masks_and_clusters(
-    sets: Mapping[str, tuple[str, ...]], figures: dict[tuple[float, int], list[float]]
-) -> tuple[Row, ...]:
-    return _rows(sets, [
-        ((f"{mask}", f"{k}"), OURS, {"clustering.mask_threshold": mask, "clustering.clusters": k}, values)
-        for (mask, k), values in figures.items()
-    ])  # fmt: skip
-
-
-def _switches(figures: dict[tuple[bool, bool, bool], list[float]]) -> tuple[Row, ...]:
-    """L1, Prod, Lc."""
-    return _rows(MUSIC_SCENES, [
-        (tuple("yes" if on else "no" for on in switches), OURS, {
-            **({} if switches[0] else {"stage_two.localization_weight": 0.0}),
-            "stage_two.product": switches[1],
-            "stage_two.use_matching": switches[2],
-        }, values)
-        for switches, values in figures.items()
-    ])  # fmt: skip
-
-
+MASK_AND_CLUSTERS = ("clustering.mask_threshold", "clustering.clusters")
 _TABLE_1 = {"solo": SOLO, "audioset_solo": SOLO}
 _TABLE_2 = {**MUSIC_SCENES, "audioset_multi": SCENES}
 _TABLE_4 = {"solo": ("nmi", *SOLO), **MUSIC_SCENES}
@@ -147,29 +134,30 @@ _TABLE_4 = {"solo": ("nmi", *SOLO), **MUSIC_SCENES}
 TABLES = {
     table.number: table
     for table in (
-        Table(1, "Localisation of a single source", ("Method",), _TABLE_1, _of_systems(_TABLE_1, {
+        Table(1, "Localisation of a single source", ("Method",), _TABLE_1, _rows(_TABLE_1, _of_system, {
             "sound_of_pixels": [40.5, 43.3, 38.2, 40.6],
             "object_that_sound": [26.1, 35.8, 32.7, 39.5],
             "attention": [37.2, 38.7, 36.5, 39.5],
             "dmc": [29.1, 38.0, 32.8, 38.2],
             OURS: [51.4, 43.6, 38.9, 40.9],
         })),
-        Table(2, "Localisation in scenes of several objects", ("Method",), _TABLE_2, _of_systems(_TABLE_2, {
+        Table(2, "Localisation in scenes of several objects", ("Method",), _TABLE_2, _rows(_TABLE_2, _of_system, {
             "sound_of_pixels": [8.1, 11.8, 97.2, 16.8, 16.8, 92.0, 39.8, 27.3, 88.8],
             "object_that_sound": [3.7, 10.2, 19.8, 13.2, 18.3, 15.7, 27.1, 21.9, 16.5],
             "attention": [6.4, 12.3, 77.9, 21.5, 19.4, 54.6, 29.9, 23.5, 4.5],
             "dmc": [7.0, 16.3, None, 17.3, 21.1, None, 32.0, 25.2, None],
             OURS: [32.3, 23.5, 98.5, 30.2, 22.1, 83.1, 48.7, 29.7, 56.8],
         })),
-        Table(3, "The weight λ of the localisation loss in stage two", ("λ",), MUSIC_SCENES, _weights({
-            0.3: [11.0, 15.0, 94.6, 33.7, 23.9, 81.7],
-            0.5: [32.3, 23.5, 98.5, 30.2, 22.1, 83.1],
-            0.8: [27.9, 21.4, 96.2, 26.5, 21.7, 79.9],
-            1.0: [28.6, 21.1, 96.5, 33.2, 22.9, 83.1],
-            1.5: [13.2, 15.4, 94.1, 24.5, 20.0, 84.6],
-        })),
+        Table(3, "The weight λ of the localisation loss in stage two", ("λ",), MUSIC_SCENES,
+              _rows(MUSIC_SCENES, lambda weight: ((f"{weight}",), OURS, {"stage_two.localization_weight": weight}), {
+                  0.3: [11.0, 15.0, 94.6, 33.7, 23.9, 81.7],
+                  0.5: [32.3, 23.5, 98.5, 30.2, 22.1, 83.1],
+                  0.8: [27.9, 21.4, 96.2, 26.5, 21.7, 79.9],
+                  1.0: [28.6, 21.1, 96.5, 33.2, 22.9, 83.1],
+                  1.5: [13.2, 15.4, 94.1, 24.5, 20.0, 84.6],
+              })),
         Table(4, "Mask threshold and number of clusters in stage one", ("Mask", "Clusters"), _TABLE_4,
-              _masks_and_clusters(_TABLE_4, {
+              _rows(_TABLE_4, lambda of: (tuple(map(str, of)), OURS, dict(zip(MASK_AND_CLUSTERS, of, strict=True))), {
                   (0.05, 11): [74.8, 51.4, 43.6, 32.3, 23.5, 98.5, 30.2, 22.1, 83.1],
                   (0.03, 11): [75.2, 49.2, 45.3, 31.4, 24.2, 96.2, 29.3, 22.0, 81.7],
                   (0.07, 11): [75.3, 43.1, 40.7, 32.1, 24.0, 94.5, 29.7, 21.6, 80.3],
@@ -177,7 +165,7 @@ TABLES = {
                   (0.05, 20): [72.0, 44.6, 45.4, 29.5, 22.2, 98.9, 28.9, 20.1, 84.2],
               })),
         Table(5, "Parts of stage two: L1, product with the localisation map, Lc", ("L1", "Prod", "Lc"), MUSIC_SCENES,
-              _switches({
+              _rows(MUSIC_SCENES, _of_switches, {
                   (False, False, True): [0.0, 7.2, 91.0, 20.8, 15.9, 78.0],
                   (True, False, True): [2.6, 7.5, 88.1, 20.6, 20.2, 79.6],
                   (True, True, False): [18.0, 17.4, 92.9, 22.4, 19.2, 85.0],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, islice
 
-from dsol.evaluation.result import SPOKEN
+from dsol.evaluation.result import SPOKEN, aligned
 from dsol.reproduce.filled import Block, Figure, Filled, Line
 
 Row = list[str]
@@ -25,7 +25,7 @@ def as_text(filled: Filled) -> str:
     parts = [f"Table {filled.table.number}. {filled.table.says}"]
     for block in filled.blocks:
         head, *groups = _cells(filled, block)
-        lines = iter(_aligned([head, *chain(*groups)], len(filled.table.heads)))
+        lines = iter(aligned([head, *chain(*groups)], len(filled.table.heads)))
         title, first = _title(block), next(lines)
         rule = "-" * len(first)
         parts += ["", title, rule, first]
@@ -147,12 +147,3 @@ def _tex(text: str) -> str:
         95\\,\\% of a\\_b -- $\\lambda$
     """
     return text.translate(str.maketrans(TEX)).replace(r" \%", r"\,\%")
-
-
-def _aligned(rows: list[Row], heads: int) -> list[str]:
-    """Columns of equal width: texts to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(c.ljust(w) if n < heads else c.rjust(w) for n, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]

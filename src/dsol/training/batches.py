@@ -86,11 +86,6 @@ class Picks:
         return batches
 
 
-def video_numbers(store: Store) -> np.ndarray:
-    """(N,) one number a clip, the same for clips of one video."""
-    return np.unique(store.column("video"), return_inverse=True)[1]
-
-
 class _Reader(Dataset):
     """Reads whole batches; runs in worker processes."""
 
@@ -130,7 +125,7 @@ class Feed:
     ):
         self.store, self.encoders, self.device, self.workers, self.size = store, encoders, device, workers, size
         self.augment = augment
-        self.videos = torch.from_numpy(video_numbers(store))
+        self.videos = torch.from_numpy(store.video_numbers)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
         """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""

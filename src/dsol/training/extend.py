@@ -9,14 +9,14 @@ What the model knows stays as it is: rows are added to its dictionaries, none is
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dsol.config import RUNTIME, Config, flat, load_recipe
+from dsol.config import RUNTIME, Config, differences, load_recipe
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.clustering import cluster
@@ -92,13 +92,11 @@ def extend(clips: Store, run: Run, config: Config, start: str | Path, made: dict
 
 def check_extension(clips: Store, config: Config, start: str | Path) -> None:
     """Raise DsolError where categories cannot be added: an option that does not act, another model, or no clips."""
+    what = "has no effect where categories are added to general"
     if config.recipe != RECIPE:
-        raise DsolError("--recipe", "has no effect where categories are added to general", "leave it out")
-    given, plain = (flat(each.to_dict()) for each in (config, load_recipe(RECIPE)))
-    for name, value in given.items():
-        if value != plain[name] and name not in OPTIONS:
-            what = "has no effect where categories are added to general"
-            raise DsolError(f"--{name}", what, f"leave it out; {', '.join(OPTIONS[:4])} have one")
+        raise DsolError("--recipe", what, "leave it out")
+    for name in differences(config, load_recipe(RECIPE), OPTIONS):
+        raise DsolError(f"--{name}", what, f"leave it out; {', '.join(OPTIONS[:4])} have one")
     if load_card(find_model(start)).system == "extended":
         raise DsolError(start, "has added categories already", "start with general, and give all videos in one store")
     if not len(clips):
@@ -147,7 +145,7 @@ def cluster_unexplained(described: Described, clips: Store, threshold: float, co
     Raises:
         DsolError: there are none.
     """
-    videos = torch.from_numpy(np.unique(clips.column("video"), return_inverse=True)[1])
+    videos = torch.from_numpy(clips.video_numbers)
     badly = described.score < threshold
     of_video = group_means(badly.float()[:, None], videos)[videos, 0] > 0.5
     rows = torch.nonzero(badly & of_video)[:, 0]
@@ -182,13 +180,8 @@ def with_rows(system: GeneralSystem, described: Described, labels: Tensor, clips
     world = torch.randn(described.sounds.shape, generator=torch.Generator().manual_seed(seed))  # other sounds
     tags, offsets = _audio_rows(old, described.sounds, _keys(described.sounds, labels, world), labels)
     keys = _keys(described.objects, labels, described.grounds)
-    visual = _visual_rows(system, keys, labels, clips, _some(labels, seed))
-    grown = {
-        "ear.head.weight": tags, "ear.head.bias": offsets,
-        "classes.weight": visual.weight, "classes.bias": visual.bias,
-        "class_mean": visual.mean, "class_std": visual.std,
-        "visible_mean": F.pad(visual.visible_mean, (1, 0)), "visible_std": F.pad(visual.visible_std, (1, 0), value=1),
-    }  # fmt: skip
+    grown = _visual_rows(system, keys, labels, clips, _some(labels, seed))
+    grown |= {"ear.head.weight": tags, "ear.head.bias": offsets}
     tensors = old.state_dict()
     network.load_state_dict(tensors | {name: torch.cat([tensors[name], more]) for name, more in grown.items()})
     return network
@@ -225,19 +218,11 @@ def _audio_rows(network: GeneralNetwork, sounds: Tensor, keys: Tensor, labels: T
     return weight, AUDIBLE[1] - gain * middle - weight @ ear.sound_mean
 
 
-class VisualRows(NamedTuple):
-    """Rows of K clusters: classes with their standardisation, and that of how visible they are."""
-
-    weight: Tensor  # (K, 1280)
-    bias: Tensor  # (K,), as all below
-    mean: Tensor
-    std: Tensor
-    visible_mean: Tensor
-    visible_std: Tensor
-
-
-def _visual_rows(system: GeneralSystem, keys: Tensor, labels: Tensor, clips: Store, rows: list[int]) -> VisualRows:
-    """Those of keys (K, 128), calibrated on some of the clips."""
+def _visual_rows(
+    system: GeneralSystem, keys: Tensor, labels: Tensor, clips: Store, rows: list[int]
+) -> dict[str, Tensor]:
+    """Rows of K clusters by what they are added to, from keys (K, 128), calibrated on some of the clips: classes with
+    their standardisation, and that of how visible they are."""
     network = system.network
     parts = [clips.middle_frames(rows[n : n + BATCH]) for n in range(0, len(rows), BATCH)]
     cells = torch.cat([network.see(stack(part, system.size), system.predictor.eye)[0] for part in parts])
@@ -247,7 +232,11 @@ def _visual_rows(system: GeneralSystem, keys: Tensor, labels: Tensor, clips: Sto
     middle, above = _halfway(best, labels[rows])
     weight = keys @ network.directions.T
     visible_std = above / VISIBLE_BY
-    return VisualRows(weight, -weight @ network.mean, mean, std, middle - VISIBLE[1] * visible_std, visible_std)
+    visible_mean = middle - VISIBLE[1] * visible_std
+    return {
+        "classes.weight": weight, "classes.bias": -weight @ network.mean, "class_mean": mean, "class_std": std,
+        "visible_mean": F.pad(visible_mean, (1, 0)), "visible_std": F.pad(visible_std, (1, 0), value=1),
+    }  # fmt: skip
 
 
 def _some(labels: Tensor, seed: int) -> list[int]:

@@ -92,7 +92,7 @@ def descend(
             optimizer.step()
         sums += torch.tensor([loss.item() for loss in losses], dtype=torch.float64) * size
         count += size
-    return mean_over(fabric, sums / max(count, 1)).tolist()
+    return reduced(fabric, sums / max(count, 1), "mean").tolist()
 
 
 def weighted(losses: Losses, weights: Sequence[float]) -> Tensor:
@@ -108,17 +108,8 @@ def weighted(losses: Losses, weights: Sequence[float]) -> Tensor:
     return total
 
 
-def mean_over(fabric: Fabric, value: Tensor) -> Tensor:
-    """The mean of each process's value."""
-    return _reduced(fabric, value, "mean")
-
-
-def sum_over(fabric: Fabric, value: Tensor) -> Tensor:
-    """The sum of each process's value, on the device of the training."""
-    return _reduced(fabric, value.to(fabric.device), "sum")
-
-
-def _reduced(fabric: Fabric, value: Tensor, how: str) -> Tensor:
+def reduced(fabric: Fabric, value: Tensor, how: str) -> Tensor:
+    """The "mean" or "sum" of each process's value."""
     found = fabric.all_reduce(value, reduce_op=how)
     assert isinstance(found, Tensor), "a tensor goes in"
     return found

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from dsol.config import Config, saved_config
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.files import read_json, whole, write_text
 
 STATE_VERSION = 1
@@ -37,11 +37,9 @@ class Run:
         run = cls(path)
         if run.path.exists() and (not run.path.is_dir() or any(map(_is_content, run.path.iterdir()))):
             raise DsolError(path, "exists already", "add --resume to go on with it, or give another folder")
-        try:
+        with explained(path, "cannot be written: {.strerror}", "check its folder and free space", OSError):
             (run.path / "resume").mkdir(parents=True, exist_ok=True)
             run.save_config(config)
-        except OSError as error:
-            raise DsolError(path, f"cannot be written: {error.strerror}", "check its folder and free space") from None
         return run
 
     @staticmethod
@@ -103,10 +101,8 @@ class Run:
         """All whole lines of metrics.jsonl; the last one is not whole where a run was stopped while it wrote."""
         file = self.path / "metrics.jsonl"
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.is_file() else []
-        try:
+        with explained(file, "is damaged: {}", "delete the line, or the file", ValueError, RecursionError):
             return [json.loads(line) for line in lines if line.endswith("\n")]
-        except (ValueError, RecursionError) as error:
-            raise DsolError(file, f"is damaged: {error}", "delete the line, or the file") from None
 
     def save_state(self, stage: str, state: dict[str, Any]) -> None:
         """Save what is needed to resume from here, whole or not at all."""
@@ -114,11 +110,9 @@ class Run:
             return
         lines = len(self.metrics())
         file = self.path / "resume" / f"{stage}.pt"
-        try:
-            with whole(file) as partial:
-                torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
-        except (OSError, RuntimeError) as error:
-            raise DsolError(file, f"cannot be written: {error}", "free some space, then add --resume") from error
+        remedy = "free some space, then add --resume"
+        with explained(file, "cannot be written: {}", remedy, OSError, RuntimeError), whole(file) as partial:
+            torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
 
     def load_state(self, stage: str) -> dict[str, Any] | None:
         """The newest state of a stage, None at its start; metrics written after it are dropped.
@@ -129,12 +123,11 @@ class Run:
         file = self.path / "resume" / f"{stage}.pt"
         if not file.is_file():
             return None
-        try:
+        remedy = "delete it to start the stage again"
+        with explained(file, "is damaged: {}", remedy, Exception):  # a damaged file fails in many ways
             state = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file fails in many ways
-            raise DsolError(file, f"is damaged: {error}", "delete it to start the stage again") from None
         if state["version"] != STATE_VERSION:
-            raise DsolError(file, f"is of version {state['version']}", "delete it to start the stage again")
+            raise DsolError(file, f"is of version {state['version']}", remedy)
         if self.writes:
             lines = self.metrics()[: state["lines"]]
             self._write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))

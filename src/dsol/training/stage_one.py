@@ -23,8 +23,8 @@ from dsol.model.clustering import cluster, nmi_with
 from dsol.model.dictionary import group_means, mean_of
 from dsol.model.network import Network
 from dsol.model.pooling import pooled
-from dsol.training.batches import Feed, Picks, open_feed, video_numbers
-from dsol.training.loop import Pass, descend, run_passes, sum_over
+from dsol.training.batches import Feed, Picks, open_feed
+from dsol.training.loop import Pass, descend, reduced, run_passes
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
 from dsol.training.run import Run
 
@@ -111,7 +111,7 @@ class StageOne:
         self.fabric, self.network, self.store, self.run = fabric, network, store, run
         self.config, self.options, self.clustering = network.config, network.config.stage_one, network.config.clustering
         self.picks = Picks(store, self.options.batch, fabric.global_rank, fabric.world_size)
-        self.videos = video_numbers(store)
+        self.videos = store.video_numbers
         self.labels = torch.zeros(len(store), dtype=torch.long)
         self.weights = kind_weights(store) if self.config.balance_photos else None
         self.heads = [*network.encoders.vision_classes.parameters(), *network.encoders.sound_classes.parameters()]
@@ -174,7 +174,7 @@ class StageOne:
                 visual, audio = self.network.encoders(batch.pictures, batch.log_mel, classes=False)
                 objects, points = self.network.objects(visual, audio)
             found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
-        objects, points = (sum_over(self.fabric, part) for part in found)
+        objects, points = (reduced(self.fabric, part.to(self.fabric.device), "sum") for part in found)
         if self.clustering.points == "peak" or self.clustering.sound_weight:
             dictionary.origin.copy_(mean_of(points, self._weights_on(points.device)))
         return objects, dictionary.place(points)

@@ -11,7 +11,7 @@ into its folder, so that it goes on without the other.
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsol.config import Config, flat
+from dsol.config import Config, differences
 from dsol.errors import DsolError
 from dsol.files import copy
 from dsol.model.file import fill, find_model, load_card
@@ -54,10 +54,9 @@ def find_start(path: str | Path, config: Config) -> Start:
     card = load_card(model)
     if card.system != config.system:
         raise DsolError(model, f"is of the system {card.system}, not {config.system}", f"add --system {card.system}")
-    theirs = flat(Config.from_dict(card.config).to_dict())
-    for name, value in flat(config.to_dict()).items():
-        if name.startswith(SHAPE) and name not in NOT_SHAPE and theirs[name] != value:
-            what = f"was trained with {name} {theirs[name]}, not {value}"
+    for name, (now, then) in differences(config, Config.from_dict(card.config), NOT_SHAPE).items():
+        if name.startswith(SHAPE):
+            what = f"was trained with {name} {then}, not {now}"
             raise DsolError(model, what, "leave that option and --recipe out: the model's own are taken")
     fill(system_type(config.system).network_type(config, load_weights=False), model)
     first = model.with_name("stage_one.safetensors")

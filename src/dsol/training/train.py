@@ -18,7 +18,7 @@ from lightning.fabric import Fabric, seed_everything
 
 import dsol
 from dsol.baselines.base import BaselineNetwork
-from dsol.config import RUNTIME, Config, check, flat, load_recipe, nested
+from dsol.config import RUNTIME, Config, check, differences, load_recipe, nested
 from dsol.data.corpora import SYNTHESIS
 from dsol.data.media import SOUND_SUFFIXES, find_sounds
 from dsol.data.scenes import check_numbers, compose
@@ -141,17 +141,9 @@ def refuse_changes(config: Config, saved: Config, run: str | Path, allowed: Sequ
     Raises:
         DsolError: the first option that differs.
     """
-    now, then = (flat(each.to_dict()) for each in (config, saved))
-    for name, value in now.items():
-        if value != then[name] and name not in ("recipe", *RUNTIME) and name.partition(".")[0] not in allowed:
-            what = f"began with {name} {then[name]}, not {value}"
-            raise DsolError(run, what, "leave that option out, or train into another folder")
-
-
-def same_training(one: Config, other: Config) -> bool:
-    """Whether two configurations differ at most in where they run, and in the name of their recipe."""
-    anywhere = {name: getattr(one, name) for name in ("recipe", *RUNTIME)}
-    return other.replace(**anywhere) == one
+    for name, (now, then) in differences(config, saved, ("recipe", *RUNTIME, *allowed)).items():
+        what = f"began with {name} {then}, not {now}"
+        raise DsolError(run, what, "leave that option out, or train into another folder")
 
 
 def _check_options(config: Config, stage: str, scenes: Path | None) -> None:
@@ -243,7 +235,7 @@ def _told(scenes: Store | None) -> dict[str, str | None]:
 def _finished(run: Path, config: Config) -> Path | None:
     """The model file, where it is there already and of these options."""
     target = run / "model.safetensors"
-    same = target.is_file() and same_training(config, Config.from_dict(load_card(target).config))
+    same = target.is_file() and not differences(config, Config.from_dict(load_card(target).config))
     return target if same else None
 
 
@@ -260,7 +252,7 @@ def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Ru
         Run.start(path, config)
     fabric.barrier()
     run, saved = Run.resume(path, writes=fabric.is_global_zero)
-    if not same_training(config, saved) and run.began("stage_two"):
+    if differences(config, saved) and run.began("stage_two"):
         what = "has a stage two with other options"
         raise DsolError(path, what, "go on with it with --resume, or copy its stage one to another folder")
     run.save_config(config)

@@ -53,7 +53,10 @@ def write_boxes(boxes: Boxes, path: str | Path, format: str = "native", size: Si
         raise DsolError(path, f"{format!r} is no format to write", f"choose one of {', '.join(WRITERS)}")
     try:
         with whole(path) as partial:
-            WRITERS[format](boxes, partial, size)
+            if format in OTHERS:
+                OTHERS[format](boxes, partial)
+            else:
+                partial.write_text(json.dumps(AS_JSON[format](boxes, size)), "utf-8")
             _check(boxes, _again(partial, format), path, format)
     except OSError as error:
         raise DsolError(path, f"cannot be written: {error.strerror}", "check the folder and the free space") from None
@@ -93,15 +96,7 @@ def _unfit(path: str | Path, format: str, what: str) -> DsolError:
     return DsolError(path, f"the format '{format}' cannot hold these boxes: {what}", REMEDY)
 
 
-def _write_native(boxes: Boxes, path: Path, size: Size) -> None:
-    boxes.save(path)
-
-
-def _write_coco(boxes: Boxes, path: Path, size: Size) -> None:
-    _save(to_coco(boxes, size), path)
-
-
-def _write_dsol(boxes: Boxes, path: Path, size: Size) -> None:
+def _dsol(boxes: Boxes, size: Size) -> dict:
     numbers = {name: number for number, name in MUSIC_IDS.items()}
     data = {}
     for frame in boxes:
@@ -111,7 +106,7 @@ def _write_dsol(boxes: Boxes, path: Path, size: Size) -> None:
                       "category_id": numbers[box.category]} for box in frame.boxes],
             "wdith": width, "height": height,
         }  # fmt: skip  # the misspelling is the format's
-    _save(data, path)
+    return data
 
 
 def _dsol_key(frame: Frame) -> str:
@@ -134,17 +129,17 @@ def _pixels(box: Box, width: int, height: int) -> tuple[float, float, float, flo
     return x * width, y * height, w * width, h * height
 
 
-def _write_audioset(boxes: Boxes, path: Path, size: Size) -> None:
+def _audioset(boxes: Boxes, size: Size) -> dict:
     numbers = {name: number for number, name in AUDIOSET_IDS.items()}
-    _save({
+    return {
         f"{_id(frame)}/{frame.time_s:.0f}": {
             "bbox": [{"category": numbers[box.category], "normbox": list(box.xywh)} for box in frame.boxes]
         }
         for frame in boxes
-    }, path)  # fmt: skip
+    }
 
 
-def _write_avgn(boxes: Boxes, path: Path, size: Size) -> None:
+def _avgn(boxes: Boxes, size: Size) -> list:
     data = []
     for frame in boxes:
         number = round(frame.time_s * MUSIC_FPS)
@@ -153,15 +148,15 @@ def _write_avgn(boxes: Boxes, path: Path, size: Size) -> None:
             source = f"_src{k}" if len(frame.boxes) > 1 else ""
             named |= {f"class{source}": box.category, f"bbox{source}": list(box.xywh)}
         data.append(named)
-    _save(data, path)
+    return data
 
 
-def _write_vggss(boxes: Boxes, path: Path, size: Size) -> None:
-    _save([
+def _vggss(boxes: Boxes, size: Size) -> list:
+    return [
         {"file": frame.key, "class": frame.boxes[0].category if frame.boxes else "",
          "bbox": [[x, y, _end(x, w), _end(y, h)] for x, y, w, h in (box.xywh for box in frame.boxes)]}
         for frame in boxes
-    ], path)  # fmt: skip
+    ]  # fmt: skip
 
 
 def _end(start: float, extent: float) -> float:
@@ -172,7 +167,7 @@ def _end(start: float, extent: float) -> float:
     return end
 
 
-def _write_flickr(boxes: Boxes, path: Path, size: Size) -> None:
+def _write_flickr(boxes: Boxes, path: Path) -> None:
     """One file an image, one annotator a box."""
     path.mkdir()
     for frame in boxes:
@@ -190,16 +185,8 @@ def _write_flickr(boxes: Boxes, path: Path, size: Size) -> None:
         ElementTree.ElementTree(root).write(path / f"{frame.key}.xml")
 
 
-def _save(data: Any, path: Path) -> None:
-    path.write_text(json.dumps(data), "utf-8")
-
-
-WRITERS: dict[str, Callable[[Boxes, Path, Size], None]] = {
-    "native": _write_native,
-    "dsol": _write_dsol,
-    "audioset": _write_audioset,
-    "avgn": _write_avgn,
-    "vggss": _write_vggss,
-    "flickr": _write_flickr,
-    "coco": _write_coco,
-}
+AS_JSON: dict[str, Callable[[Boxes, Size], Any]] = {
+    "dsol": _dsol, "audioset": _audioset, "avgn": _avgn, "vggss": _vggss, "coco": to_coco,
+}  # fmt: skip
+OTHERS: dict[str, Callable[[Boxes, Path], None]] = {"native": Boxes.save, "flickr": _write_flickr}
+WRITERS = ("native", "dsol", "audioset", "avgn", "vggss", "flickr", "coco")

@@ -19,7 +19,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from dsol.data.boxes import Box, Boxes, Frame, check_xywh
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import read_json
 from dsol.progress import say
 
@@ -36,6 +36,7 @@ VGGSS_MIDDLE_S = 5.0  # VGG-SS annotates the middle of a ten-second clip
 FLICKR_PIXELS = 256
 OFFICIAL_PIXELS = 224  # that every published script cuts its boxes to
 FLICKR_CATEGORY = "sound source"
+SEE = "see docs/evaluation.md"
 SPOILT = 0.05  # share of boxes without area above which the convention is in doubt, not the box
 
 
@@ -63,12 +64,11 @@ def read_boxes(path: str | Path, format: str = "auto") -> Boxes:
     data = read_json(path, "give one of the formats in docs/evaluation.md")
     if format not in ("auto", *READERS):
         raise DsolError("--format", f"{format!r} is not known", f"choose one of auto, {', '.join(READERS)}")
-    name = format
-    try:
-        name = _recognise(data, path) if format == "auto" else format
-        return READERS[name](data, path)
-    except MALFORMED as error:
-        raise DsolError(path, f"is not of the format '{name}': {error!r}", "see docs/evaluation.md") from None
+    if format == "auto":
+        with explained(path, "is not of the format 'auto': {!r}", SEE, *MALFORMED):
+            format = _recognise(data, path)
+    with explained(path, f"is not of the format '{format}': {{!r}}", SEE, *MALFORMED):
+        return READERS[format](data, path)
 
 
 def to_coco(boxes: Boxes, size: tuple[int, int] | Mapping[str, tuple[int, int]] = (224, 224)) -> dict:
@@ -117,38 +117,34 @@ def _recognise(data: Any, path: Path) -> str:
     raise DsolError(path, "is of no known annotation format", "name it with --format, or write a boxes.json")
 
 
-def _read_native(data: Any, path: Path) -> Boxes:
-    return Boxes.load(path)
-
-
 def _read_dsol(data: dict, path: Path) -> Boxes:
-    def frame(key: str, entry: dict) -> Frame:
+    frames = []
+    for key, entry in data.items():
         video, second, picture = key.split("/")
-        boxes = (official_box(MUSIC_IDS, b["category_id"], b["normbox"], path, key) for b in entry["bbox"])
         time_s = _music_time(second.removeprefix("frame_"), Path(picture).stem, path, key)
-        return Frame(video[:ID_LENGTH], time_s, tuple(boxes), key)
-
-    return Boxes(tuple(sorted(MUSIC_IDS.values())), tuple(frame(key, entry) for key, entry in data.items()))
+        boxes = (official_box(MUSIC_IDS, b["category_id"], b["normbox"], path, key) for b in entry["bbox"])
+        frames.append(Frame(video[:ID_LENGTH], time_s, tuple(boxes), key))
+    return Boxes(tuple(sorted(MUSIC_IDS.values())), tuple(frames))
 
 
 def _read_audioset(data: dict, path: Path) -> Boxes:
-    def frame(key: str, entry: dict) -> Frame:
+    frames = []
+    for key, entry in data.items():
         video, second = key.rsplit("/", 1)
         boxes = (official_box(AUDIOSET_IDS, b["category"], b["normbox"], path, key) for b in entry["bbox"])
-        return Frame(video, float(second), tuple(boxes), key)
-
-    return Boxes(tuple(AUDIOSET_IDS.values()), tuple(frame(key, entry) for key, entry in data.items()))
+        frames.append(Frame(video, float(second), tuple(boxes), key))
+    return Boxes(tuple(AUDIOSET_IDS.values()), tuple(frames))
 
 
 def _read_avgn(data: list, path: Path) -> Boxes:
-    def frame(entry: dict) -> Frame:
+    frames = []
+    for entry in data:
         key = entry["file"]
         sources = [name.removeprefix("bbox") for name in entry if name.startswith("bbox")]
         boxes = (Box(entry[f"class{s}"], _xywh(entry[f"bbox{s}"], path, key)) for s in sources)
         _, second, number = key.rsplit("_", 2)
-        return Frame(key[:ID_LENGTH], _music_time(second, number, path, key), tuple(boxes), key)
-
-    return _collected(frame(entry) for entry in data)
+        frames.append(Frame(key[:ID_LENGTH], _music_time(second, number, path, key), tuple(boxes), key))
+    return Boxes.of(frames)
 
 
 def _music_time(second: str, number: str, path: Path, key: str) -> float:
@@ -167,7 +163,7 @@ def _read_vggss(data: list | dict, path: Path) -> Boxes:
     boxes: dict[str, list[Box]] = {entry["file"]: [] for entry in entries}
     for name, category, xywh in kept:
         boxes[name].append(Box(category, _xywh(xywh, path, name)))
-    return _collected(Frame(name, VGGSS_MIDDLE_S, tuple(found), name) for name, found in boxes.items())
+    return Boxes.of(Frame(name, VGGSS_MIDDLE_S, tuple(found), name) for name, found in boxes.items())
 
 
 def _read_flickr(path: Path) -> Boxes:
@@ -179,13 +175,12 @@ def _read_flickr(path: Path) -> Boxes:
 
 def _flickr_frame(file: Path) -> Frame:
     """One image; every annotator's box is read, so that a protocol can form their consensus."""
-    try:
+    broken = (OSError, ElementTree.ParseError, *MALFORMED)
+    with explained(file, "is no annotation of Flickr-SoundNet: {}", "leave it out", *broken):
         found = ElementTree.parse(file).getroot().iter("bbox")
         corners = [[int(child.text or "") for child in list(box)[-4:]] for box in found]  # a name may come first
         if any(len(box) != 4 for box in corners):
             raise ValueError("a box has not four corners")
-    except (OSError, ElementTree.ParseError, *MALFORMED) as error:
-        raise DsolError(file, f"is no annotation of Flickr-SoundNet: {error}", "leave it out") from None
     for left, top, right, bottom in corners:
         if not (left < right <= FLICKR_PIXELS and top < bottom <= FLICKR_PIXELS and min(left, top) >= 0):
             what = f"box {[left, top, right, bottom]} has no area or leaves the {FLICKR_PIXELS} pixels"
@@ -211,7 +206,7 @@ def _read_coco(data: dict, path: Path) -> Boxes:
 
 
 READERS: dict[str, Callable[[Any, Path], Boxes]] = {
-    "native": _read_native,
+    "native": lambda data, path: Boxes.load(path),
     "dsol": _read_dsol,
     "audioset": _read_audioset,
     "avgn": _read_avgn,
@@ -234,9 +229,7 @@ def official_box(ids: Mapping[int, str], number: int, xywh: Iterable[float], pat
 
 def _xywh(numbers: Iterable[float], path: Path, key: str) -> tuple[float, float, float, float]:
     """Checked, and to the last digit as in the file: a rounded width may cost a pixel."""
-    x, y, w, h = given = tuple(float(v) for v in numbers)
-    cut = check_xywh(given, f"{path}, frame {key}")
-    return (x, y, w, h) if min(x, y) >= 0 and max(x + w, y + h) <= 1 else cut
+    return check_xywh(numbers, f"{path}, frame {key}")
 
 
 def _from_corners(box: Iterable[float]) -> tuple[float, float, float, float]:
@@ -263,9 +256,3 @@ def _with_area(boxes: list[tuple], path: Path) -> list[tuple]:
     if lost:
         say(f"{path}: left out {lost} of {len(boxes)} boxes, which have no area")
     return kept
-
-
-def _collected(frames: Iterable[Frame]) -> Boxes:
-    """Boxes with the categories that occur, by name."""
-    found = tuple(frames)
-    return Boxes(tuple(sorted({box.category for frame in found for box in frame.boxes})), found)

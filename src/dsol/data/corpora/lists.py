@@ -18,7 +18,7 @@ from dsol.data.boxes import Boxes
 from dsol.data.corpora import Corpus, VideoEntry
 from dsol.data.corpora.folders import tree, unread_names
 from dsol.data.media import VIDEO_SUFFIXES
-from dsol.errors import DsolError
+from dsol.errors import DsolError, explained
 from dsol.text import composed, read_text
 
 ID = re.compile(r"([A-Za-z0-9_-]{11})(?=$|[_.])")  # of a YouTube video, at the start of a file's name
@@ -26,6 +26,7 @@ BRACKETED = re.compile(r"[\[(]([A-Za-z0-9_-]{11})[\])]([^\[\]]*)$")  # after a t
 DASHED = re.compile(r"[-_ ]([A-Za-z0-9_-]{11})((?:_\d+){0,2})$")  # after a title and a dash; a guess
 TIMES = re.compile(r"_(\d+)(?:\.\d+)?(?:_(\d+)(?:\.\d+)?)?$")  # start, or start and end, after the id
 RELEASED = "dsol_"  # prefix under which the paper's lists may be kept
+FETCH = "fetch it again; see docs/data.md"  # what to do with a broken list
 TEN_SECONDS_MS = 10_000  # between start and end, where they are in milliseconds
 
 
@@ -115,17 +116,14 @@ def required_list(folder: Path, name: str) -> Path:
 
 def read_rows(file: Path, columns: int) -> Iterator[list[str]]:
     """The rows of a CSV list, without comments. Raises DsolError where one is too short."""
-    try:
+    with explained(file, "cannot be read: {}", FETCH, OSError, UnicodeDecodeError, csv.Error):
         lines = io.StringIO(read_text(file), newline="")
         for number, row in enumerate(csv.reader(lines, skipinitialspace=True), start=1):
             if not row or row[0].startswith("#"):
                 continue
             if len(row) < columns:
-                what = f"line {number} has {len(row)} columns, not {columns}"
-                raise DsolError(file, what, "fetch it again; see docs/data.md")
+                raise DsolError(file, f"line {number} has {len(row)} columns, not {columns}", FETCH)
             yield [composed(cell) for cell in row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DsolError(file, f"cannot be read: {error}", "fetch it again; see docs/data.md") from None
 
 
 def ids_in(file: Path | None) -> list[str]:
@@ -134,10 +132,8 @@ def ids_in(file: Path | None) -> list[str]:
     Raises:
         DsolError: a line that begins with no id.
     """
-    try:
+    with explained(file, "cannot be read: {}", FETCH, OSError, UnicodeDecodeError):
         lines = read_text(file).splitlines() if file else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise DsolError(file, f"cannot be read: {error}", "fetch it again; see docs/data.md") from None
     found = []
     for number, line in enumerate(lines, start=1):
         if line.strip():

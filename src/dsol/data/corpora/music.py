@@ -20,8 +20,8 @@ from pathlib import Path
 from dsol.data.boxes import Boxes
 from dsol.data.corpora import SYNTHESIS, Corpus
 from dsol.data.corpora.annotations import read_boxes
-from dsol.data.corpora.lists import Listed, attach, corpus_of, find_list, ids_in, youtube_id
-from dsol.errors import DsolError
+from dsol.data.corpora.lists import FETCH, Listed, attach, corpus_of, find_list, ids_in, youtube_id
+from dsol.errors import DsolError, explained
 from dsol.files import read_json
 from dsol.progress import say
 
@@ -63,11 +63,9 @@ def read(folder: Path, part: str = "") -> Corpus:
 
 def _listed(folder: Path, kind: str, file: Path, prefix: str) -> list[Listed]:
     """The list of one kind, with its splits."""
-    try:
-        videos = read_json(file, "fetch it again; see docs/data.md")["videos"]
+    with explained(file, "is no list of MUSIC: {!r}", FETCH, KeyError, TypeError, AttributeError):
+        videos = read_json(file, FETCH)["videos"]
         groups = {str(name): [str(one) for one in ids] for name, ids in videos.items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DsolError(file, f"is no list of MUSIC: {error!r}", "fetch it again; see docs/data.md") from None
     released = [(one, split) for split, names in LISTS[kind].items()
                 for name in names for one in ids_in(find_list(folder, name))]  # fmt: skip
     splits: dict[str, dict[str | None, None]] = defaultdict(dict)  # one of two lists has two: see `corpus_of`

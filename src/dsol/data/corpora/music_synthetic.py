@@ -22,7 +22,7 @@ from dsol.data.corpora.plain_pickle import load_array
 from dsol.data.levels import BANDS, STEPS
 from dsol.data.media import Second, read_photo
 from dsol.data.store.shards import LOG_MEL, encode_log_mel
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.text import name_of
 
 NOTE = ("there are log-mel spectrograms of these scenes only: no waveforms to listen to, to mix or to show; and which "
@@ -61,10 +61,10 @@ def _boxes(file: Path, name: str) -> list[Frame]:
     """The frame of a scene, under its official key, the file's name; none where it is not annotated."""
     if not file.is_file():
         return []
-    try:
+    with explained(
+        file, "is no array of boxes: {}", "fetch the set again; see docs/data.md", OSError, EOFError, *MALFORMED
+    ):
         rows = np.load(file, allow_pickle=False).astype(float).reshape(-1, 5).tolist()
-    except (OSError, EOFError, *MALFORMED) as error:
-        raise DsolError(file, f"is no array of boxes: {error}", REMEDY) from None
     boxes = (official_box(MUSIC_IDS, int(number), xywh, file, file.stem) for *xywh, number in rows)
     return [Frame(name, 0.0, tuple(boxes), file.stem)]
 

@@ -13,7 +13,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from dsol.data.clip import SAMPLE_RATE
 from dsol.data.corpora import Corpus, VideoEntry
 from dsol.data.media import Second, find_sounds, read_photo, read_sound
 from dsol.data.store.shards import MASK
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.text import name_of, read_text
 
 NOTE = "photos and recordings were paired by category, a stand-in for co-occurrence: no photo is of its sound"
@@ -80,15 +80,12 @@ def recordings(folder: Path) -> dict[tuple[str, str], list[Path]]:
 def _boxes(file: Path) -> Boxes | None:
     if not file.is_file():
         return None
-    try:
+    with explained(file, "is not photo -> box: {!r}", "see docs/data.md for the format", OSError, *MALFORMED):
         entries = {str(name): tuple(map(float, xywh)) for name, xywh in json.loads(read_text(file))["boxes"].items()}
-    except (OSError, *MALFORMED) as error:
-        raise DsolError(file, f"is not photo -> box: {error!r}", "see docs/data.md for the format") from None
-    frames = []
-    for name, xywh in entries.items():
-        category = name.split("/")[-2] if "/" in name else ""
-        frames.append(Frame(name, 0.0, (Box(category, check_xywh(xywh, f"{file}, photo {name}")),)))
-    return Boxes(tuple(sorted({frame.boxes[0].category for frame in frames})), tuple(frames))
+    return Boxes.of(
+        Frame(name, 0.0, (Box(PurePosixPath(name).parent.name, check_xywh(xywh, f"{file}, photo {name}")),))
+        for name, xywh in entries.items()
+    )
 
 
 def read_pair(path: Path, size: tuple[int, int], sound: Path) -> Iterator[Second]:

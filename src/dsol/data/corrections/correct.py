@@ -56,7 +56,7 @@ def correct(
     frames = []
     for name, group in groups.items():
         frames += _frames(name, group, fps or _rate(group, known.get(name)), per_second)
-    boxes = Boxes(tuple(sorted({box.category for frame in frames for box in frame.boxes})), tuple(frames))
+    boxes = Boxes.of(frames)
     boxes.save(out)
     count = sum(len(frame.boxes) for frame in frames)
     silent = sum(not box.sounding for frame in frames for box in frame.boxes)

@@ -5,11 +5,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from dsol.data.corrections.corrected import At, Corrected, Label, Moving, Xywh
-from dsol.data.corrections.stills import still_of
-from dsol.data.states import SEEN, SILENT, STATES
-from dsol.errors import MALFORMED, DsolError
+from dsol.data.corrections.stills import state_of, still_of
+from dsol.errors import MALFORMED, DsolError, explained
 
 ANNOTATIONS = "annotations.xml"
+FORMATS = "export as CVAT for video 1.1 or for images 1.1"
 
 
 def read_cvat(path: Path) -> list[Corrected]:
@@ -20,13 +20,12 @@ def read_cvat(path: Path) -> list[Corrected]:
     """
     root = _root(path)
     if root.tag != "annotations":
-        raise DsolError(path, f"is XML of another kind: <{root.tag}>", "export as CVAT for video 1.1 or for images 1.1")
+        raise DsolError(path, f"is XML of another kind: <{root.tag}>", FORMATS)
     images = list(root.iter("image"))
     if images:
         return _images(images, path)
-    size = root.find("meta/task/original_size")
-    if size is None:
-        size = root.find("meta/job/original_size")
+    sizes = (root.find(f"meta/{of}/original_size") for of in ("task", "job"))
+    size = next((size for size in sizes if size is not None), None)
     if size is None:
         raise DsolError(path, "does not say how large the picture is", "export as CVAT for video 1.1")
     width, height = (float(size.findtext(side) or 0) for side in ("width", "height"))
@@ -37,16 +36,14 @@ def read_cvat(path: Path) -> list[Corrected]:
 
 
 def _root(path: Path) -> ElementTree.Element:
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as files:
-                return ElementTree.fromstring(files.read(ANNOTATIONS))
-        return ElementTree.parse(path).getroot()
-    except KeyError:
-        what = f"has no {ANNOTATIONS} in it"
-        raise DsolError(path, what, "export as CVAT for video 1.1 or for images 1.1") from None
-    except (OSError, ElementTree.ParseError, zipfile.BadZipFile, *MALFORMED) as error:
-        raise DsolError(path, f"is not CVAT's XML: {error}", "export it again") from None
+    broken = (OSError, ElementTree.ParseError, zipfile.BadZipFile, *MALFORMED)
+    with explained(path, "is not CVAT's XML: {}", "export it again", *broken):
+        if not zipfile.is_zipfile(path):
+            return ElementTree.parse(path).getroot()
+        with zipfile.ZipFile(path) as files:
+            if ANNOTATIONS not in files.namelist():
+                raise DsolError(path, f"has no {ANNOTATIONS} in it", FORMATS)
+            return ElementTree.fromstring(files.read(ANNOTATIONS))
 
 
 def _object(track: ElementTree.Element, width: float, height: float) -> Moving:
@@ -59,9 +56,7 @@ def _object(track: ElementTree.Element, width: float, height: float) -> Moving:
 
 
 def _state(box: ElementTree.Element) -> str:
-    told = {mark.get("name"): (mark.text or "").strip() for mark in box.iter("attribute")}
-    silent = told.get("sounding", "true").lower() in ("false", "0", "no")
-    return told.get("state") or STATES[SILENT if silent else SEEN]
+    return state_of({mark.get("name"): (mark.text or "").strip() for mark in box.iter("attribute")})
 
 
 def _fractions(box: ElementTree.Element, width: float, height: float) -> Xywh:

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,12 @@ def read_coco(data: dict, path: Path) -> list[Corrected]:
         boxes, width, height = places[entry["image_id"]]
         x, y, w, h = (float(v) for v in entry["bbox"])
         xywh: Xywh = (x / width, y / height, w / width, h / height)
-        boxes.append((Label(names[entry["category_id"]], None, _state(entry)), xywh))
+        state = state_of({**entry, **(entry.get("attributes") or {})})
+        boxes.append((Label(names[entry["category_id"]], None, state), xywh))
     return [Corrected(video, stills=stills) for video, stills in videos.items()]
 
 
-def _state(entry: dict) -> str:
-    told = {**entry, **(entry.get("attributes") or {})}
+def state_of(told: Mapping[Any, Any]) -> str:
+    """What an object does, by its "state" or, where none is told, by whether it is "sounding"."""
     sounding = str(told.get("sounding", True)).lower() not in ("false", "0", "no")
     return str(told.get("state") or STATES[SEEN if sounding else SILENT])

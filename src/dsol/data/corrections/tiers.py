@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dsol.data.corrections.corrected import Corrected, Label, Sound
-from dsol.errors import DsolError, check_installed
+from dsol.errors import DsolError, check_installed, explained
 from dsol.text import read_text
 
 OFF_SCREEN = " off screen"  # ends the name of a tier of what has no place in the picture
@@ -18,11 +18,9 @@ def read_eaf(path: Path) -> list[Corrected]:
     check_installed(path, "formats", "pympi")
     from pympi.Elan import Eaf
 
-    try:
+    with explained(path, "is no file of ELAN: {}", "save it in ELAN again", Exception):  # whatever its parser meets
         eaf = Eaf(str(path), suppress_version_warning=True)
         tiers = {name: eaf.get_annotation_data_for_tier(name) for name in eaf.get_tier_names()}
-    except Exception as error:  # pympi raises whatever its parser meets
-        raise DsolError(path, f"is no file of ELAN: {error}", "save it in ELAN again") from None
     sounds = [_sound(tier, row[0] / 1000, row[1] / 1000, row[2]) for tier, rows in tiers.items() for row in rows]
     media = [entry.get("MEDIA_URL", "") for entry in eaf.media_descriptors]
     return [Corrected(media[0] if media else "", sounds=tuple(sounds))]
@@ -37,10 +35,8 @@ def read_textgrid(path: Path) -> list[Corrected]:
     check_installed(path, "formats", "pympi")
     from pympi.Praat import TextGrid
 
-    try:
+    with explained(path, "is no TextGrid: {}", "save it in Praat again, as a text file", Exception):
         grid = TextGrid(str(path))
-    except Exception as error:  # pympi raises whatever its parser meets
-        raise DsolError(path, f"is no TextGrid: {error}", "save it in Praat again, as a text file") from None
     sounds = [
         _sound(tier.name, float(row[0]), float(row[1]), row[2])
         for tier in grid.get_tiers() if tier.tier_type == "IntervalTier"
@@ -55,8 +51,10 @@ def read_audacity(path: Path) -> list[Corrected]:
     Raises:
         DsolError: it is no such file.
     """
-    sounds = []
-    for number, line in enumerate(_text_of(path).splitlines(), start=1):
+    sounds, remedy = [], "export the labels from Audacity again"
+    with explained(path, "cannot be read: {}", remedy, OSError, UnicodeDecodeError):
+        lines = read_text(path).splitlines()
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("\\"):
             continue
         try:
@@ -64,15 +62,8 @@ def read_audacity(path: Path) -> list[Corrected]:
             sounds.append(Sound(Label.read(label), float(start), float(end)))
         except ValueError:
             what = f"line {number} is not start, end and label with tabs: {line[:60]!r}"
-            raise DsolError(path, what, "export the labels from Audacity again") from None
+            raise DsolError(path, what, remedy) from None
     return [Corrected("", sounds=tuple(sounds))]
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DsolError(path, f"cannot be read: {error}", "export the labels from Audacity again") from None
 
 
 def _sound(tier: str, start_s: float, end_s: float, text: str) -> Sound:

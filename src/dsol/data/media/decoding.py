@@ -1,10 +1,10 @@
 """The tracks of a video decoded frame by frame, with trustworthy time stamps."""
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any
 
 import av
 import numpy as np
@@ -16,9 +16,7 @@ from av.video.stream import VideoStream
 
 from dsol.data.levels import is_silent
 from dsol.data.media.opening import (
-    NAMES,
     REPAIR,
-    Kind,
     is_cover,
     no_track,
     opened,
@@ -38,33 +36,18 @@ PLANES = 8  # of a frame of sound from which PyAV does not know their number
 LISTENED_S = 0.25  # seconds of sound that are tested together for silence
 
 
-@overload
-def stream_of(path: str | Path, container: InputContainer, kind: Literal["video"] = "video") -> VideoStream | None: ...
-@overload
-def stream_of(
-    path: str | Path, container: InputContainer, kind: Literal["audio"], audio_track: int | None = None
-) -> AudioStream | None: ...
-@overload
-def stream_of(
-    path: str | Path, container: InputContainer, kind: Kind, audio_track: int | None = None
-) -> VideoStream | AudioStream | None: ...
-def stream_of(
-    path: str | Path, container: InputContainer, kind: Kind = "video", audio_track: int | None = None
-) -> VideoStream | AudioStream | None:
-    """The track to read; None if there is none.
+def sound_stream(path: str | Path, container: InputContainer, audio_track: int | None = None) -> AudioStream | None:
+    """The sound track to read; None if there is none.
 
     Args:
         path: of the video.
         container: it, open.
-        kind: "video" or "audio".
         audio_track: which sound track, counted from 1; by default the one that a player takes, or, where that
             is silent, the first that is not.
 
     Raises:
         DsolError: there is no such sound track.
     """
-    if kind != "audio":
-        return picture_stream(container)
     streams = sound_streams(container)
     if audio_track is None:
         return streams[chosen_track(path) - 1] if streams else None
@@ -103,7 +86,7 @@ def _is_audible(path: str, number: int) -> bool:
     """Whether a sound track is not silent; of one that breaks off, what is there counts."""
     parts, length_s = [], 0.0
     try:
-        for _, frame in decoded(path, "audio", number):
+        for _, frame in sounds(path, number):
             parts.append(np.abs(floats(frame)).max(axis=0))
             length_s += frame.samples / frame.sample_rate
             if length_s >= LISTENED_S:
@@ -133,15 +116,17 @@ def floats(frame: av.AudioFrame) -> np.ndarray:
     return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
 
 
-@overload
-def decoded(path: str | Path, kind: Literal["video"] = "video") -> Iterator[tuple[float, av.VideoFrame]]: ...
-@overload
-def decoded(
-    path: str | Path, kind: Literal["audio"], audio_track: int | None = None
-) -> Iterator[tuple[float, av.AudioFrame]]: ...
-def decoded(
-    path: str | Path, kind: Kind = "video", audio_track: int | None = None
-) -> Iterator[tuple[float, av.VideoFrame]] | Iterator[tuple[float, av.AudioFrame]]:
+def pictures(path: str | Path) -> Iterator[tuple[float, av.VideoFrame]]:
+    """The pictures of a video, see `_decoded`."""
+    return _decoded(path, "picture", picture_stream)
+
+
+def sounds(path: str | Path, audio_track: int | None = None) -> Iterator[tuple[float, av.AudioFrame]]:
+    """The sound of a video, of the track that `sound_stream` finds, see `_decoded`."""
+    return _decoded(path, "sound track", partial(sound_stream, path, audio_track=audio_track))
+
+
+def _decoded(path: str | Path, name: str, track: Callable[[InputContainer], Any]) -> Iterator[tuple[float, Any]]:
     """Decode one track: (time in s on the file's own clock, frame), in the order of time.
 
     A packet that does not decode is skipped, as in players; `HOLE_S` without any is a break. Wrong time stamps
@@ -149,17 +134,17 @@ def decoded(
 
     Args:
         path: a video.
-        kind: "video" or "audio".
-        audio_track: which sound track, see `stream_of`.
+        name: of the track, for errors.
+        track: finds it in the open file.
 
     Raises:
         DsolError: no such track, none of it decodes, or, after what does, that it breaks off and where.
     """
     clock = clock_of(path)
     with opened(path) as container:
-        stream = stream_of(path, container, kind, audio_track)
+        stream = track(container)
         if stream is None:
-            raise no_track(path, kind)
+            raise no_track(path, name)
         refuse_vast(path, stream)
         started = failed = False
         start_s = last_s = end_s = 0.0
@@ -175,7 +160,7 @@ def decoded(
                 yield last_s, frame
                 started, failed, end_s = True, False, last_s + lasts(frame, stream)
         if not started:
-            raise DsolError(path, f"has a {NAMES[kind]} that cannot be decoded", REPAIR)
+            raise DsolError(path, f"has a {name} that cannot be decoded", REPAIR)
         stated_s = end_s if clock.notes or is_cover(stream) else _stated_end(stream) or end_s
         # A last picture may stand longer than it says; then at least the sound reaches the stated end.
         if stated_s - end_s > HOLE_S and (failed or stated_s - clock.last_s > HOLE_S):
@@ -244,9 +229,9 @@ def start_of(path: str | Path, audio_track: int | None = None) -> float:
     The sound counts only if it comes clearly first; otherwise all pictures would be late by the few
     milliseconds of delay of sound encoders.
     """
-    picture_s = next(decoded(path))[0]
+    picture_s = next(pictures(path))[0]
     try:
-        sound_s = next(decoded(path, "audio", audio_track))[0]
+        sound_s = next(sounds(path, audio_track))[0]
     except DsolError:  # no sound: its reader reports that
         return picture_s
     return sound_s if sound_s < picture_s - PRIMING_S else picture_s

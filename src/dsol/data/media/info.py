@@ -8,8 +8,8 @@ from pathlib import Path
 
 from av.audio.stream import AudioStream
 
-from dsol.data.media.decoding import chosen_track, decoded, picture_rate, stream_of
-from dsol.data.media.opening import opened, pixel_aspect, sound_streams
+from dsol.data.media.decoding import chosen_track, picture_rate, pictures, sound_stream
+from dsol.data.media.opening import opened, picture_stream, pixel_aspect, sound_streams
 from dsol.data.media.pixels import Screen
 from dsol.data.media.timing import GAP_S, clock_of
 
@@ -19,20 +19,8 @@ VIDEO_SUFFIXES = (
 )  # fmt: skip
 SOUND_SUFFIXES = (".ogg", ".wav", ".flac", ".mp3", ".m4a")  # of recordings without a picture
 OTHER_VIDEOS = (
-    ".rm",
-    ".rmvb",
-    ".mxf",
-    ".dv",
-    ".divx",
-    ".f4v",
-    ".m2v",
-    ".m1v",
-    ".y4m",
-    ".h264",
-    ".hevc",
-    ".wtv",
-    ".mjpeg",
-)
+    ".rm", ".rmvb", ".mxf", ".dv", ".divx", ".f4v", ".m2v", ".m1v", ".y4m", ".h264", ".hevc", ".wtv", ".mjpeg",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,7 +120,7 @@ def probe(path: str | Path, audio_track: int | None = None) -> VideoInfo:
 
     Args:
         path: of the video.
-        audio_track: which sound track is meant, counted from 1; see `dsol.data.media.decoding.stream_of`.
+        audio_track: which sound track is meant, counted from 1; see `dsol.data.media.decoding.sound_stream`.
 
     Raises:
         DsolError: missing, unreadable, empty, no video, without a picture or that sound track.
@@ -141,12 +129,12 @@ def probe(path: str | Path, audio_track: int | None = None) -> VideoInfo:
         >>> probe("party.mp4").fps                                                      # doctest: +SKIP
         25.0
     """
-    width, height = Screen(next(decoded(path))[1], aspect=pixel_aspect(path)).size
+    width, height = Screen(next(pictures(path))[1], aspect=pixel_aspect(path)).size
     clock = clock_of(path)
     with opened(path) as container:
         span_s = clock.last_s - clock.first_s
         stated_s = span_s if container.duration is None or clock.notes else container.duration / 1e6
-        picture, sound = stream_of(path, container), stream_of(path, container, "audio", audio_track)
+        picture, sound = picture_stream(container), sound_stream(path, container, audio_track)
         assert picture is not None, "one frame of it has been decoded"
         return VideoInfo(
             path=Path(path),

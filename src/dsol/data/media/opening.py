@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Literal, overload
+from typing import TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from dsol.errors import DsolError
 
-Kind = Literal["video", "audio"]
+S = TypeVar("S", VideoStream, AudioStream)
 # Only true containers: a playlist that calls itself .mp4 must not make the reader open other files.
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg"
 NAMED = "mp4, m4v, mov, 3gp, webm, mkv, avi, ts, mts, mpg, wmv, flv or ogv"
@@ -24,7 +24,6 @@ FLATTEST, NARROWEST = 8.0, 1 / 8  # width of a pixel over its height beyond whic
 MOST_PIXELS = 2**26  # of a picture: 8192×8192; a larger one takes gigabytes to decode
 MOST_SIDE = 16_384  # pixels, of a picture's longer side; what encoders write ends there, the rest is damage
 REPAIR = "copy it again from its source, or repair it: ffmpeg -i IN -c copy OUT.mp4"
-NAMES = {"video": "picture", "audio": "sound track"}
 
 
 @contextmanager
@@ -91,11 +90,7 @@ def sound_streams(container: InputContainer) -> list[AudioStream]:
     return [stream for stream in container.streams.audio if _usable(stream)]
 
 
-@overload
-def _usable(stream: VideoStream) -> VideoStream | None: ...
-@overload
-def _usable(stream: AudioStream) -> AudioStream | None: ...
-def _usable(stream):
+def _usable(stream: S) -> S | None:
     if stream.codec_context is None:
         return None
     stream.codec_context.thread_count = 1
@@ -114,13 +109,13 @@ def pixel_aspect(path: str | Path) -> float:
         return aspect_of(picture_stream(container))
 
 
+def no_track(path: str | Path, name: str) -> DsolError:
+    """The error of a file that lacks a track."""
+    return DsolError(path, f"has no {name}", "give a video with picture and sound, or leave this one out")
+
+
 def aspect_of(stream: Stream | None) -> float:
     """Width of a pixel over its height, as a picture track says; 1 where that is not plausible."""
     told = stream.sample_aspect_ratio if isinstance(stream, VideoStream) else None
     aspect = float(told) if told and told.denominator else 1.0
     return aspect if isfinite(aspect) and NARROWEST <= aspect <= FLATTEST else 1.0
-
-
-def no_track(path: str | Path, kind: Kind) -> DsolError:
-    """The error of a file that lacks a track."""
-    return DsolError(path, f"has no {NAMES[kind]}", "give a video with picture and sound, or leave this one out")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from dsol.errors import DsolError
+from dsol.errors import explained
 
 
 def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -18,11 +18,9 @@ def read_photo(path: str | Path, size: tuple[int, int] | None = None) -> np.ndar
     Raises:
         DsolError: no picture, or a broken one.
     """
-    try:
-        with Image.open(path) as picture:
-            colours = _as_meant(picture)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DsolError(path, f"is no picture: {error}", "leave it out, or fetch it again") from None
+    broken = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+    with explained(path, "is no picture: {}", "leave it out, or fetch it again", *broken), Image.open(path) as picture:
+        colours = _as_meant(picture)
     if size is not None and colours.size != size:
         colours = colours.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(colours)

@@ -12,7 +12,7 @@ import numpy as np
 from av.video.reformatter import Colorspace, VideoReformatter
 from PIL import Image
 
-from dsol.data.media.decoding import decoded, start_of
+from dsol.data.media.decoding import pictures, start_of
 from dsol.data.media.hdr import TRANSFERS
 from dsol.data.media.opening import pixel_aspect
 from dsol.data.media.pixels import HD_LINES, UNSPECIFIED, Screen
@@ -64,7 +64,7 @@ class Pictures:
 
     def __init__(self, path: str | Path, size: tuple[int, int] | None = None, audio_track: int | None = None):
         self.path, self.audio_track = path, audio_track
-        first = next(decoded(path))[1]
+        first = next(pictures(path))[1]
         self._screen = Screen(first, aspect=pixel_aspect(path))
         self._size = size or even(self._screen.size)
         stored = first.width, first.height
@@ -74,7 +74,7 @@ class Pictures:
     def __iter__(self) -> Iterator[tuple[float, av.VideoFrame]]:
         """(time in s from the start of the video, picture in the format yuv420p)."""
         start_s, to_planes = start_of(self.path, self.audio_track), ToPlanes(self.matrix)
-        for time_s, frame in decoded(self.path):
+        for time_s, frame in pictures(self.path):
             yield time_s - start_s, frame if self._is_shown(frame) else to_planes(self._rgb(frame))
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:

@@ -12,8 +12,8 @@ import av
 import numpy as np
 
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
-from dsol.data.media.decoding import decoded, lasts, start_of, stream_of
-from dsol.data.media.opening import opened, pixel_aspect
+from dsol.data.media.decoding import lasts, pictures, sound_stream, start_of
+from dsol.data.media.opening import opened, picture_stream, pixel_aspect
 from dsol.data.media.pixels import Screen
 from dsol.data.media.timing import GAP_S, clock_of
 from dsol.data.media.waveform import Waveform
@@ -124,9 +124,9 @@ def _seconds_of_picture(
 def _shown(path: str | Path, start_s: float, sound_end_s: float) -> Iterator[tuple[float, float, av.VideoFrame]]:
     """(appears at, gives way at, frame), in s from the start of the video."""
     with opened(path) as container:
-        stream = stream_of(path, container)
+        stream = picture_stream(container)
         held: tuple[float, av.VideoFrame] | None = None
-        for time_s, frame in decoded(path):
+        for time_s, frame in pictures(path):
             if held:
                 yield held[0], time_s - start_s, held[1]
             held = time_s - start_s, frame
@@ -139,7 +139,7 @@ def _shown(path: str | Path, start_s: float, sound_end_s: float) -> Iterator[tup
 def _sound_end(path: str | Path, audio_track: int | None) -> float:
     """Where the sound ends, in s on the file's own clock."""
     with opened(path) as container:
-        stream = stream_of(path, container, "audio", audio_track)
+        stream = sound_stream(path, container, audio_track)
         return clock_of(path).end_of(stream) if stream else float("-inf")
 
 
@@ -160,6 +160,6 @@ def read_frames(path: str | Path, audio_track: int | None = None) -> Iterator[tu
     """
     start_s = start_of(path, audio_track)
     screen = None
-    for time_s, frame in decoded(path):
+    for time_s, frame in pictures(path):
         screen = screen or Screen(frame, aspect=pixel_aspect(path))
         yield time_s - start_s, screen.show(frame)

@@ -141,7 +141,7 @@ def tracks_of(
     if picture:
         stream = picture_stream(container)
         if stream is None:
-            raise no_track(shown(source), "video")
+            raise no_track(shown(source), "picture")
         refuse_vast(shown(source), stream)
         found.append(stream)
     if sound:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import accumulate, count, pairwise
+from itertools import accumulate, pairwise
 from math import inf, nan
 from pathlib import Path
 
@@ -124,21 +124,16 @@ def _read(path: str, state: tuple[int, int]) -> Clock:
         (at_s, cut_s), more = clock.cuts[0], len(clock.cuts) - 1
         first = f"a gap of {cut_s + CUT_S:.0f} s after {at_s:.1f} s is cut to {CUT_S:.0f} s"
         told.append(f"{first}, and so are {more} more" if more else first)
-    for index, due in times.items():
-        found = due[np.isfinite(due)]
-        if len(found):
-            clock.tracks[index].end_s = clock.cut(float(found.max())) + min(lengths[index], GAP_S)
-    _set_span(clock, times)
+    known = {index: due[np.isfinite(due)] for index, due in times.items() if np.isfinite(due).any()}
+    for index, due in known.items():
+        clock.tracks[index].end_s = clock.cut(float(due.max())) + min(lengths[index], GAP_S)
+    if known:
+        clock.first_s = min(float(due.min()) for due in known.values())
+        clock.last_s = max(clock.tracks[index].end_s for index in known)
     clock.notes = tuple(dict.fromkeys(told))
     if clock.notes:
         say(f"{path}: {'; '.join(clock.notes)}")
     return clock
-
-
-def _set_span(clock: Clock, times: dict[int, np.ndarray]) -> None:
-    starts = [float(due[np.isfinite(due)].min()) for due in times.values() if np.isfinite(due).any()]
-    if starts:
-        clock.first_s, clock.last_s = min(starts), max(track.end_s for track in clock.tracks.values())
 
 
 def packets_of(container: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
@@ -214,13 +209,11 @@ def _put_right(due: np.ndarray, runs: list[np.ndarray], wild: set[int], usual: f
     for n in sorted(wild):
         earlier = [m for m in good if m < n]
         if earlier:
-            from_s, step = float(due[runs[n][0] - 1]), usual
+            numbers, from_s, step = runs[n], float(due[runs[n][0] - 1]), usual
             from_s = float(due[runs[earlier[-1]]].max()) if not np.isfinite(from_s) else from_s
-            numbers = zip(runs[n].tolist(), count(1), strict=False)
         else:
-            from_s, step = float(due[runs[good[0]]].min()), -usual
-            numbers = zip(runs[n][::-1].tolist(), count(1), strict=False)
-        for number, k in numbers:
+            numbers, from_s, step = runs[n][::-1], float(due[runs[good[0]]].min()), -usual
+        for k, number in enumerate(numbers.tolist(), start=1):
             due[number] = track.put[number] = from_s + k * step
 
 

@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from dsol.data.media.decoding import start_of, stream_of
+from dsol.data.media.decoding import sound_stream, start_of
 from dsol.data.media.opening import opened
 from dsol.data.media.timing import clock_of
 from dsol.data.media.waveform import Mono, aligned
@@ -36,7 +36,7 @@ def copied_sound(out: OutputContainer, path: str | Path, audio_track: int | None
     cannot be read any further: the reader of that video reports it.
     """
     with opened(path) as source:
-        track = stream_of(path, source, "audio", audio_track)
+        track = sound_stream(path, source, audio_track)
         if track is None:
             return no_sound()
         start_s = start_of(path, audio_track)
@@ -58,7 +58,7 @@ def encoded_sound(out: OutputContainer, waveform: np.ndarray, rate: int) -> Pack
 
 def _copied(path: str | Path, start_s: float, audio_track: int | None, track: AudioStream) -> Packets:
     with opened(path) as source:
-        sound = stream_of(path, source, "audio", audio_track)
+        sound = sound_stream(path, source, audio_track)
         assert sound is not None, "the caller has opened it"
         packets = clock_of(path).packets(source, sound)
         while True:

@@ -12,7 +12,7 @@ import soxr
 from av.error import FFmpegError
 
 from dsol.data.clip import SAMPLE_RATE
-from dsol.data.media.decoding import decoded, floats
+from dsol.data.media.decoding import floats, sounds
 from dsol.data.media.opening import reason
 from dsol.errors import DsolError
 
@@ -29,7 +29,7 @@ class Waveform:
     Args:
         path: a video.
         start_s: where to begin, in s on the file's own clock; sound that starts later is preceded by zeros.
-        audio_track: which sound track, counted from 1; see `dsol.data.media.decoding.stream_of`.
+        audio_track: which sound track, counted from 1; see `dsol.data.media.decoding.sound_stream`.
 
     Raises:
         DsolError: no sound track; while reading: it cannot be decoded, or breaks off.
@@ -103,11 +103,11 @@ def aligned(path: str | Path, start_s: float, audio_track: int | None = None) ->
         (samples (channels, n) float32 in [-1, 1], Hz), a fraction of a second at a time.
 
     Raises:
-        DsolError: as `decoded`; or the rate or number of channels changes on the way.
+        DsolError: as `sounds`; or the rate or number of channels changes on the way.
     """
     done = 0
     form = None
-    for time_s, frame in decoded(path, "audio", audio_track):
+    for time_s, frame in sounds(path, audio_track):
         channels, rate = frame.layout.nb_channels, frame.sample_rate
         form = form or (channels, rate)
         if form != (channels, rate):

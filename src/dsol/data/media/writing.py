@@ -34,7 +34,7 @@ class VideoWriter:
         sound_from: a video whose sound to copy, packet by packet (AAC, MP3, Opus, FLAC, ALAC, AC-3) or, where mp4
             cannot hold it, encoded anew as AAC. Without a sound track there the result is silent. Broken sound
             is copied up to where it breaks off.
-        audio_track: which sound track of `sound_from`, counted from 1; see `dsol.data.media.decoding.stream_of`.
+        audio_track: which sound track of `sound_from`, counted from 1; see `dsol.data.media.decoding.sound_stream`.
         matrix: how the colours of `write_planes` are coded; BT709 is what players assume.
         waveform: (samples,) or (channels, samples) float32 in [-1, 1] instead.
         sample_rate: Hz of `waveform`.

@@ -1,7 +1,5 @@
 """Scenes as a store: one clip of one frame a scene, the same to the byte for the same seed."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from dsol.data.levels import mix
 from dsol.data.scenes.choosing import Choice, Sources
 from dsol.data.scenes.layouts import LAYOUTS, Tile, backdrop, box_in_scene, canvas_size, free, grid, paint, plain
 from dsol.data.store import Store
-from dsol.data.store.build import Part, build, finished
+from dsol.data.store.build import Part, build, digest, finished
 from dsol.data.store.reader import source_videos
 from dsol.data.store.shards import TarBody
 from dsol.errors import DsolError
@@ -89,7 +87,7 @@ def compose(
         "sounding": sounding,
         "layout": layout,
         "seed": seed,
-        "labels": None if labels is None else _digest(sorted(labels.items())),
+        "labels": None if labels is None else digest(sorted(labels.items())),
         "split": split,
         "boxed": boxed,
         "tile": tile,
@@ -101,7 +99,7 @@ def compose(
     make = SceneMaker(Sources(store, objects, labels, split, boxed, video_weight), sounding, layout, seed, tile)
     make.by_category = labels is None and not boxed and split != "test"
     starts = range(0, scenes, SCENES_A_PART)
-    parts = [Part(f"{s:07d}-{_digest(made)}", (s, min(s + SCENES_A_PART, scenes))) for s in starts]
+    parts = [Part(f"{s:07d}-{digest(made)}", (s, min(s + SCENES_A_PART, scenes))) for s in starts]
     composed = build(out, made, parts, make, make.finish, "Composing", "parts", engine, workers)
     say(f"{out}: {len(composed)} scenes, {len(composed.boxes)} of them annotated")
     return composed
@@ -198,7 +196,3 @@ class SceneMaker:
         notes += [BY_CATEGORY] if self.by_category else []
         told = {"note": "; ".join(notes)} if notes else {}
         return told, Boxes(self.store.boxes.categories, frames) if frames else None
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

@@ -8,6 +8,7 @@ number of workers and however often the work was stopped. While it runs it takes
 On Ray the workers send their parts: the machine that has the folder alone writes there.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -23,7 +24,7 @@ from uuid import uuid4
 from dsol.data.boxes import Boxes
 from dsol.data.engines import run
 from dsol.data.store.alone import locked
-from dsol.data.store.index import INDEX, IndexWriter
+from dsol.data.store.index import INDEX, index_written
 from dsol.data.store.reader import BOXES, INFO, VERSION, Store, read_info
 from dsol.data.store.shards import END_OF_TAR, JPEG_QUALITY, TarBody, shard_name
 from dsol.errors import DsolError
@@ -49,6 +50,11 @@ class Part:
 
     name: str
     task: Any
+
+
+def digest(value: Any) -> str:
+    """16 hexadecimal digits that change with a value, JSON."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 def build(
@@ -88,7 +94,9 @@ def build(
         for part, done in zip(left, track(results, label, total=len(left), unit=unit), strict=True):
             reports[part.name] = done.report
             if done.body is not None:
-                _save(folder, part.name, done)
+                with _draft(folder, part.name) as draft:
+                    draft.write_bytes(done.body)
+                    _finish(folder, part.name, draft, done.rows, done.report)
         info, boxes = finish([reports[part.name] for part in parts])
         store = _merge(folder, [part.name for part in parts], {"made": made, **info}, boxes)
         if out.exists():
@@ -183,12 +191,6 @@ def _make_part(folder: Path | None, make: Make, part: Part) -> Made:
     return Made([], report)
 
 
-def _save(folder: Path, name: str, made: Made) -> None:
-    with _draft(folder, name) as draft:
-        draft.write_bytes(made.body or b"")
-        _finish(folder, name, draft, made.rows, made.report)
-
-
 @contextmanager
 def _draft(folder: Path, name: str) -> Iterator[Path]:
     draft = folder / f"{name}.{uuid4().hex}{DRAFT}"
@@ -213,10 +215,10 @@ def _merge(folder: Path, names: list[str], info: dict, boxes: Boxes | None) -> P
     store.mkdir()
     saved = [name for name in names if (folder / f"{name}.json").exists()]
     clips, videos, shards = 0, set(), 0
-    with IndexWriter(store / INDEX) as index:
+    with index_written(store / INDEX) as add:
         for shards, group in enumerate(_groups(folder, saved), start=1):
             rows = _join(folder, group, store / shard_name(shards - 1), shards - 1)
-            index.add(rows)
+            add(rows)
             clips += len(rows)
             videos.update(row["video"] for row in rows)
     if boxes is not None:

@@ -1,8 +1,11 @@
 """The index of a store: one row a clip, as a Parquet file and in memory."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import UnionType
+from typing import TYPE_CHECKING, get_origin
 
 import numpy as np
 
@@ -10,8 +13,6 @@ if TYPE_CHECKING:  # importing it takes longer than a worker process needs to st
     import pyarrow as pa
 
 INDEX = "index.parquet"
-ALWAYS = ("clip", "video", "second", "times_s", "rms", "member", "shard", "frame_offset", "frame_size", "sound_offset",
-          "sound_size", "checksum")  # fmt: skip  # what every row has
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class Row:
     extra_size: tuple[int, ...] | None = None
 
 
+ALWAYS = tuple(name for name, kind in Row.__annotations__.items() if get_origin(kind) is not UnionType)
+
+
 def schema() -> "pa.Schema":
     """Types of the index's columns, in the order of `Row`."""
     import pyarrow as pa
@@ -75,33 +79,22 @@ def schema() -> "pa.Schema":
     ])  # fmt: skip
 
 
-class IndexWriter:
-    """Writes the index, one call a shard, so that a large one never lies in memory whole.
+@contextmanager
+def index_written(path: Path) -> Iterator[Callable[[list[dict]], None]]:
+    """A function that appends rows to a new index; a missing column is null.
+
+    It is called once a shard, so that a large index never lies in memory whole.
 
     Example:
-        >>> with IndexWriter(folder / "index.parquet") as index:                # doctest: +SKIP
-        ...     index.add(rows)
+        >>> with index_written(folder / "index.parquet") as add:                # doctest: +SKIP
+        ...     add(rows)
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def __init__(self, path: Path):
-        import pyarrow.parquet as pq
-
-        self._file = open(path, "wb")  # noqa: SIM115  # Arrow opens no path whose bytes are no UTF-8
-        self._writer = pq.ParquetWriter(self._file, schema(), compression="zstd")
-
-    def add(self, rows: list[dict]) -> None:
-        """Append rows; a missing column is null."""
-        import pyarrow as pa
-
-        if rows:
-            self._writer.write_table(pa.Table.from_pylist(rows, schema=schema()))
-
-    def __enter__(self) -> "IndexWriter":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._writer.close()
-        self._file.close()
+    # Arrow opens no path whose bytes are no UTF-8.
+    with open(path, "wb") as file, pq.ParquetWriter(file, schema(), compression="zstd") as writer:
+        yield lambda rows: writer.write_table(pa.Table.from_pylist(rows, schema=schema()))
 
 
 def read_index(path: Path) -> "pa.Table":

@@ -12,18 +12,9 @@ import numpy as np
 
 from dsol.data.boxes import Boxes
 from dsol.data.clip import Clip
+from dsol.data.store import shards
 from dsol.data.store.index import INDEX, Places, Row, read_index
-from dsol.data.store.shards import (
-    LOG_MEL,
-    MASK,
-    ShardFiles,
-    decode_jpeg,
-    decode_log_mel,
-    decode_mask,
-    decode_wav,
-    shard_name,
-)
-from dsol.errors import MALFORMED, DsolError
+from dsol.errors import MALFORMED, DsolError, explained
 from dsol.files import partial_of
 from dsol.places import fetch, is_remote
 from dsol.text import read_text
@@ -57,10 +48,10 @@ class Store:
         ((64, 64, 3), (16000,), 'bar')
     """
 
-    def __init__(self, path: Path, table: "pa.Table", boxes: Boxes, info: dict, files: ShardFiles | None = None):
+    def __init__(self, path: Path, table: "pa.Table", boxes: Boxes, info: dict, files: shards.ShardFiles | None = None):
         self.path, self.boxes, self.info = path, boxes, info
         self._table = table
-        self._files = files or ShardFiles(path)
+        self._files = files or shards.ShardFiles(path)
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
@@ -73,10 +64,8 @@ class Store:
             path = fetch(path)
         folder = Path(path).absolute()
         info = read_info(path)
-        try:
+        with explained(folder / INDEX, "cannot be read: {}", "make the store again", OSError, ValueError):
             table = read_index(folder / INDEX)
-        except (OSError, ValueError) as error:
-            raise DsolError(folder / INDEX, f"cannot be read: {error}", "make the store again") from None
         boxes = Boxes.load(folder / BOXES) if (folder / BOXES).exists() else Boxes((), ())
         return cls(folder, table, _with_sources(boxes, table), info)
 
@@ -118,6 +107,11 @@ class Store:
         return tuple(dict.fromkeys(self.column("video")))
 
     @cached_property
+    def video_numbers(self) -> np.ndarray:
+        """(N,) one number a clip, the same for clips of one video."""
+        return np.unique(self.column("video"), return_inverse=True)[1]
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with the clips or their annotations."""
         columns = [self.column(name) for name in ("clip", "category", "split", "checksum")]
@@ -147,7 +141,7 @@ class Store:
         """Frame j of clip i: (height, width, 3) uint8 RGB."""
         data = self.frame_bytes(i, j)
         try:
-            return decode_jpeg(data)
+            return shards.decode_jpeg(data)
         except (OSError, SyntaxError) as error:  # Pillow's, of a broken picture
             what = f"frame {j} of clip {self.row(i).clip} is damaged: {error}"
             raise DsolError(self.path, what, "copy the store again, or make it again") from None
@@ -161,7 +155,7 @@ class Store:
 
     def waveform(self, i: int) -> np.ndarray:
         """The sound of clip i: (16000,) float32 in [-1, 1], 16 kHz."""
-        return decode_wav(self.sound_bytes(i))
+        return shards.decode_wav(self.sound_bytes(i))
 
     def sound_bytes(self, i: int) -> bytes:
         """The sound of clip i as it is stored, a 16-bit WAV file."""
@@ -172,13 +166,13 @@ class Store:
 
         `dsol.model.audio.log_mel` takes either. A clip of the second kind has a silent waveform.
         """
-        log_mel = self.extra(i, LOG_MEL)
-        return self.waveform(i) if log_mel is None else decode_log_mel(log_mel)
+        log_mel = self.extra(i, shards.LOG_MEL)
+        return self.waveform(i) if log_mel is None else shards.decode_log_mel(log_mel)
 
     def mask(self, i: int) -> np.ndarray | None:
         """Where the object of clip i is in its first frame: (height, width) bool; None where that is not known."""
-        mask = self.extra(i, MASK)
-        return None if mask is None else decode_mask(mask)
+        mask = self.extra(i, shards.MASK)
+        return None if mask is None else shards.decode_mask(mask)
 
     @cached_property
     def _extras(self) -> list:
@@ -197,7 +191,7 @@ class Store:
         try:
             data = self._files.read(shard, offset, size)
         except OSError as error:
-            what = f"{shard_name(shard)} cannot be read: {error.strerror}"
+            what = f"{shards.shard_name(shard)} cannot be read: {error.strerror}"
             raise DsolError(self.path, what, "make the store again") from error
         if len(data) != size:
             raise DsolError(self.path, f"clip {self.row(i).clip} is cut short", "make the store again")
@@ -237,6 +231,10 @@ class Store:
     def testing(self) -> "Store":
         """The clips to score on: the split "test" where there is one, else all."""
         return self.select(split="test") if "test" in self.splits else self
+
+    def labelled(self) -> "Store":
+        """The clips of known category."""
+        return self.take([i for i, category in enumerate(self.column("category")) if category is not None])
 
     def middle_frames(self, rows: Iterable[int]) -> list[np.ndarray]:
         """The middle frame of each of some clips, (h, w, 3) uint8."""

@@ -103,22 +103,19 @@ class TarBody:
         >>> body = TarBody(io.BytesIO())
         >>> body.add("a.json", b"{}")
         (512, 2)
-        >>> body.size
-        1024
+        >>> body.add("b.json", b"{}")
+        (1536, 2)
     """
 
     def __init__(self, file: BinaryIO):
-        self.file, self.size = file, 0
+        self._tar = tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)
 
     def add(self, name: str, data: bytes) -> tuple[int, int]:
         """Write one member; returns where its data begins and how many bytes it has."""
         info = tarfile.TarInfo(name)
         info.size = len(data)
-        self.file.write(info.tobuf(tarfile.USTAR_FORMAT))
-        self.file.write(data)
-        self.file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
-        offset = self.size + tarfile.BLOCKSIZE
-        self.size = offset + len(data) + -len(data) % tarfile.BLOCKSIZE
+        offset = self._tar.offset + tarfile.BLOCKSIZE  # type: ignore[attr-defined]  # where the next member begins
+        self._tar.addfile(info, io.BytesIO(data))
         return offset, len(data)
 
     def add_clip(
@@ -138,23 +135,15 @@ class TarBody:
         facts = {"clip": f"{facts['video']}@{facts['second']}", **facts}
         member = member_name(facts["video"], facts["second"])
         self.add(f"{member}.json", json.dumps(facts, ensure_ascii=False).encode())
-        pictures, sound = [encode_jpeg(frame) for frame in frames], encode_wav(waveform)
-        places = [self.add(f"{member}.{j}.jpg", picture) for j, picture in enumerate(pictures)]
-        sound_offset, sound_size = self.add(f"{member}.wav", sound)
-        more = dict(extras or {})
-        added = [self.add(f"{member}.{name}", data) for name, data in more.items()]
-        return {
-            **facts,
-            "rms": float(rms(waveform)),
-            "member": member,
-            "frame_offset": [offset for offset, _ in places],
-            "frame_size": [size for _, size in places],
-            "sound_offset": sound_offset,
-            "sound_size": sound_size,
-            "checksum": checksum(*pictures, sound, *more.values()),
-            **({"extras": list(more), "extra_offset": [offset for offset, _ in added],
-                "extra_size": [size for _, size in added]} if more else {}),
-        }  # fmt: skip
+        pictures, sound, extras = [encode_jpeg(frame) for frame in frames], encode_wav(waveform), extras or {}
+        offsets, sizes = zip(*(self.add(f"{member}.{j}.jpg", each) for j, each in enumerate(pictures)), strict=True)
+        row = {**facts, "rms": float(rms(waveform)), "member": member, "frame_offset": offsets, "frame_size": sizes}
+        row["sound_offset"], row["sound_size"] = self.add(f"{member}.wav", sound)
+        row["checksum"] = checksum(*pictures, sound, *extras.values())
+        if extras:
+            offsets, sizes = zip(*(self.add(f"{member}.{name}", data) for name, data in extras.items()), strict=True)
+            row |= {"extras": list(extras), "extra_offset": offsets, "extra_size": sizes}
+        return row
 
 
 def checksum(*data: bytes) -> int:

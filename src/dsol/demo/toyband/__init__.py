@@ -8,6 +8,7 @@ bow and mallets, to the pixel.
 """
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -59,17 +60,11 @@ def make_toyband(
         PosixPath('toyband')
     """
     out = Path(out)
-    least = {
-        "solos": (solos, 0),
-        "duets": (duets, 0),
-        "seconds": (seconds, 1),
-        "seed": (seed, 0),
-        "workers": (workers, 0),
-    }
-    for name, (value, lowest) in least.items():
-        if value < lowest:
+    asked = {"solos": solos, "duets": duets, "seconds": seconds, "seed": seed}
+    for name, value in {**asked, "workers": workers}.items():
+        if value < (lowest := int(name == "seconds")):
             raise DsolError(name, f"is {value}", f"give {lowest} or more")
-    made = {"version": VERSION, "solos": solos, "duets": duets, "seconds": seconds, "seed": seed}
+    made = {"version": VERSION, **asked}
     if _is_made(out, made):
         say(f"{out}: is this toyband already, nothing to do")
         return out
@@ -117,28 +112,26 @@ def plan_duets(count: int, seconds: int, seed: int) -> list[Plan]:
         size = int(rng.integers(3, 5))
         seen: list[str] = []
         while len(seen) < size:
-            waiting = waiting or [str(c) for c in rng.permutation(CATEGORIES)]
-            fresh = [c for c in waiting if c not in seen]
-            if not fresh:
-                waiting += [str(c) for c in rng.permutation(CATEGORIES)]
-                continue
-            waiting.remove(fresh[0])
-            seen.append(fresh[0])
-        seen = [str(c) for c in rng.permutation(seen)]
+            fresh = next((category for category in waiting if category not in seen), None)
+            if fresh is None:
+                waiting += rng.permutation(CATEGORIES).tolist()
+            else:
+                waiting.remove(fresh)
+                seen.append(fresh)
         split = "test" if index % 4 == 1 else "train"
-        plans.append(Plan(f"{split}/{index:04d}.mp4", tuple(seen), 2, seconds, (seed, 3, index)))
+        order = tuple(rng.permutation(seen).tolist())
+        plans.append(Plan(f"{split}/{index:04d}.mp4", order, 2, seconds, (seed, 3, index)))
     return plans
 
 
 def _write(folder: Path, plans: dict[str, list[Plan]], workers: int) -> None:
     jobs = [(folder / kind / plan.name, plan) for kind in plans for plan in plans[kind]]
-    for path in {path.parent for path, _ in jobs}:
-        path.mkdir(parents=True)
-    frames = list(track(run(_job, jobs, workers=workers), "Making toyband", len(jobs), "videos"))
-    split = len(plans["solo"])
-    for kind, found in (("solo", frames[:split]), ("duet", frames[split:])):
-        (folder / kind).mkdir(parents=True, exist_ok=True)
-        Boxes(CATEGORIES, tuple(frame for video in found for frame in video)).save(folder / kind / "boxes.json")
+    for path in {folder / kind for kind in plans} | {path.parent for path, _ in jobs}:
+        path.mkdir(parents=True, exist_ok=True)
+    made = track(run(_job, jobs, workers=workers), "Making toyband", len(jobs), "videos")
+    for kind, of in plans.items():
+        frames = tuple(frame for video in islice(made, len(of)) for frame in video)
+        Boxes(CATEGORIES, frames).save(folder / kind / "boxes.json")
 
 
 def _job(job: tuple[Path, Plan]) -> list[Frame]:

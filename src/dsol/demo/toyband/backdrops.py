@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from dsol.demo.toyband.looks import CLOTHES, PAINTS, WOODS, pick
-from dsol.demo.toyband.pen import Colour, Pen, ellipse, shade, smooth, turn
+from dsol.demo.toyband.pen import Colour, Pen, ellipse, shade, smooth, trapezoid, turn
 
 OVERSAMPLE = 2  # less than of instruments: few thin lines here
 ASPECT = 1.35  # x runs from 0 to about this, y from 0 to 1
@@ -93,15 +93,13 @@ def _plant(pen: Pen, x: float, floor: float, rng: np.random.Generator) -> None:
         side = np.array((0.035, 0.012 * np.sign(angle)))
         blade = smooth([(x, foot - 0.1), middle + side, tip, middle - side], 5, closed=True)
         pen.shape(blade, shade(leaf, rng.uniform(-0.2, 0.2)))
-    pen.shape([(x - 0.06, foot - 0.12), (x + 0.06, foot - 0.12), (x + 0.045, foot), (x - 0.045, foot)],
-              pick(PAINTS, rng))  # fmt: skip
+    pen.shape(trapezoid(foot - 0.12, 0.06, foot, 0.045, x), pick(PAINTS, rng))
 
 
 def _lamp(pen: Pen, x: float, floor: float, rng: np.random.Generator) -> None:
     pen.line([(x, 0.26), (x, floor + 0.04)], 0.014, (64, 60, 60))
     pen.shape(ellipse(x, floor + 0.04, 0.06, 0.015), (64, 60, 60))
-    colour = shade(pick(PAINTS, rng), 0.55)
-    pen.shape([(x - 0.045, 0.14), (x + 0.045, 0.14), (x + 0.09, 0.28), (x - 0.09, 0.28)], colour)
+    pen.shape(trapezoid(0.14, 0.045, 0.28, 0.09, x), shade(pick(PAINTS, rng), 0.55))
 
 
 def _shelf(pen: Pen, x: float, floor: float, rng: np.random.Generator) -> None:

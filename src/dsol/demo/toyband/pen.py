@@ -44,6 +44,11 @@ def ellipse(x: float, y: float, rx: float, ry: float, n: int = 28) -> np.ndarray
     return _circle(n) * (rx, ry) + (x, y)
 
 
+def trapezoid(low: float, low_half: float, high: float, high_half: float, x: float = 0.0) -> np.ndarray:
+    """Outline of a trapezoid around x, half as wide as said at two heights, (4, 2)."""
+    return np.array([(x - low_half, low), (x + low_half, low), (x + high_half, high), (x - high_half, high)])
+
+
 def mirrored(half: Points) -> np.ndarray:
     """A closed outline from its right half, top to bottom or bottom to top, mirrored at x = 0."""
     half = np.asarray(half, float)

@@ -48,20 +48,10 @@ def _head(pen: Pen, look: Look) -> None:
     for side in (-1, 1):
         pen.shape(ellipse(side * 0.15, -0.215, 0.03, 0.042), shade(look.skin, -0.12))
     pen.shape(ellipse(0, -0.225, 0.15, 0.175), look.skin, shade(look.skin, -0.4), 0.005)
-    crown = smooth(
-        [
-            (-0.16, -0.22),
-            (-0.165, -0.31),
-            (-0.09, -0.405),
-            (0.05, -0.415),
-            (0.15, -0.34),
-            (0.16, -0.22),
-            (0.12, -0.28),
-            (0.0, -0.325),
-            (-0.1, -0.29),
-        ],
-        closed=True,
-    )
+    crown = smooth([
+        (-0.16, -0.22), (-0.165, -0.31), (-0.09, -0.405), (0.05, -0.415), (0.15, -0.34), (0.16, -0.22),
+        (0.12, -0.28), (0.0, -0.325), (-0.1, -0.29),
+    ], closed=True)  # fmt: skip
     pen.shape(crown, look.accent if look.hair_style == 3 else look.hair)
     if look.hair_style == 3:
         pen.line([(-0.14, -0.29), (0.02, -0.3), (0.2, -0.27)], 0.03, shade(look.accent, -0.3))

@@ -3,7 +3,7 @@
 category, rng ──choose──▶ Actor ──Sprites──▶ picture and mask of a phase and a sway
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,16 +125,12 @@ def _behind(pen: Pen, actor: Actor) -> None:
     if actor.player:
         draw_person(pen, actor.look, PARTS[actor.category].seated)
     elif actor.category != "xylophone":
-        middle = _to_player(actor, _middle(actor.category))
+        (left_x, left_y), (right_x, right_y) = PARTS[actor.category].hands
+        x, y = _to_player(actor, ((right_x + left_x) / 2, (right_y + left_y) / 2))
         steel = (70, 70, 78)
-        pen.line([(middle[0], middle[1]), (middle[0], 0.9)], 0.025, steel)
-        for x in (-0.15, 0.0, 0.15):
-            pen.line([(middle[0], 0.86), (middle[0] + x, 1.0)], 0.022, steel)
-
-
-def _middle(category: str) -> Spot:
-    hands = PARTS[category].hands[::-1]
-    return (hands[0][0] + hands[1][0]) / 2, (hands[0][1] + hands[1][1]) / 2
+        pen.line([(x, y), (x, 0.9)], 0.025, steel)
+        for foot in (-0.15, 0.0, 0.15):
+            pen.line([(x, 0.86), (x + foot, 1.0)], 0.022, steel)
 
 
 def _front(pen: Pen, actor: Actor, phase: float) -> None:
@@ -178,14 +174,6 @@ def _mallets(pen: Pen, actor: Actor, phase: float) -> None:
         draw_arm(pen, actor.look, side, tuple(hand))
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How far an actor and its instrument extend: (left, top, right, bottom) in the player's coordinates."""
-
-    whole: tuple[float, float, float, float]
-    instrument: tuple[float, float, float, float]
-
-
 COARSE = 36  # pixels a unit, for planning
 COARSE_SIDE, COARSE_MIDDLE = 108, (54, 36)  # the coarse drawing, and where (0, 0) is in it
 
@@ -197,17 +185,13 @@ class Sketch:
     whole: Image.Image
     instrument: Image.Image
 
-    def reach(self, room: float = 0.24) -> Reach:
-        """The extents of both, the whole with room for bow, bellows and mallets."""
-        left, top, right, bottom = _in_units(self.whole.getbbox())
-        whole = (left - room, top - room, right + room, bottom + room)
-        return Reach(whole, _in_units(self.instrument.getbbox()))
 
-
-def _in_units(box: tuple[int, int, int, int] | None) -> tuple[float, float, float, float]:
+def extent(mask: Image.Image, room: float = 0.0) -> tuple[float, float, float, float]:
+    """How far what a sketch shows extends, with some room: (left, top, right, bottom) in the player's coordinates."""
+    box = mask.getbbox()
     assert box is not None, "an actor always draws something"
     (x, y), s = COARSE_MIDDLE, COARSE
-    return (box[0] - x) / s, (box[1] - y) / s, (box[2] - x) / s, (box[3] - y) / s
+    return (box[0] - x) / s - room, (box[1] - y) / s - room, (box[2] - x) / s + room, (box[3] - y) / s + room
 
 
 def sketch(actor: Actor) -> Sketch:
@@ -225,15 +209,14 @@ class Sprites:
         actor: who.
         scale: pixels a unit of the player's coordinates; the player is 1.42 units tall.
         place: (x, y) where the player's (0, 0) is, in pixels.
-        reach: how far the actor extends.
+        reach: how far the actor extends: (left, top, right, bottom) in its coordinates.
         size: width and height of the picture in pixels; nothing outside it is drawn.
     """
 
-    def __init__(self, actor: Actor, scale: float, place: Spot, reach: Reach, size: tuple[int, int]):
+    def __init__(self, actor: Actor, scale: float, place: Spot, reach: Sequence[float], size: tuple[int, int]):
         self.actor = actor
-        left, top, right, bottom = (
-            int(np.clip(place[i % 2] + scale * edge, 0, size[i % 2])) for i, edge in enumerate(reach.whole)
-        )
+        edges = np.array([place, place]) + scale * np.reshape(reach, (2, 2))
+        (left, top), (right, bottom) = np.clip(edges, 0, size).astype(int).tolist()
         left, top = left // 2 * 2, top // 2 * 2  # colour planes have half the resolution
         self.corner = (left, top)
         inside = (place[0] - left, place[1] - top)

@@ -1,6 +1,6 @@
 """Eleven synthetic instruments: a melody, an instrument that plays it, a room that it stands in.
 
-    rng ──write_melody──▶ notes ──perform──▶ dry sound ──Room──▶ sound
+    rng ──write_melody──▶ notes ──perform──▶ dry sound ──in_room──▶ sound
 
 Pitch alone does not give a category away: ranges overlap by octaves. What does is what tells real instruments
 apart: attack and decay, odd or inharmonic partials, resonances of the body, brightness that follows loudness,
@@ -241,6 +241,12 @@ INSTRUMENTS = {
 CATEGORIES = tuple(INSTRUMENTS)
 
 
+def melody(category: str, seconds: float, rng: np.random.Generator) -> list[Note]:
+    """What an instrument plays."""
+    made = INSTRUMENTS[category]
+    return write_melody(made.low, made.high, made.pace, seconds, rng)
+
+
 def perform(category: str, notes: list[Note], seconds: float, rng: np.random.Generator, rate: int) -> np.ndarray:
     """A melody played on one instrument without a room, (seconds · rate,) float32, power one."""
     made, total = INSTRUMENTS[category], round(seconds * rate)
@@ -254,30 +260,26 @@ def perform(category: str, notes: list[Note], seconds: float, rng: np.random.Gen
     return sound / (np.sqrt(np.mean(sound**2)) + 1e-9)
 
 
-class Room:
-    """A room with an echo of random length and strength; everybody in a scene stands in the same one.
+def in_room(sound: np.ndarray, rng: np.random.Generator, rate: int) -> np.ndarray:
+    """A sound as heard in a room with an echo of random length and strength; same length, float32.
 
     Args:
+        sound: of everybody who plays, dry.
         rng: chooses the room.
         rate: samples a second.
 
     Example:
-        >>> Room(np.random.default_rng(0), 16000)(np.zeros(16000, np.float32)).shape
+        >>> in_room(np.zeros(16000, np.float32), np.random.default_rng(0), 16000).shape
         (16000,)
     """
-
-    def __init__(self, rng: np.random.Generator, rate: int):
-        length_s, wet = rng.uniform(0.1, 0.7), rng.uniform(0.05, 0.5)
-        n = int(length_s * rate)
-        t = np.arange(n, dtype=np.float32) / rate
-        tail = hiss(n, 120, rng.uniform(2500, 7000), rng, rate) * np.exp(-5 * t / length_s)
-        tail *= t > rng.uniform(0.004, 0.02)  # the first reflection
-        self.response = (wet * tail / np.sqrt(np.sum(tail**2))).astype(np.float32)
-        self.response[0] = 1.0
-
-    def __call__(self, sound: np.ndarray) -> np.ndarray:
-        """The sound as heard in the room, same length, float32."""
-        return np.asarray(signal.oaconvolve(sound, self.response)[: len(sound)], np.float32)
+    length_s, wet = rng.uniform(0.1, 0.7), rng.uniform(0.05, 0.5)
+    n = int(length_s * rate)
+    t = np.arange(n, dtype=np.float32) / rate
+    tail = hiss(n, 120, rng.uniform(2500, 7000), rng, rate) * np.exp(-5 * t / length_s)
+    tail *= t > rng.uniform(0.004, 0.02)  # the first reflection
+    response = (wet * tail / np.sqrt(np.sum(tail**2))).astype(np.float32)
+    response[0] = 1.0
+    return np.asarray(signal.oaconvolve(sound, response)[: len(sound)], np.float32)
 
 
 def level(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -303,7 +305,5 @@ def play(category: str, seconds: float, rng: np.random.Generator, sample_rate: i
         >>> play("cello", 2.0, np.random.default_rng(0)).shape
         (32000,)
     """
-    made = INSTRUMENTS[category]
-    notes = write_melody(made.low, made.high, made.pace, seconds, rng)
-    dry = perform(category, notes, seconds, rng, sample_rate)
-    return level(Room(rng, sample_rate)(dry), rng)
+    dry = perform(category, melody(category, seconds, rng), seconds, rng, sample_rate)
+    return level(in_room(dry, rng, sample_rate), rng)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dsol.demo.toyband.looks import Look
-from dsol.demo.toyband.pen import Pen, ellipse, mirrored, shade, smooth
+from dsol.demo.toyband.pen import Pen, ellipse, mirrored, shade, smooth, trapezoid
 
 
 def draw_violin(pen: Pen, look: Look, phase: float) -> None:
@@ -28,7 +28,7 @@ def _fiddle(pen: Pen, look: Look, body: float, width: float) -> None:
         _f_hole(pen, side, body, width * look.stout)
     _neck(pen, look, body, nut=0.86, wide=0.052, frets=0)
     pen.box(-0.055, -0.37 * body, 0.11, 0.018, (225, 190, 130))
-    pen.shape([(-0.022, 0), (0.022, 0), (0.035, -0.26 * body), (-0.035, -0.26 * body)], look.ebony)
+    pen.shape(trapezoid(0, 0.022, -0.26 * body, 0.035), look.ebony)
     for x in (-0.018, -0.006, 0.006, 0.018):
         pen.line([(x * 1.4, -0.25 * body), (x, -0.86)], 0.005, (235, 230, 215), round_ends=False)
 
@@ -47,20 +47,14 @@ def _f_hole(pen: Pen, side: int, body: float, width: float) -> None:
 
 def _neck(pen: Pen, look: Look, body: float, nut: float, wide: float, frets: int) -> None:
     start = 0.52 * body if not frets else 0.72 * body
-    pen.shape(
-        [(-wide * 0.55, -body * 0.98), (wide * 0.55, -body * 0.98), (wide * 0.45, -nut), (-wide * 0.45, -nut)],
-        shade(look.body, -0.2),
-    )
-    pen.shape([(-wide * 0.6, -start), (wide * 0.6, -start), (wide * 0.42, -nut), (-wide * 0.42, -nut)], look.ebony)
+    pen.shape(trapezoid(-body * 0.98, wide * 0.55, -nut, wide * 0.45), shade(look.body, -0.2))
+    pen.shape(trapezoid(-start, wide * 0.6, -nut, wide * 0.42), look.ebony)
     if frets:
         for i in range(1, frets):
             y = -start - (nut - start) * (1 - 0.86 ** (frets - i)) / (1 - 0.86**frets)
             pen.line([(-wide * 0.5, y), (wide * 0.5, y)], 0.006, (205, 200, 180), round_ends=False)
     else:
-        pen.shape(
-            [(-wide * 0.4, -nut), (wide * 0.4, -nut), (wide * 0.25, -0.97), (-wide * 0.25, -0.97)],
-            shade(look.body, -0.25),
-        )
+        pen.shape(trapezoid(-nut, wide * 0.4, -0.97, wide * 0.25), shade(look.body, -0.25))
         for y, side in ((0.885, -1), (0.91, 1), (0.93, -1), (0.95, 1)):
             pen.line([(0, -y), (side * 0.055, -y - 0.004)], 0.016, look.ebony)
         pen.disc(0, -0.975, 0.027, shade(look.body, -0.1), shade(look.body, -0.5))
@@ -69,20 +63,10 @@ def _neck(pen: Pen, look: Look, body: float, nut: float, wide: float, frets: int
 
 def draw_acoustic_guitar(pen: Pen, look: Look, phase: float) -> None:
     """Rounded body with a sound hole, fretted neck, flat head with six pegs."""
-    half = smooth(
-        [
-            (0, 0),
-            (0.6, -0.005),
-            (0.97, -0.12),
-            (0.97, -0.32),
-            (0.7, -0.53),
-            (0.64, -0.62),
-            (0.75, -0.8),
-            (0.68, -0.94),
-            (0.35, -1.0),
-            (0, -0.99),
-        ]
-    )
+    half = smooth([
+        (0, 0), (0.6, -0.005), (0.97, -0.12), (0.97, -0.32), (0.7, -0.53), (0.64, -0.62), (0.75, -0.8),
+        (0.68, -0.94), (0.35, -1.0), (0, -0.99),
+    ])  # fmt: skip
     outline = mirrored(half * (0.205 * look.stout, 0.5))
     pen.shape(outline, shade(look.body, 0.1), shade(look.body, -0.6), 0.014)
     pen.arched(outline, look.body, light=0.25)
@@ -93,10 +77,7 @@ def draw_acoustic_guitar(pen: Pen, look: Look, phase: float) -> None:
     _neck(pen, look, 0.5, nut=0.84, wide=0.065, frets=13)
     for y in (0.5, 0.62, 0.72):
         pen.disc(0, -y, 0.008, (235, 235, 225))
-    pen.shape(
-        [(-0.028, -0.84), (0.028, -0.84), (0.045, -0.865), (0.04, -1.0), (-0.04, -1.0), (-0.045, -0.865)],
-        shade(look.body, -0.35),
-    )
+    pen.shape(mirrored([(0.028, -0.84), (0.045, -0.865), (0.04, -1.0)]), shade(look.body, -0.35))
     for y in (0.88, 0.92, 0.96):
         pen.line([(-0.06, -y), (0.06, -y)], 0.014, (225, 220, 205))
         pen.line([(-0.035, -y), (0.035, -y)], 0.02, shade(look.body, -0.35))
@@ -113,7 +94,7 @@ def draw_erhu(pen: Pen, look: Look, phase: float) -> None:
     for y, end in ((0.76, 0.15), (0.87, 0.15)):
         pen.tube([(-0.03, -y), (0.06, -y - 0.008), (end, -y - 0.02)], np.array([0.022, 0.02, 0.042]), look.body)
         pen.disc(end, -y - 0.02, 0.019, shade(look.accent, 0.1))
-    pen.shape([(-0.1, 0.03), (0.1, 0.03), (0.085, -0.01), (-0.085, -0.01)], shade(look.body, -0.4))
+    pen.shape(trapezoid(0.03, 0.1, -0.01, 0.085), shade(look.body, -0.4))
     drum = ellipse(0, -0.1, 0.125 * look.stout, 0.108, 8 if look.stout > 1 else 6)
     pen.shape(drum, look.body, shade(look.body, -0.6), 0.012)
     _snake_skin(pen, look, 0.125 * look.stout * 0.78)

@@ -16,23 +16,15 @@ from PIL import Image, ImageDraw, ImageFilter
 from dsol.data.boxes import Box, Frame
 from dsol.demo.toyband import sounds
 from dsol.demo.toyband.backdrops import draw_backdrop
-from dsol.demo.toyband.melody import Note, write_melody
-from dsol.demo.toyband.pictures import (
-    COARSE,
-    COARSE_MIDDLE,
-    PHASES,
-    Reach,
-    Sketch,
-    Sprites,
-    choose_actor,
-    sketch,
-)
+from dsol.demo.toyband.melody import Note
+from dsol.demo.toyband.pictures import COARSE, COARSE_MIDDLE, PHASES, Sketch, Sprites, choose_actor, extent, sketch
 from dsol.demo.toyband.planes import Planes, Sprite
 
 WIDTH, HEIGHT, FRAME_RATE, SAMPLE_RATE = 320, 240, 8, 16_000  # pixels, pixels, a second, Hz
 MARGIN = 16  # pixels drawn around the picture, for movement
 BOXES_A_SECOND = 4
-H264 = {"preset": "ultrafast", "crf": "25", "threads": "1"}  # one thread: the same bytes every time
+ROOM = 0.24  # units around an actor for bow, bellows and mallets
+H264 = {"preset": "superfast", "crf": "23", "threads": "1"}  # one thread: the same bytes every time
 AAC = {"aac_coder": "fast", "threads": "1"}
 LEAST_VISIBLE = 0.68  # of every instrument while planning; swaying may hide a little more
 TRIES = 60
@@ -75,14 +67,9 @@ def make_video(plan: Plan, path: Path) -> list[Frame]:
 def direct(plan: Plan) -> tuple["Scene", np.ndarray]:
     """The scene of a plan and its sound, (seconds · SAMPLE_RATE,) float32; the same each time."""
     rng = np.random.default_rng(plan.seed)
-    melodies = [_melody(category, plan.seconds, rng) for category in plan.seen[: plan.sounding]]
+    melodies = [sounds.melody(category, plan.seconds, rng) for category in plan.seen[: plan.sounding]]
     sound = mix(plan, melodies, rng)
     return cast(plan, melodies, rng), sound
-
-
-def _melody(category: str, seconds: float, rng: np.random.Generator) -> list[Note]:
-    made = sounds.INSTRUMENTS[category]
-    return write_melody(made.low, made.high, made.pace, seconds, rng)
 
 
 def mix(plan: Plan, melodies: list[list[Note]], rng: np.random.Generator) -> np.ndarray:
@@ -91,7 +78,7 @@ def mix(plan: Plan, melodies: list[list[Note]], rng: np.random.Generator) -> np.
     for category, melody in zip(plan.seen, melodies, strict=False):
         gain = 10 ** (rng.uniform(-3, 3) / 20)
         total += gain * sounds.perform(category, melody, plan.seconds, rng, SAMPLE_RATE)
-    return sounds.level(sounds.Room(rng, SAMPLE_RATE)(total), rng)
+    return sounds.level(sounds.in_room(total, rng, SAMPLE_RATE), rng)
 
 
 @dataclass(frozen=True)
@@ -133,7 +120,7 @@ def cast(plan: Plan, melodies: list[list[Note]], rng: np.random.Generator) -> Sc
     """Choose actors, places and movements, and draw what does not move."""
     actors = [choose_actor(category, rng, player=rng.random() < 0.9) for category in plan.seen]
     sketches = [sketch(actor) for actor in actors]
-    spots = [place_alone(sketches[0].reach(), rng)] if len(actors) == 1 else place_together(sketches, rng)
+    spots = [place_alone(extent(sketches[0].instrument), rng)] if len(actors) == 1 else place_together(sketches, rng)
     floor = float(np.clip(min(s.y + s.scale for s in spots) / HEIGHT - rng.uniform(0.04, 0.12), 0.45, 0.92))
     size = (WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN)
     backdrop = draw_backdrop(*size, floor, rng)
@@ -143,15 +130,15 @@ def cast(plan: Plan, melodies: list[list[Note]], rng: np.random.Generator) -> Sc
     roles = []
     for i in sorted(range(len(actors)), key=lambda i: spots[i].y + spots[i].scale):
         place = (spots[i].x + MARGIN, spots[i].y + MARGIN)
-        sprites = Sprites(actors[i], spots[i].scale, place, sketches[i].reach(), size)
+        sprites = Sprites(actors[i], spots[i].scale, place, extent(sketches[i].whole, ROOM), size)
         phases = strokes(melodies[i], t) if i < plan.sounding else np.full(len(t), rng.integers(PHASES))
         roles.append(Role(sprites, phases, swaying(t, rng), i < plan.sounding))
     return Scene(Planes.of(backdrop), tuple(roles), _panning(t, rng))
 
 
-def place_alone(reach: Reach, rng: np.random.Generator) -> Spot:
-    """A close view: the instrument fills a third to most of the picture, anywhere in it."""
-    left, top, right, bottom = reach.instrument
+def place_alone(instrument: tuple[float, float, float, float], rng: np.random.Generator) -> Spot:
+    """A close view: the instrument, of that extent, fills a third to most of the picture, anywhere in it."""
+    left, top, right, bottom = instrument
     fill = rng.uniform(0.42, 0.88)
     scale = float(np.clip(fill * min(WIDTH / (right - left), HEIGHT / (bottom - top)), 90, 330))
     room_x, room_y = WIDTH - scale * (right - left), HEIGHT - scale * (bottom - top)
@@ -287,9 +274,7 @@ def annotate(scene: Scene, plan: Plan) -> list[Frame]:
 def encode(path: Path, pictures: Iterator[Planes], sound: np.ndarray) -> None:
     """Write an mp4 of H.264 and AAC; the same input gives the same bytes."""
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        video = container.add_stream(
-            "libx264", FRAME_RATE, options={"preset": "superfast", "crf": "23", "threads": "1"}
-        )
+        video = container.add_stream("libx264", FRAME_RATE, options=H264)
         video.width, video.height, video.pix_fmt, video.gop_size = WIDTH, HEIGHT, "yuv420p", 2 * FRAME_RATE
         audio = container.add_stream("aac", SAMPLE_RATE, layout="mono", options=AAC)
         audio.bit_rate = 64_000

@@ -45,19 +45,10 @@ def draw_saxophone(pen: Pen, look: Look, phase: float) -> None:
     crook = smooth([(0.05, -0.01), (0.11, -0.025), (0.165, 0.0), (0.18, 0.06), (0.18, 0.12)])
     pen.tube(crook, np.linspace(0.032, 0.055, len(crook)) * s, brass)
     pen.tube([(0.18, 0.1), (0.18, 0.13)], 0.08 * s, shade(brass, -0.1))
-    path = smooth(
-        [
-            (0.18, 0.12),
-            (0.18, 0.4),
-            (0.18, 0.72),
-            (0.2, 0.84),
-            (0.27, 0.9),
-            (0.35, 0.86),
-            (0.38, 0.76),
-            (0.4, 0.6),
-            (0.44, 0.44),
-        ]
-    )
+    path = smooth([
+        (0.18, 0.12), (0.18, 0.4), (0.18, 0.72), (0.2, 0.84), (0.27, 0.9), (0.35, 0.86), (0.38, 0.76),
+        (0.4, 0.6), (0.44, 0.44),
+    ])  # fmt: skip
     part = np.linspace(0, 1, len(path))
     widths = np.interp(part, (0, 0.5, 0.75, 0.88, 0.96, 1), (0.06, 0.115, 0.14, 0.17, 0.23, 0.32)) * s
     pen.tube(path, widths, brass)
@@ -75,21 +66,10 @@ def draw_saxophone(pen: Pen, look: Look, phase: float) -> None:
 def draw_trumpet(pen: Pen, look: Look, phase: float) -> None:
     """Long loop of tube with three valves in the middle and a bell at the far end."""
     s, brass = look.stout, look.body
-    loop = smooth(
-        [
-            (0.3, 0.0),
-            (0.68, 0.0),
-            (0.76, 0.03),
-            (0.79, 0.09),
-            (0.76, 0.15),
-            (0.68, 0.18),
-            (0.32, 0.18),
-            (0.24, 0.15),
-            (0.21, 0.09),
-            (0.24, 0.03),
-        ],
-        closed=True,
-    )
+    loop = smooth([
+        (0.3, 0.0), (0.68, 0.0), (0.76, 0.03), (0.79, 0.09), (0.76, 0.15), (0.68, 0.18), (0.32, 0.18),
+        (0.24, 0.15), (0.21, 0.09), (0.24, 0.03),
+    ], closed=True)  # fmt: skip
     pen.tube(np.vstack((loop, loop[:2])), 0.04 * s, shade(brass, -0.08))
     bell = smooth([(0.28, 0.0), (0.6, -0.005), (0.82, -0.01), (0.93, -0.01), (1.0, -0.01)])
     flare = np.interp(bell[:, 0], (0.28, 0.7, 0.85, 0.93, 0.97, 1), (0.042, 0.06, 0.1, 0.17, 0.23, 0.3)) * s
@@ -110,22 +90,10 @@ def draw_tuba(pen: Pen, look: Look, phase: float) -> None:
     """A huge upright bell over coils of thick tube and a row of valves."""
     s, brass = look.stout, look.body
     pen.tube(smooth([(0, 0), (0.12, 0.03), (0.2, 0.06), (0.26, 0.13)]), 0.03, look.metal)
-    outer = smooth(
-        [
-            (0.3, -0.36),
-            (0.3, 0.0),
-            (0.3, 0.36),
-            (0.27, 0.52),
-            (0.15, 0.6),
-            (0.03, 0.53),
-            (0.0, 0.4),
-            (0.0, 0.15),
-            (0.04, 0.06),
-            (0.1, 0.06),
-            (0.13, 0.14),
-            (0.13, 0.36),
-        ]
-    )
+    outer = smooth([
+        (0.3, -0.36), (0.3, 0.0), (0.3, 0.36), (0.27, 0.52), (0.15, 0.6), (0.03, 0.53), (0.0, 0.4),
+        (0.0, 0.15), (0.04, 0.06), (0.1, 0.06), (0.13, 0.14), (0.13, 0.36),
+    ])  # fmt: skip
     part = np.linspace(0, 1, len(outer))
     wide = np.interp(part, (0, 0.08, 0.2, 0.45, 0.7, 1.0), (0.56, 0.3, 0.19, 0.14, 0.095, 0.06)) * s
     pen.tube(outer[len(outer) // 3 :], wide[len(outer) // 3 :], shade(brass, -0.06))
