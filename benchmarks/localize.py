@@ -142,7 +142,8 @@ def print_times(video: Path, seconds: int, models: Sequence[str], folder: Path) 
 def figures(system: System, clips: Store, unchanged: float) -> dict[str, float]:
     """IoU@0.5 and AUC of the annotated frames, each answered by the picture a quarter of a second before where it
     differs from that by at most `unchanged`; `shared` is how many are."""
-    boxes, places = annotated_frames(clips)
+    annotated = annotated_frames(clips)
+    boxes, places = annotated.boxes, annotated.places
     shown = [earlier(clips, place, unchanged) for place in places]
     batches = (slice(k, k + BATCH) for k in range(0, len(places), BATCH))
     answers = [_answered(system, clips, boxes, places, shown, part) for part in batches]
