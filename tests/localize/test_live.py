@@ -136,13 +136,13 @@ def test_the_command_reads_standard_input_to_its_end(trained, shape):
 
 
 def test_control_c_ends_the_command_in_a_line(trained, shape):
-    process = command("localize", "-", "--model", trained, "--every", "0.5")
+    process = command("localize", "-", "--model", trained, "--every", "0.5", "--timeout", "60")
     with in_thread(lambda: play(shape, process.stdin.write)):
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         start = time.monotonic()
         rest, said = process.stdout.read(), process.stderr.read()
-        assert process.wait(10) == 130
+        assert process.wait(10) == 130, said
         assert time.monotonic() - start < 5
     assert said.decode().splitlines() == ["dsol: stopped"]
     assert all(list(json.loads(line)) == KEYS for line in [first, *rest.splitlines()])
