@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, get_origin
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
@@ -61,7 +60,7 @@ class Row:
     extra_size: tuple[int, ...] | None = None
 
 
-ALWAYS = tuple(name for name, kind in Row.__annotations__.items() if get_origin(kind) is not UnionType)
+ALWAYS = tuple(name for name, kind in Row.__annotations__.items() if type(None) not in get_args(kind))
 
 
 def schema() -> "pa.Schema":

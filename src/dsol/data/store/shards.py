@@ -103,19 +103,22 @@ class TarBody:
         >>> body = TarBody(io.BytesIO())
         >>> body.add("a.json", b"{}")
         (512, 2)
-        >>> body.add("b.json", b"{}")
-        (1536, 2)
+        >>> body.size
+        1024
     """
 
     def __init__(self, file: BinaryIO):
-        self._tar = tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)
+        self.file, self.size = file, 0
 
     def add(self, name: str, data: bytes) -> tuple[int, int]:
         """Write one member; returns where its data begins and how many bytes it has."""
         info = tarfile.TarInfo(name)
         info.size = len(data)
-        offset = self._tar.offset + tarfile.BLOCKSIZE  # type: ignore[attr-defined]  # where the next member begins
-        self._tar.addfile(info, io.BytesIO(data))
+        self.file.write(info.tobuf(tarfile.USTAR_FORMAT))
+        self.file.write(data)
+        self.file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+        offset = self.size + tarfile.BLOCKSIZE
+        self.size = offset + len(data) + -len(data) % tarfile.BLOCKSIZE
         return offset, len(data)
 
     def add_clip(
