@@ -153,14 +153,14 @@ def train_and_answer(fold: Fold, label: str, config: Config, shown: Iterable[str
     return run, facts
 
 
-def predict(fold: Fold, run: Path, config: Config, answers: str, floor: str | None = None) -> Evaluation:
+def predict(fold: Fold, run: Path, config: Config, answers: str, baseline: str | None = None) -> Evaluation:
     """Answer one fold's annotated frames: into run/ANSWERS.npz, or run/FLOOR-ANSWERS.npz of what stands in for it."""
     solo, side = answers == "solo", config.encoders.size
     size = {"solo": side, "shrunk": side, "synthetic": config.picture_size}[answers]
     store, protocol = (fold.store, "solo") if solo else (fold.scenes, "synthetic")
-    file = run / f"{f'{floor}-' if floor else ''}{answers}.npz"
+    file = run / f"{f'{baseline}-' if baseline else ''}{answers}.npz"
     sources = DATA[protocol].sources
-    return evaluate(run, store.path, protocol, size=size, maps=file, sources=sources, floor=floor)
+    return evaluate(run, store.path, protocol, size=size, maps=file, sources=sources, baseline=baseline)
 
 
 def answered_otherwise(fold: Fold, label: str, config: Config, texts: list[str]) -> Path:

@@ -37,7 +37,7 @@ from dsol.training.train import train, training_clips
 
 PASSES = {"sound_of_pixels": 28, "object_that_sound": 3, "attention": 3, "dmc": 5}  # chosen on toyband of seed 1
 PASSES_OVER = 792  # clips there; with fewer clips there are more passes, so that there are as many steps
-FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
+BASELINES = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SHOWN = {
     "solo": ("iou@0.5", "auc"),
     "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
@@ -61,7 +61,7 @@ def main() -> None:
     stores, config = toyband(args.out / "toyband", args.small), load_recipe("quick")
     rows = {name: run_system(name, config, stores, args.out / "toyband") for name in args.only}
     if "dsol" in rows:
-        rows |= {floor: run_floor(floor, stores, args.out / "toyband") for floor in FLOORS}
+        rows |= {baseline: run_baseline(baseline, stores, args.out / "toyband") for baseline in BASELINES}
     print(f"\ntoyband, recipe quick\n{table(rows, stores)}", flush=True)
     if os.environ.get("DSOL_DATA"):
         data, cache = Path(os.environ["DSOL_DATA"]), args.mini or args.out / "mini"
@@ -94,18 +94,18 @@ def real_videos(opened: list[Fold], systems: Iterable[str], suffix: str) -> dict
         }
         rows[name] = together_in(runs, REAL) | times
         if name == "dsol":
-            for floor in FLOORS:
+            for baseline in BASELINES:
                 for protocol, (fold, run) in product(REAL, zip(opened, runs, strict=True)):
-                    if not (run / f"{floor}-{protocol}.npz").is_file():
-                        predict(fold, run, config, protocol, floor)
-                rows[floor] = together_in(runs, REAL, f"{floor}-")
+                    if not (run / f"{baseline}-{protocol}.npz").is_file():
+                        predict(fold, run, config, protocol, baseline)
+                rows[baseline] = together_in(runs, REAL, f"{baseline}-")
     return rows
 
 
-def together_in(runs: Sequence[Path], protocols: Iterable[str], floor: str = "") -> dict:
+def together_in(runs: Sequence[Path], protocols: Iterable[str], baseline: str = "") -> dict:
     """The answers in these run folders scored as one set by each protocol, and solo ones by `PIXELS`, too."""
-    found = {p: figures(together(runs, floor + p)) for p in protocols}
-    return found | {PIXELS: figures(together(runs, f"{floor}solo", protocol=PIXELS))}
+    found = {p: figures(together(runs, baseline + p)) for p in protocols}
+    return found | {PIXELS: figures(together(runs, f"{baseline}solo", protocol=PIXELS))}
 
 
 def scaled(name: str, clips: int) -> int:
@@ -127,21 +127,21 @@ def run_system(name: str, config: Config, stores: dict[str, Store], folder: Path
     return kept(file, {**found, "training_s": seconds, "frame_ms": frame_ms(run, stores["solo"])})
 
 
-def run_floor(floor: str, stores: dict[str, Store], folder: Path) -> dict:
+def run_baseline(baseline: str, stores: dict[str, Store], folder: Path) -> dict:
     """Score what stands in for our model, or read what was found before."""
-    run, file = folder / "runs" / "dsol", folder / "results" / f"{floor}.json"
+    run, file = folder / "runs" / "dsol", folder / "results" / f"{baseline}.json"
     if file.is_file():
         return json.loads(file.read_text())
-    return kept(file, scored(run, stores, Run.resume(run)[1], floor))
+    return kept(file, scored(run, stores, Run.resume(run)[1], baseline))
 
 
-def scored(run: Path, stores: dict[str, Store], config: Config, floor: str | None = None) -> dict:
+def scored(run: Path, stores: dict[str, Store], config: Config, baseline: str | None = None) -> dict:
     """Figures and intervals by each protocol; all systems see pictures of the size that ours sees."""
-    found, prefix = {}, f"{floor}-" if floor else ""
+    found, prefix = {}, f"{baseline}-" if baseline else ""
     for protocol, store in stores.items():
-        say(f"{run.name}{f', {floor}' if floor else ''}: {protocol}")
+        say(f"{run.name}{f', {baseline}' if baseline else ''}: {protocol}")
         size = config.encoders.size if protocol == "solo" else config.picture_size
-        rest = {"sources": DATA[protocol].sources, "floor": floor, "maps": run / f"{prefix}{protocol}.npz"}
+        rest = {"sources": DATA[protocol].sources, "baseline": baseline, "maps": run / f"{prefix}{protocol}.npz"}
         found[protocol] = figures(evaluate(run, store.path, protocol, match=stores["solo"].path, size=size, **rest))
     answers = run / f"{prefix}solo.npz"
     return found | {PIXELS: figures(score_files(answers, answers.with_suffix(".boxes.json"), PIXELS))}

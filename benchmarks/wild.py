@@ -82,15 +82,15 @@ def line(name: str, found: Evaluation) -> str:
 def beside(found: Evaluation) -> list[str]:
     """What blind answers score, and how far ahead of them the model is."""
     lines = []
-    for floor in ("best_centred_box", "random", "swapped_sound"):
-        figures, ahead = found.floors[floor], found.ahead[floor]
+    for baseline in ("best_centred_box", "random", "swapped_sound"):
+        figures, ahead = found.floors[baseline], found.ahead[baseline]
         if figures and ahead:
             shown = [f"{100 * figures[m]:.1f} (ahead by {_edges(ahead[m])})" for m in ("iou@0.5", "auc")]
-            lines.append(f"  {floor.replace('_', ' ')}: IoU@0.5 {shown[0]}, AUC {shown[1]}")
-    for floor in ("by_ear", "by_eye"):
-        if figures := found.floors.get(floor):
+            lines.append(f"  {baseline.replace('_', ' ')}: IoU@0.5 {shown[0]}, AUC {shown[1]}")
+    for baseline in ("by_ear", "by_eye"):
+        if figures := found.floors.get(baseline):
             shown = ", ".join(f"{m} {100 * figures[m]:.1f}" for m in ("name@1", "name@3"))
-            lines.append(f"  {floor.replace('_', ' ')} alone: {shown}")
+            lines.append(f"  {baseline.replace('_', ' ')} alone: {shown}")
     return lines
 
 

@@ -24,7 +24,7 @@ from dsol.config import InferenceOptions, nested
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.data.corpora.annotations import READERS
 from dsol.evaluation.protocols import PROTOCOLS
-from dsol.evaluation.result import FLOORS, METRICS
+from dsol.evaluation.result import BASELINES, METRICS
 from dsol.localize.files import FILES
 from tests.shapes import SIZE, write_corpus
 from tests.videos import BROKEN, write_odd_size, write_silent, write_truncated, write_video
@@ -253,6 +253,7 @@ def test_a_wrong_recipe_is_refused_before_anything_is_made(call, shapes, tmp_pat
         (["--scenes.sounding", "7"], "--scenes.sounding: 7 is not possible here (choose 0 to 3)"),
         (["--scenes.objects", "99", "--clustering.clusters", "99"], "99"),
         (["--encoders.pca", "8"], "--encoders.pca: needs a backbone that is not trained"),
+        (["--floor", "random"], "--floor: is an option of version 1 (write --baseline)"),
         (["--nets.principal", "8"], "--nets.principal: is an option of version 1 (write --encoders.pca)"),
         (["--encoders.pca", "2000", "--encoders.freeze_vision", "true"], "--encoders.pca: cannot be 2000"),
         (["--encoders.vision_weights", "imagenet"], "weights"),
@@ -559,7 +560,7 @@ def check_json(file: Path, protocol: str) -> dict:
     assert set(said) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "ahead", "per_category"}
     assert said["protocol"] == protocol
     assert set(said["metrics"]) == set(said["ci95"]) == set(METRICS)
-    assert set(said["floors"]) == set(FLOORS)
+    assert set(said["floors"]) == set(BASELINES)
     assert all(value is None or 0 <= value <= 1 for value in said["metrics"].values())
     return said
 

@@ -27,7 +27,7 @@ PROTOCOLS = ("solo", "synthetic", "duet", "audioset", "lvs", "slavc", "is3", "av
 WILD = "wild"  # of `evaluate` alone: it needs labels beside the boxes
 PUBLISHED = "also the published figures that use the annotation to read a map; not for comparisons"
 COMPARED = SYSTEMS[1:]
-FLOORS = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
+BASELINES = ("whole_image", "best_centred_box", "random", "vision_only", "oracle_sound")
 SOURCES = "number of sounding objects, for DMC, which cannot infer it"
 AUDIO_TRACK = "sound track of a video, from 1; by default that of players, or if silent the first that is not"
 VIDEOS = "video files, folders of them; or one live source: rtsp://, rtmp://, udp:// …, /dev/video0, - (standard input)"
@@ -266,7 +266,7 @@ def evaluate(parser, words: Words) -> Work:
     parser.add_argument("--match", type=path, default=None, help="labelled store to name the clusters by")
     parser.add_argument("--size", type=int, default=None, help="side of the model's input picture, pixels")
     parser.add_argument("--sources", type=whole_number, default=None, help=SOURCES)
-    parser.add_argument("--floor", choices=FLOORS, default=None, help="score this baseline in place of the model")
+    parser.add_argument("--baseline", choices=BASELINES, default=None, help="score this baseline in place of the model")
     parser.add_argument("--json", type=output, default=None, help="write the figures to this JSON file")
     parser.add_argument("--maps", type=output, default=None, help="write the maps to this file (.npz)")
     parser.add_argument("--figures", type=output, default=None, help="write pictures into this folder")
@@ -301,7 +301,7 @@ def _wild(args):
         raise DsolError(f"--protocol {WILD}", "needs labels of the clips", "give their CSV file with --labels")
     if args.engine == "ray":
         raise DsolError("--engine ray", f"is not used by the protocol {WILD}", "leave it out")
-    for option in ("match", "floor", "maps", "figures"):
+    for option in ("match", "baseline", "maps", "figures"):
         if getattr(args, option) is not None:
             raise DsolError(f"--{option}", f"is not used by the protocol {WILD}", "leave it out")
     return evaluate_wild(args.model, args.store, args.labels, size=args.size)

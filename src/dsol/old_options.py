@@ -37,6 +37,7 @@ NOW = {**dict(_renamed()), "stage_one.cluster_balanced": "balance_photos"}  # na
 MOVED = {then: now for then, now in NOW.items() if then != now}
 MERGED = {  # name in version 1 -> what to write now
     "nets.sound": "--encoders.sound resnet18, small, deep or distilled",
+    "floor": "--baseline",  # of `dsol evaluate`
     "nets.sound_weights": "--encoders.sound distilled, or deep for random weights",
     "nets.spectrogram": "--encoders.sound: deep and distilled take the finer log-mel",
     "nets.scale": "nothing: it starts at 5, as in the paper",

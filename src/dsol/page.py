@@ -64,7 +64,7 @@ th:first-child{padding-left:0}
 td:last-child{padding:0 0 0 20px}
 .number{text-align:right}
 .result{font-weight:700;font-size:1.1rem;color:var(--accent)}
-.floor{color:var(--quiet)}.close{font-weight:600;color:inherit}
+.baseline{color:var(--quiet)}.close{font-weight:600;color:inherit}
 .note{color:var(--quiet);font-size:.85rem;margin:12px 0 0}
 .bar{width:160px;height:14px;display:block}
 .track{fill:var(--line)}.fill{fill:var(--accent);opacity:.55}

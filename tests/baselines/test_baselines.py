@@ -111,14 +111,14 @@ def test_dmc_finds_more_with_more_sources(runs, shapes):
 
 
 def test_floors_are_scored_in_a_models_place(runs, trained, shapes):
-    blind = evaluate(runs["attention"], shapes.path, "duet", floor="best_centred_box")
+    blind = evaluate(runs["attention"], shapes.path, "duet", baseline="best_centred_box")
     assert blind.metrics["ciou@0.3"] == blind.floors["best_centred_box"]["ciou@0.3"]
-    sight, oracle = (evaluate(trained, shapes.path, "duet", floor=f) for f in ("vision_only", "oracle_sound"))
+    sight, oracle = (evaluate(trained, shapes.path, "duet", baseline=f) for f in ("vision_only", "oracle_sound"))
     assert oracle.metrics["class_iou"] == pytest.approx(sight.metrics["class_iou"])  # of what sounds: the same maps
     assert oracle.metrics["nsa"] == 1 > sight.metrics["nsa"]
     assert sight.floors["swapped_sound"] is None
     with pytest.raises(DsolError, match="oracle_sound needs an object dictionary"):
-        evaluate(runs["attention"], shapes.path, "duet", floor="oracle_sound")
+        evaluate(runs["attention"], shapes.path, "duet", baseline="oracle_sound")
 
 
 def test_who_only_looks_does_not_care_what_sounds(trained, shapes):
@@ -132,8 +132,8 @@ def test_who_only_looks_does_not_care_what_sounds(trained, shapes):
 def test_pictures_bear_the_name_of_what_is_scored(runs, shapes, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr("dsol.evaluation.evaluate.draw_scenes", lambda systems, *_: drawn.extend(systems))
-    for floor in (None, "best_centred_box"):
-        evaluate(runs["object_that_sound"], shapes.path, "duet", figures=tmp_path, floor=floor)
+    for baseline in (None, "best_centred_box"):
+        evaluate(runs["object_that_sound"], shapes.path, "duet", figures=tmp_path, baseline=baseline)
     assert drawn == ["object that sound", "best centred box"]
 
 

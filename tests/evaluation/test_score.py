@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dsol.data.boxes import Box, Boxes, Frame
 from dsol.errors import DsolError
 from dsol.evaluation import PROTOCOLS, score, score_files
-from dsol.evaluation.result import FLOORS, METRICS
+from dsol.evaluation.result import BASELINES, METRICS
 from dsol.model.maps import Maps, MapsWriter
 from tests.evaluation.scenes import CATEGORIES, boxes_of, maps_of, part
 from tests.oracles import evaluation as oracle
@@ -179,9 +179,9 @@ def test_json_has_the_same_keys_for_every_protocol():
         assert set(found) == {"protocol", "frames", "videos", "metrics", "ci95", "floors", "ahead", "per_category"}
         assert list(found["metrics"]) == list(found["ci95"])
         assert list(found["metrics"])[: len(METRICS)] == list(METRICS)
-        assert set(found["floors"]) == set(FLOORS)
+        assert set(found["floors"]) == set(BASELINES)
         assert set(found["floors"]["random"]) == set(found["metrics"])
-        assert set(found["ahead"]) == set(FLOORS)
+        assert set(found["ahead"]) == set(BASELINES)
         assert set(found["ahead"]["random"]) == set(found["metrics"])
 
 
@@ -192,8 +192,8 @@ def test_the_table_shows_the_figures_their_intervals_and_the_floors_beside_them(
     lines = found.table().splitlines()
     row = next(line for line in lines if line.startswith("AUC")).split()
     low, high = (100 * edge for edge in found.ci95["auc"])
-    floor = 100 * found.floors["whole_image"]["auc"]
-    assert row[1:5] == [f"{100 * found.metrics['auc']:.1f}", f"[{low:.1f},", f"{high:.1f}]", f"{floor:.1f}"]
+    baseline = 100 * found.floors["whole_image"]["auc"]
+    assert row[1:5] == [f"{100 * found.metrics['auc']:.1f}", f"[{low:.1f},", f"{high:.1f}]", f"{baseline:.1f}"]
     assert "whole image" in found.table()
     assert "never alone" in found.table()
     assert any(line.startswith("NMI") and "75.0" in line for line in lines)

@@ -94,7 +94,7 @@ def test_results_stand_beside_their_intervals_and_floors(full):
 
 
 def test_a_floor_that_is_not_clearly_beaten_stands_out(full):
-    assert re.findall(r'floor close">([^<]+)<', full) == ["21.4"]
+    assert re.findall(r'baseline close">([^<]+)<', full) == ["21.4"]
     assert "not clearly beaten" in full
 
 

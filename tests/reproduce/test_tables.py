@@ -19,7 +19,7 @@ from dsol.config import differences, load_recipe
 from dsol.data.scenes import compose
 from dsol.errors import DsolError
 from dsol.evaluation import evaluate as evaluating
-from dsol.evaluation.result import FLOORS, METRICS
+from dsol.evaluation.result import BASELINES, METRICS
 from dsol.model.file import load_card, load_tensors, save_model
 from dsol.reproduce import TABLES, Experiment, fill, grid, make_table
 from dsol.reproduce.experiment import evaluation_file
@@ -59,10 +59,10 @@ def ran(begun, tmp_path_factory) -> Path:
     return runs
 
 
-def evaluation(value: float, protocol: str = "synthetic", frames: int = 8, floor: float = 0.25, **more) -> dict:
+def evaluation(value: float, protocol: str = "synthetic", frames: int = 8, baseline: float = 0.25, **more) -> dict:
     """What `dsol evaluate --json` might have written."""
     figures = dict.fromkeys(METRICS, value)
-    floors = {name: dict.fromkeys(METRICS, floor) for name in FLOORS}
+    floors = {name: dict.fromkeys(METRICS, baseline) for name in BASELINES}
     ci95 = {name: [value - 0.1, value + 0.1] for name in METRICS}
     return {"protocol": protocol, "frames": frames, "videos": 4, "metrics": figures, "ci95": ci95, "floors": floors,
             **more}  # fmt: skip
@@ -540,7 +540,7 @@ def test_a_broken_description_is_named(tmp_path, capfd, text):
         ("[]", "is no evaluation"),
         (evaluation(0.5, "duet"), "the protocol 'duet'"),
         (evaluation(0.5, frames=7), "7 frames"),
-        (evaluation(0.5, floor=0.3), "other boxes"),
+        (evaluation(0.5, baseline=0.3), "other boxes"),
     ],
     ids=["broken", "list", "protocol", "frames", "boxes"],
 )

@@ -1,7 +1,7 @@
 """Baselines behind the interface of a system: fixed maps, and our class maps without or with perfect audio.
 
 Blind        the same few maps whatever picture and sound: whole image, best centred box, random
-             (made by `dsol.evaluation.floors`)
+             (made by `dsol.evaluation.blind`)
 VisionOnly   our dictionary without the sound: every visible object counts as sounding
 OracleSound  our dictionary, gated by the true sounding categories: the upper bound of our class maps
 """

@@ -23,8 +23,8 @@ from dsol.data.engines import run
 from dsol.data.levels import noise
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.evaluation.blind import blind_system
 from dsol.evaluation.features import features_figure, features_of, labelled_clips
-from dsol.evaluation.floors import blind_system
 from dsol.evaluation.metrics import nmi
 from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.result import Evaluation
@@ -80,7 +80,7 @@ def evaluate(
     figures: Path | None = None,
     strict: bool = True,
     sources: int | None = None,
-    floor: str | None = None,
+    baseline: str | None = None,
     inference: Mapping[str, Any] | None = None,
     engine: str = "local",
     workers: int = 1,
@@ -97,7 +97,7 @@ def evaluate(
         figures: also draw some of the frames into this folder.
         strict: see `dsol.evaluation.score`.
         sources: how many objects sound, for a system that cannot infer it (DMC).
-        floor: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
+        baseline: score this in the model's place: "whole_image", "best_centred_box", "random", or the model's own class
             maps with "vision_only" or with "oracle_sound". Mismatched sound would not change them and is not tried.
         inference: changed options of inference, see `dsol.config.InferenceOptions`.
         engine, workers: what predicts the maps, see `dsol.data.engines.run`; "local" is this process.
@@ -117,9 +117,9 @@ def evaluate(
     plan = protocol_named(protocol)
     frames = annotated_frames(clips, plan.empty_too)
     system = open_model(model, clips, protocol, match, size, sources, inference)
-    if floor:
-        system = stand_in(floor, system, frames, match, plan)
-    wrong = {} if floor else wrong_sounds(frames, plan)
+    if baseline:
+        system = stand_in(baseline, system, frames, match, plan)
+    wrong = {} if baseline else wrong_sounds(frames, plan)
     mismatched: dict[str, Any] = {name: [] for name in wrong}
     sounds = [frames.sound, *wrong.values()]
     found = predict_frames(system, frames, sounds, plan.united, f"Localising, {protocol}", engine, workers)
@@ -133,7 +133,7 @@ def evaluate(
         frames.boxes.save(file)
         say(f"{maps}: the maps; {file}: the annotations that they were scored against")
     if figures:
-        label = (floor or load_card(find_model(model)).system).replace("_", " ")
+        label = (baseline or load_card(find_model(model)).system).replace("_", " ")
         draw(system, label, frames, plan.united, figures)
     return result
 
@@ -281,22 +281,22 @@ def cluster_nmi(system: System, clips: Store) -> float | None:
 
 
 def stand_in(
-    floor: str, system: System, frames: AnnotatedFrames, match: str | Path | None, protocol: Protocol
+    baseline: str, system: System, frames: AnnotatedFrames, match: str | Path | None, protocol: Protocol
 ) -> System:
     """What is scored in the model's place: see `evaluate`.
 
     Raises:
         DsolError: the model has no object dictionary.
     """
-    if floor not in ("vision_only", "oracle_sound"):
+    if baseline not in ("vision_only", "oracle_sound"):
         how = {"united": protocol.united, "empty_too": protocol.empty_too, "consensus": protocol.consensus}
-        return blind_system(floor, truth_of(frames.boxes, **how), protocol)
+        return blind_system(baseline, truth_of(frames.boxes, **how), protocol)
     if not isinstance(system, DsolSystem):
-        what = f"{floor} needs an object dictionary"
-        raise DsolError("--floor", what, "give a model of the system dsol, none exported")
+        what = f"{baseline} needs an object dictionary"
+        raise DsolError("--baseline", what, "give a model of the system dsol, none exported")
     named = name_system(system, frames.clips, match)
     assert isinstance(named, DsolSystem), "a name changes nothing else"
-    if floor == "vision_only":
+    if baseline == "vision_only":
         return VisionOnly(named)
     return OracleSound(named, {f.key: {b.category for b in f.boxes if b.sounding} for f in frames.boxes})
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 METRICS = ("iou@0.5", "ciou@0.3", "auc", "class_iou", "nsa", "silent_auroc", "nmi")
-FLOORS = ("whole_image", "best_centred_box", "random", "swapped_sound")
+BASELINES = ("whole_image", "best_centred_box", "random", "swapped_sound")
 SPOKEN = {
     "iou@0.5": "IoU@0.5", "auc": "AUC", "ciou@0.3": "CIoU@0.3", "nsa": "NSA", "nmi": "NMI",
     "adaptive_iou@0.5": "adaptive IoU@0.5", "adaptive_auc": "adaptive AUC", "iiou@0.5": "IIoU@0.5", "iauc": "IAUC",
@@ -34,7 +34,7 @@ class Evaluation:
         frames, videos: how many were scored; of composed scenes, the source videos of what sounds in them.
         metrics: the figures, always with the keys `METRICS`; a protocol's own figures follow them.
         ci95: [low, high] over videos of the same keys, None where there is none.
-        floors: what the baselines score, always with the keys `FLOORS`; "swapped_sound" is None unless given.
+        floors: what the baselines score, always with the keys `BASELINES`; "swapped_sound" is None unless given.
         ahead: of each baseline, [low, high] of the same keys: the 95 % interval over videos of the figure minus the
             baseline's, both on the same videos in every draw. Above 0: clearly ahead.
         per_category: of every category that sounds: objects, mean class IoU, success rate, AUC, NSA.

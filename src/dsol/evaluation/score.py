@@ -15,7 +15,7 @@ import numpy as np
 
 from dsol.data.boxes import Boxes
 from dsol.errors import DsolError
-from dsol.evaluation import floors
+from dsol.evaluation import blind
 from dsol.evaluation.bootstrap import (
     Statistic,
     difference_of,
@@ -30,7 +30,7 @@ from dsol.evaluation.extensions import PREDICTED, WRONG_SOUNDS, wrong_share
 from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.resize import Size
-from dsol.evaluation.result import FLOORS, METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
+from dsol.evaluation.result import BASELINES, METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
 from dsol.evaluation.tally import Tally, tally
 from dsol.evaluation.truth import Truth, truth_of
 from dsol.model.maps import Maps, read_maps
@@ -102,7 +102,7 @@ def score(
     tallies = _blind(truth, plan, seed, wrong)
     if "other_sound" in wrong:
         tallies["swapped_sound"] = wrong["other_sound"]
-    beside = {name: statistics_of(floor, truth, plan) for name, floor in tallies.items()}
+    beside = {name: statistics_of(baseline, truth, plan) for name, baseline in tallies.items()}
     names = [*METRICS, *(name for name in statistics if name not in METRICS)]  # those of every protocol, and its own
     return Evaluation(
         protocol=plan.name,
@@ -111,8 +111,9 @@ def score(
         videos=truth.videos,
         metrics=_figures(statistics, names, truth) | {"nmi": nmi},
         ci95={name: interval(statistics[name], draws) if name in statistics else None for name in names},
-        floors=dict.fromkeys(FLOORS) | {floor: _figures(of, names, truth) for floor, of in beside.items()},
-        ahead=dict.fromkeys(FLOORS) | {floor: _ahead(statistics, of, names, draws) for floor, of in beside.items()},
+        floors=dict.fromkeys(BASELINES) | {baseline: _figures(of, names, truth) for baseline, of in beside.items()},
+        ahead=dict.fromkeys(BASELINES)
+        | {baseline: _ahead(statistics, of, names, draws) for baseline, of in beside.items()},
         per_category=_per_category(found, truth, plan),
         notes=tuple(_notes(statistics, truth, plan)),
     )
@@ -170,12 +171,12 @@ def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -
 def _blind(truth: Truth, plan: Protocol, seed: int, kinds: Iterable[str]) -> dict[str, Tally]:
     """The baselines that neither look nor listen: they do not depend on the sound."""
     found = {
-        "whole_image": floors.whole_image(truth, plan),
-        "best_centred_box": floors.best_centred_box(truth, plan),
-        "random": floors.random_maps(truth, plan, seed),
+        "whole_image": blind.whole_image(truth, plan),
+        "best_centred_box": blind.best_centred_box(truth, plan),
+        "random": blind.random_maps(truth, plan, seed),
     }
-    for floor in found.values():
-        add_wrong_sounds(floor, dict.fromkeys(kinds, floor), plan)
+    for baseline in found.values():
+        add_wrong_sounds(baseline, dict.fromkeys(kinds, baseline), plan)
     return found
 
 
@@ -205,12 +206,13 @@ def _figures(statistics: dict[str, Statistic], names: Iterable[str], truth: Trut
 
 
 def _ahead(
-    statistics: dict[str, Statistic], floor: dict[str, Statistic], names: Iterable[str], draws: np.ndarray
+    statistics: dict[str, Statistic], baseline: dict[str, Statistic], names: Iterable[str], draws: np.ndarray
 ) -> dict[str, list[float] | None]:
     """The interval of each figure minus the baseline's, over the same draws."""
-    both = statistics.keys() & floor.keys()
+    both = statistics.keys() & baseline.keys()
     return {
-        name: interval(difference_of(statistics[name], floor[name]), draws) if name in both else None for name in names
+        name: interval(difference_of(statistics[name], baseline[name]), draws) if name in both else None
+        for name in names
     }
 
 

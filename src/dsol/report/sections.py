@@ -125,7 +125,7 @@ def jpeg(image: Image.Image) -> bytes:
 def evaluation_table(evaluation: Mapping) -> str:
     """One table: a row a metric; its figure, its interval as a number and as a bar, and every baseline."""
     metrics, intervals = evaluation["metrics"], evaluation.get("ci95", {})
-    floors = {name: floor for name, floor in evaluation.get("floors", {}).items() if floor}
+    floors = {name: baseline for name, baseline in evaluation.get("floors", {}).items() if baseline}
     ahead = {name: edges or {} for name, edges in evaluation.get("ahead", {}).items()}
     head = "".join(f'<th class="number">{words(name)}</th>' for name in floors)
     known = {name: value for name, value in metrics.items() if _known(value)}
@@ -137,7 +137,7 @@ def evaluation_table(evaluation: Mapping) -> str:
     note = f"{evaluation['frames']:,} frames of {evaluation['videos']:,} videos. "
     note += "Intervals: bootstrap over videos. " if intervals else ""
     note += "Baselines: maps without a model, and mismatched sound; the tick marks the best. " if floors else ""
-    note += "Baselines in bold are not clearly beaten (95 % over the same videos)." if "floor close" in rows else ""
+    note += "Baselines in bold are not clearly beaten (95 % over the same videos)." if "baseline close" in rows else ""
     title = str(evaluation.get("title") or f"Result, protocol “{evaluation['protocol']}”")
     return section(title, f'<div class="wide">{table}</div><p class="note">{note}</p>')
 
@@ -150,20 +150,20 @@ def _row(
     ahead: Mapping[str, Mapping],
 ) -> str:
     low, high = interval if interval is not None and all(map(_known, interval)) else (value, value)
-    best_floor = max((f[name] for f in floors.values() if _known(f.get(name))), default=None)
+    best = max((f[name] for f in floors.values() if _known(f.get(name))), default=None)
     between = f"{_percent(low)} – {_percent(high)}" if high > low else "–"
-    cells = "".join(_floor(floor.get(name), ahead.get(of, {}).get(name)) for of, floor in floors.items())
+    cells = "".join(_baseline(baseline.get(name), ahead.get(of, {}).get(name)) for of, baseline in floors.items())
     return (
         f"<tr><th>{html.escape(SPOKEN.get(name, name))}</th>"
         f'<td class="number result">{_percent(value)}</td><td class="number">{between}</td>'
-        f"{cells}<td>{_bar(value, low, high, best_floor)}</td></tr>"
+        f"{cells}<td>{_bar(value, low, high, best)}</td></tr>"
     )
 
 
-def _floor(value: float | None, ahead: Sequence[float] | None) -> str:
+def _baseline(value: float | None, ahead: Sequence[float] | None) -> str:
     """A baseline; marked where the result is not clearly ahead of it."""
     close = ahead is not None and ahead[0] <= 0
-    return f'<td class="number floor{" close" if close else ""}">{_percent(value)}</td>'
+    return f'<td class="number baseline{" close" if close else ""}">{_percent(value)}</td>'
 
 
 def _known(value: object) -> bool:
@@ -174,13 +174,13 @@ def _percent(value: object) -> str:
     return f"{100 * value:.1f}" if _known(value) else "–"  # type: ignore[operator]
 
 
-def _bar(value: float, low: float, high: float, floor: float | None) -> str:
+def _bar(value: float, low: float, high: float, baseline: float | None) -> str:
     """0 to 100 as a bar: the result filled, its interval as a whisker, the best baseline as a tick."""
     x = [round(160 * min(max(v, 0.0), 1.0), 1) for v in (value, low, high)]
     whisker = f'<path class="whisker" d="M{x[1]} 7H{x[2]}M{x[1]} 4v6M{x[2]} 4v6"/>' if high > low else ""
     tick = ""
-    if floor is not None:
-        tick = f'<path class="tick" d="M{160 * floor:.1f} 0v14"><title>best baseline</title></path>'
+    if baseline is not None:
+        tick = f'<path class="tick" d="M{160 * baseline:.1f} 0v14"><title>best baseline</title></path>'
     return (
         f'<svg class="bar" viewBox="-1 0 162 14"><rect class="track" width="160" y="3" height="8" rx="4"/>'
         f'<rect class="fill" width="{x[0]}" y="3" height="8" rx="4"/>'

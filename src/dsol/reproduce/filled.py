@@ -14,7 +14,7 @@ from typing import Any
 from dsol.config import Config, differences
 from dsol.data.store import Store
 from dsol.errors import MALFORMED, DsolError, explained
-from dsol.evaluation.result import FLOORS, NSA_NOTE, SPOKEN
+from dsol.evaluation.result import BASELINES, NSA_NOTE, SPOKEN
 from dsol.model.file import load_card
 from dsol.reproduce.experiment import (
     DUET,
@@ -189,7 +189,7 @@ def _block(table: Table, key: str, rows: list[Source], experiment: Experiment) -
     if not known:
         return Block(key, data, metrics, tuple(lines))
     _check_same_frames(known, data)
-    baselines = [_baseline(name, known[:1], metrics, table) for name in FLOORS if name != SWAPPED]
+    baselines = [_baseline(name, known[:1], metrics, table) for name in BASELINES if name != SWAPPED]
     baselines += [
         _baseline(SWAPPED, of_row, metrics, table, row) for row, of_row in shown if any(map(_swapped, of_row))
     ]
@@ -218,7 +218,7 @@ def _figure(said: list[dict], metric: str, paper: float | None) -> Figure:
 def _baseline(name: str, said: list[dict], metrics: tuple[str, ...], table: Table, row: Source | None = None) -> Line:
     """A baseline; of one row where that is given."""
     found = [one["floors"][name] for one in said if one["floors"].get(name)]
-    values = [_known(floor.get(metric) for floor in found) for metric in metrics]
+    values = [_known(baseline.get(metric) for baseline in found) for metric in metrics]
     figures = tuple(Figure(100 * fmean(v)) if v else Figure() for v in values)
     text = SPOKEN[name] if row is None else f"{', '.join(row.head)}: {SPOKEN[name]}"
     return Line((text, *[""] * (len(table.heads) - 1)), figures, len(found), "floor")
