@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from dsol.data.corpora.annotations import read_boxes
-from dsol.evaluation.bootstrap import value
 from dsol.evaluation.blind import best_centred_box
+from dsol.evaluation.bootstrap import value
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.score import statistics_of
 from dsol.evaluation.truth import truth_of

@@ -203,8 +203,7 @@ class InferenceOptions:
 
 @dataclass(frozen=True)
 class BaselineOptions:
-    """Training of the compared systems: one loss on single-source clips. Negatives, pooling and augmentation are those
-    of `stage_one`."""
+    """Training of the compared systems: one loss on single-source clips. Negatives are those of `stage_one`."""
 
     epochs: int = 15
     """Passes over the clips."""
@@ -218,6 +217,11 @@ class BaselineOptions:
     """Of the visual backbone."""
     weight_decay: float = 1e-4
     """Of all that is trained."""
+    pool: Literal["max", "soft"] = "max"
+    """Object-that-sound, Sound-of-Pixels: how a map becomes one number; as published its maximum, from which one cell
+    learns, or a soft maximum, from which all do: frozen features need it."""
+    augment: bool = False
+    """As `stage_one.augment`."""
     unet: Literal["published", "small", "tiny"] = "published"
     """Sound-of-Pixels: sizes of its U-Net and spectrogram; published: 32 channels, 7 levels, 256 × 128 bins."""
     margin: float = 1.0

@@ -20,7 +20,7 @@ stage_two -> mixtures: listen_passes=passes, other_sounds=distractors
 stage_two -> inference: sharpness, edge=object_threshold, faint=audibility_threshold, refine=random_walk
 stage_two -> inference: area=localization_map, area_edge=map_threshold, area_smooth=map_smoothing
 stage_two -> inference: area_objectness=objectness, enlarge=upscale, mirror=flip
-fit -> baselines: epochs, batch, optimizer, learning_rate, vision_learning_rate, weight_decay
+fit -> baselines: epochs, batch, optimizer, learning_rate, vision_learning_rate, weight_decay, pool, vary=augment
 attention -> baselines: margin
 dmc -> baselines: sources
 """  # section then -> section now: option, or option then=option now
@@ -60,8 +60,6 @@ MERGED = {  # name in version 1 -> what to write now
     "stage_two.listen": "nothing: with --stage_two.teacher sources the class head is trained, too",
     "stage_two.matching_mean": "--stage_two.matching printed or released",
     "fit.negatives": "--stage_one.negatives",
-    "fit.pool": "--stage_one.pool",
-    "fit.vary": "--stage_one.augment",
     "dmc.rounds": "nothing: it is 3",
     "dmc.sharpness": "nothing: it is 10",
     "dmc.margin": "nothing: it is 5",
@@ -119,9 +117,8 @@ def _merged(flat: Mapping[str, Any], system: str) -> dict[str, Any]:
     }
     if system == "dsol":
         return found
-    theirs = {"stage_one.negatives": "negatives", "stage_one.pool": "pool", "stage_one.augment": "vary"}
     unet = UNETS[flat["sound_of_pixels.channels"]]
-    return {**found, "baselines.unet": unet, **{now: flat[f"fit.{then}"] for now, then in theirs.items()}}
+    return {**found, "baselines.unet": unet, "stage_one.negatives": flat["fit.negatives"]}
 
 
 def _refuse_what_is_gone(flat: Mapping[str, Any], where: object) -> None:

@@ -164,6 +164,20 @@ def test_localizing_with_a_system_without_categories_finds_any_sound(runs, shape
     assert Localizer.load(runs["attention"]).system.categories == ()
 
 
+def test_their_pooling_and_augmentation_are_their_own():
+    for recipe in ("quick", "best"):  # on frozen features a maximum teaches one cell, and maps shrink to it
+        options = load_recipe(recipe, system="object_that_sound").baselines
+        assert (options.pool, options.augment) == ("soft", True)
+    losses = []
+    for pool in ("max", "soft"):
+        torch.manual_seed(0)
+        config = config_of("object_that_sound", baselines={"pool": pool}, stage_one={"pool": "max"})
+        network = system_type("object_that_sound").network_type(config)
+        pictures, log_mel = torch.rand(4, 3, 64, 64), torch.randn(4, 201, 64)
+        losses.append(network(pictures, log_mel, torch.zeros(4, 16_000), (torch.arange(4), torch.arange(4).flip(0))))
+    assert losses[0] != losses[1]
+
+
 @pytest.mark.parametrize("name", ["attention", "sound_of_pixels"])
 def test_a_stopped_run_resumes_to_the_weights_of_one_never_stopped(name, shapes, tmp_path, monkeypatch):
     config = config_of(name, baselines={"epochs": 2})

@@ -46,7 +46,7 @@ class Network(BaselineNetwork):
     def forward(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor, pairs: Pairs) -> Tensor:
         visual, audio = self._embed(pictures, log_mel)
         every = self.scale * torch.einsum("bdhw,ad->abhw", visual, audio) + self.bias  # sound a, picture b
-        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs], self.config.stage_one.pool)
+        return logistic_loss(torch.einsum("aahw->ahw", every), every[pairs], self.config.baselines.pool)
 
     def localization_map(self, pictures: Tensor, log_mel: Tensor, waveforms: Tensor) -> Tensor:
         visual, audio = self._embed(pictures, log_mel)

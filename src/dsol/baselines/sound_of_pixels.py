@@ -120,7 +120,7 @@ class Network(BaselineNetwork):
         both = torch.stack(pairs, dim=1)  # (M, 2): each clip and the one that is mixed in
         parts = log_frequency_magnitudes(waveforms, self.sizes)[both]
         mixture = log_frequency_magnitudes(waveforms[both].mean(1), self.sizes)
-        visual = pooled(self.visual_logits(pictures), self.config.stage_one.pool, 1.0).sigmoid()
+        visual = pooled(self.visual_logits(pictures), self.config.baselines.pool, 1.0).sigmoid()
         logits = self.mask_logits(visual[both], self.encode_sounds(mixture))
         return separation_loss(logits, (parts == parts.amax(1, keepdim=True)).to(logits.dtype), mixture)
 

@@ -34,7 +34,7 @@ def fit(fabric: Fabric, network: BaselineNetwork, store: Store, run: Run) -> Non
     config, options = network.config, network.config.baselines
     picks = Picks(store, options.batch, fabric.global_rank, fabric.world_size)
     loss, optimizer = fabric.setup(network, optimizer_of(network, options))
-    feed = open_feed(store, network.encoders, fabric.device, config.workers, augment=config.stage_one.augment)
+    feed = open_feed(store, network.encoders, fabric.device, config.workers, augment=config.baselines.augment)
     one_each = network.mixes or config.stage_one.negatives != "all"
 
     def losses(seed: int, label: str) -> Iterator[tuple[tuple[Tensor, ...], int]]:
