@@ -22,7 +22,7 @@ from dsol.data.prepare import prepare
 from dsol.data.store.index import schema
 from dsol.errors import DsolError
 from dsol.inspection import inspect
-from dsol.localize.light import light
+from dsol.localize.heat import draw_heat
 from dsol.localize.painter import Painter
 from dsol.model.file import load_card
 from dsol.model.maps import read_maps
@@ -108,7 +108,7 @@ def test_a_thin_picture_is_not_enlarged_beyond_measure(size):
 @pytest.mark.parametrize("size", [(500, 1), (1, 500), (1, 1)])
 def test_a_picture_of_one_line_is_lit(size):
     image = Image.new("RGB", size, (100, 100, 100))
-    light(image, [(np.eye(7, dtype=np.float32), (255, 0, 0), 1.0)])
+    draw_heat(image, [(np.eye(7, dtype=np.float32), (255, 0, 0), 1.0)])
     assert image.size == size
 
 

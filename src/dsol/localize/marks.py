@@ -1,4 +1,4 @@
-"""What is drawn over the light: boxes and names, what is silent, what cannot be seen, and subtitles.
+"""What is drawn over the heat map: boxes and names, what is silent, what cannot be seen, and subtitles.
 
     tracks ──▶ box and plaque where an object sounds, dashes where it is silent
     states ──▶ a bar at the rim for what sounds off screen

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dsol.data.media.planes import BT709, Planes, ToPlanes, even, in_planes, planes_of
 from dsol.data.states import SEEN, UNKNOWN
-from dsol.localize.light import lit
+from dsol.localize.heat import with_heat
 from dsol.localize.localization import Timeline
 from dsol.localize.marks import VISIBLE, Marks, glide
 from dsol.localize.palette import NIGHT, colours_of
@@ -40,7 +40,7 @@ class Painter:
         there = np.flatnonzero((timeline.states >= 0).any(axis=0)).tolist()
         self.places = np.array(sorted({*timeline.heard, *there}), int)
         self.colours = colours_of(self.places.tolist())
-        self.lit = np.isin(timeline.states[:, self.places], (SEEN, UNKNOWN))
+        self.sounding = np.isin(timeline.states[:, self.places], (SEEN, UNKNOWN))
         times = _zoom(timeline.size)
         self.picture = even((timeline.size[0] * times, timeline.size[1] * times))
         width = max(self.picture[0], SMALLEST_SIDE)  # the strip must have room
@@ -78,12 +78,12 @@ class Painter:
         return canvas.image()
 
     def _paint_picture(self, canvas: Canvas, planes: Planes, time_s: float, maps: np.ndarray) -> None:
-        visible = glide(self.timeline.times_s, self.lit, time_s)  # fades within the time between two answers
+        visible = glide(self.timeline.times_s, self.sounding, time_s)  # fades within the time between two answers
         shown = [n for n in range(len(self.places)) if visible[n] > VISIBLE]
         if shown and self.show.heat:
             colours = [in_planes(self.colours[int(self.places[n])], canvas.matrix) for n in shown]
-            lights = [(maps[n], colour, visible[n]) for n, colour in zip(shown, colours, strict=True)]
-            planes = lit(planes, lights, in_planes(BLACK, canvas.matrix))
+            heats = [(maps[n], colour, visible[n]) for n, colour in zip(shown, colours, strict=True)]
+            planes = with_heat(planes, heats, in_planes(BLACK, canvas.matrix))
         canvas.put(planes)
         self.marks.draw(Pen(canvas, self.picture), time_s)
 

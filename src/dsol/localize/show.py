@@ -13,7 +13,7 @@ class Show:
     """What is painted over the picture.
 
     Attributes:
-        heat: light on what sounds, the rest in shade.
+        heat: the heat map of what sounds, the rest in shade.
         boxes: a box with a name and a score on each object that sounds.
         silent: a dashed box on each object that is seen and does not sound.
         off_screen: at the rim, what sounds and cannot be seen.
@@ -28,7 +28,7 @@ class Show:
 
     @classmethod
     def read(cls, words: str | Iterable[str]) -> "Show":
-        """What somebody asks for, with commas or one by one; light and boxes where neither is named.
+        """What somebody asks for, with commas or one by one; heat map and boxes where neither is named.
 
         Raises:
             DsolError: a word that is not one of `WORDS`.

@@ -22,7 +22,7 @@ from dsol.data.store import Store
 from dsol.data.store.shards import encode_wav
 from dsol.errors import DsolError
 from dsol.letters import legible
-from dsol.localize.light import light
+from dsol.localize.heat import draw_heat
 from dsol.localize.palette import COLOURS, NIGHT, SNOW, Colour, font, spoken
 from dsol.model.file import find_model
 from dsol.model.system import ClusteringSystem
@@ -265,7 +265,7 @@ def sheet(shown: Sequence[Example], clips: Store, colour: Colour) -> Image.Image
         left, top = GAP + n % across * width, GAP + n // across * height
         tile = Image.fromarray(example.picture).resize(TILE, Image.Resampling.BICUBIC)
         if example.map.max() > 0:
-            light(tile, [(example.map, colour, 1.0)])
+            draw_heat(tile, [(example.map, colour, 1.0)])
         image.paste(tile, (left, top))
         row, middle = clips.row(example.row), top + TILE[1] + CAPTION / 2
         score = f"{example.score:.2f}"

@@ -18,7 +18,7 @@ from dsol.evaluation.metrics import frame_means
 from dsol.evaluation.protocols import protocol_named
 from dsol.evaluation.tally import tally
 from dsol.evaluation.truth import truth_of
-from dsol.localize.light import light
+from dsol.localize.heat import draw_heat
 from dsol.localize.palette import COLOURS, spoken
 from dsol.model.maps import Maps
 from dsol.model.system import System
@@ -119,9 +119,9 @@ def _caption(scored: Scored) -> str:
 def _drawn(frame: np.ndarray, annotated: Frame, maps: Maps) -> bytes:
     """JPEG of a frame with the maps of what sounds in it and its boxes."""
     image = Image.fromarray(frame).resize(TILE, Image.Resampling.LANCZOS)
-    lights = [(map_, COLOURS[n % len(COLOURS)], 1.0) for n, map_ in enumerate(_sounding(annotated, maps))]
-    if lights:
-        light(image, lights)
+    heats = [(map_, COLOURS[n % len(COLOURS)], 1.0) for n, map_ in enumerate(_sounding(annotated, maps))]
+    if heats:
+        draw_heat(image, heats)
     draw = ImageDraw.Draw(image)
     for box in annotated.boxes:
         x, y, w, h = (part * side for part, side in zip(box.xywh, TILE * 2, strict=True))

@@ -1,4 +1,4 @@
-"""Light on what sounds: each map in its colour with a line round it, and shade on everything else.
+"""The heat map over a picture: each map in its colour with a line round it, and shade on everything else.
 
     maps ─▶ heat, at most `FINEST` wide ─▶ keep, added ─enlarged─▶ picture · keep + added
 
@@ -13,29 +13,29 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from PIL import Image
 
-FINEST = 320  # pixels; the light is computed at most this wide and then enlarged: maps have 14 cells
+FINEST = 320  # pixels; heat is computed at most this wide and then enlarged: maps have 14 cells
 GLOW, LINE = 0.45, 0.9  # opacity of the glow and of the line round it
 SHADE = 0.28  # how much darker everything else becomes while something sounds
-Light = tuple[np.ndarray, Sequence[float], float]  # map (H, W), its colour in each plane, how visible in [0, 1]
+Heat = tuple[np.ndarray, Sequence[float], float]  # map (H, W), its colour in each plane, how visible in [0, 1]
 
 
-def light(image: Image.Image, lights: Sequence[Light]) -> None:
-    """Light an RGB picture of any size; it is changed.
+def draw_heat(image: Image.Image, heats: Sequence[Heat]) -> None:
+    """Draw heat maps over an RGB picture of any size; it is changed.
 
     Args:
         image: RGB.
-        lights: (map, red, green and blue, how visible) each; a map's own maximum is its brightest place.
+        heats: (map, red, green and blue, how visible) each; a map's own maximum is its brightest place.
     """
     planes = list(np.moveaxis(np.asarray(image), 2, 0))
-    image.paste(Image.fromarray(np.stack(lit(planes, lights, (0, 0, 0)), axis=2)))
+    image.paste(Image.fromarray(np.stack(with_heat(planes, heats, (0, 0, 0)), axis=2)))
 
 
-def lit(planes: Sequence[np.ndarray], lights: Sequence[Light], black: Sequence[float]) -> tuple[np.ndarray, ...]:
-    """A picture lit by maps.
+def with_heat(planes: Sequence[np.ndarray], heats: Sequence[Heat], black: Sequence[float]) -> tuple[np.ndarray, ...]:
+    """A picture with heat maps over it.
 
     Args:
         planes: its P planes, uint8, of any sizes; the first is the largest.
-        lights: (map, colour as P values, how visible) each; a map's own maximum is its brightest place.
+        heats: (map, colour as P values, how visible) each; a map's own maximum is its brightest place.
         black: the colour of the shade, P values.
 
     Returns:
@@ -43,11 +43,11 @@ def lit(planes: Sequence[np.ndarray], lights: Sequence[Light], black: Sequence[f
     """
     height, width = planes[0].shape
     fine = (max(2, min(width, FINEST)), max(2, round(height * min(width, FINEST) / width)))
-    heats = [_enlarged(map_, fine) for map_, *_ in lights]
-    brightest = np.max([_step(heat, 0.1, 0.6) for heat in heats], axis=0)
-    layers = [(SHADE * max(visible for *_, visible in lights) * (1 - brightest), black)]
-    for heat, (_, colour, visible) in zip(heats, lights, strict=True):
-        opacity = np.maximum(GLOW * _step(heat, 0.3, 0.9), LINE * _line(heat, 0.5, width=1.2))
+    fields = [_enlarged(map_, fine) for map_, *_ in heats]
+    brightest = np.max([_step(field, 0.1, 0.6) for field in fields], axis=0)
+    layers = [(SHADE * max(visible for *_, visible in heats) * (1 - brightest), black)]
+    for field, (_, colour, visible) in zip(fields, heats, strict=True):
+        opacity = np.maximum(GLOW * _step(field, 0.3, 0.9), LINE * _line(field, 0.5, width=1.2))
         layers.append((opacity * visible, colour))
     keep, added = _joined(layers, len(planes))
     return tuple(_applied(plane, keep, part) for plane, part in zip(planes, added, strict=True))
