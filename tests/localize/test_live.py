@@ -136,7 +136,8 @@ def test_the_command_reads_standard_input_to_its_end(trained, shape):
 
 
 def test_control_c_ends_the_command_in_a_line(trained, shape):
-    process = command("localize", "-", "--model", trained, "--every", "0.5", "--timeout", "60")
+    words = "localize", "-", "--model", trained, "--every", "0.5", "--timeout", "60"
+    process = command(*words, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # a shell may ignore it
     with in_thread(lambda: play(shape, process.stdin.write)):
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
