@@ -12,6 +12,7 @@ process's CPU seconds a second of stream, and the same without the first answers
 import argparse
 import multiprocessing
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ import numpy as np
 from dsol.localize import Live, Localizer
 from dsol.localize.live import answers
 from dsol.serve.app import SAMPLE
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, it sees its own folder alone
 from tests.streams import after, play, transport
 
 OPENING_S = 5.0
