@@ -33,7 +33,7 @@ from dsol.evaluation.evaluate import annotated_frames
 from dsol.evaluation.score import score
 from dsol.localize.film import film
 from dsol.localize.localization import Timeline, joined
-from dsol.localize.localizer import UNCHANGED, Localizer, looks, small
+from dsol.localize.localizer import UNCHANGED, Localizer, looks, thumbnails
 from dsol.model.maps import Maps
 from dsol.model.system import System, load_system
 
@@ -81,7 +81,7 @@ def parts_s(video: Path, model: str, folder: Path) -> dict[str, float]:
     """Seconds of each part of the work, by itself."""
     localizer = Localizer.load(model)
     seconds = list(read_seconds(video, whole_only=False))
-    looked = [len(set(looks(small(second.frames), localizer.unchanged))) for second in seconds]
+    looked = [len(set(looks(thumbnails(second.frames), localizer.unchanged))) for second in seconds]
     print(f"  pictures looked at: {np.mean(looked):.2f} a second")
     found: list[Timeline] = []
     maps: list[np.ndarray] = []
@@ -115,7 +115,7 @@ def _decode(video: Path) -> None:
 def _predict(localizer: Localizer, seconds: Sequence) -> None:
     for second in seconds:
         every = list(second.frames)
-        frames = [every[n] for n in looks(small(second.frames), localizer.unchanged)]
+        frames = [every[n] for n in looks(thumbnails(second.frames), localizer.unchanged)]
         localizer.system.predict(frames, np.stack([second.waveform] * len(frames)), [""] * len(frames))
 
 
@@ -157,7 +157,7 @@ def earlier(clips: Store, place: tuple[int, int], unchanged: float) -> tuple[int
     if not n:
         return place
     pair = np.stack([clips.frame(row, n - 1), clips.frame(row, n)])
-    return row, n - 1 + looks(small(pair), unchanged)[1]
+    return row, n - 1 + looks(thumbnails(pair), unchanged)[1]
 
 
 def _answered(system: System, clips: Store, boxes: Boxes, places: Sequence, shown: Sequence, part: slice) -> Maps:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from mini import FOLDS, Fold, edges, open_folds, predict, together, train_and_answer
 
-from dsol.config import Config, load_recipe
+from dsol.config import SYSTEMS, Config, load_recipe
 from dsol.data.prepare import prepare
 from dsol.data.scenes import compose
 from dsol.data.store import Store
@@ -43,7 +43,6 @@ SHOWN = {
     "synthetic": ("ciou@0.3", "nsa", "silent_auroc"),
     "duet": ("ciou@0.3", "nsa", "silent_auroc"),
 }
-SYSTEMS = ("dsol", "sound_of_pixels", "object_that_sound", "attention", "dmc")
 PIXELS = "mix-and-localize"  # CAP of solo frames: how well pixels of the box are ranked above the others
 REAL = ("solo", "synthetic")
 TIMED = 32  # frames

@@ -283,7 +283,7 @@ def evaluate(parser, words: Words) -> Work:
         if args.size is not None and not 32 <= args.size <= 2048:
             raise DsolError("--size", f"{args.size} pixels", "choose 32 to 2048")
         if args.protocol == WILD:
-            return _show(_wild(args), args.json)
+            return _show(_wild(args, parser.get_default), args.json)
         if args.labels is not None:
             raise DsolError("--labels", f"is of no use to the protocol {args.protocol}", f"give --protocol {WILD}")
         how = {"strict": not args.published, "inference": _given_inference(args)}
@@ -293,17 +293,13 @@ def evaluate(parser, words: Words) -> Work:
     return run
 
 
-def _wild(args):
+def _wild(args, default: Callable[[str], Any]):
     """The protocol that has labels of its own."""
     from dsol.evaluation.wild import evaluate_wild
 
     if args.labels is None:
         raise DsolError(f"--protocol {WILD}", "needs labels of the clips", "give their CSV file with --labels")
-    if args.engine == "ray":
-        raise DsolError("--engine ray", f"is not used by the protocol {WILD}", "leave it out")
-    for option in ("match", "baseline", "maps", "figures"):
-        if getattr(args, option) is not None:
-            raise DsolError(f"--{option}", f"is not used by the protocol {WILD}", "leave it out")
+    _refuse(args, default, ("engine", "match", "baseline", "maps", "figures"), f"is not used by the protocol {WILD}")
     return evaluate_wild(args.model, args.store, args.labels, size=args.size)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dsol.data.media import is_live, read_live
-from dsol.data.media.live import Clock, Reader, waveform_of
+from dsol.data.media.live import Reader
+from dsol.data.media.present import Clock, waveform_of
 from dsol.errors import DsolError
 from tests.streams import after, in_thread, play, sent_by_rtsp, sent_by_tcp, sent_by_udp, transport
 from tests.videos import time_of, tone, write_no_picture, write_no_sound, write_text, write_video

@@ -93,6 +93,33 @@ def test_each_frame_is_heard_with_the_second_of_sound_around_it(tmp_path):
     assert np.allclose(middles_s, np.clip(found.times_s, 0.5, 3.1), atol=0.02)
 
 
+class Watched(TwoTones):
+    """Remembers at how many pictures of each second it looked, and how bright they were."""
+
+    def __init__(self):
+        super().__init__()
+        self.looked: list[list[int]] = []
+
+    def predict(self, frames, waveforms, keys) -> Maps:
+        self.looked.append([round(float(frame.mean())) for frame in {id(frame): frame for frame in frames}.values()])
+        return super().predict(frames, waveforms, keys)
+
+
+@pytest.mark.parametrize(("unchanged", "counts"), [(4.0, [1, 2, 1]), (-1.0, [4, 4, 4])])
+def test_a_picture_is_looked_at_again_where_it_has_changed(unchanged, counts, tmp_path):
+    def jumps(time_s: float, width: int, height: int) -> np.ndarray:  # at 1.5 s
+        return np.full((height, width, 3), 40 if time_s < 1.5 else 200, np.uint8)
+
+    video = write_video(tmp_path / "jumps.mp4", seconds=3.0, picture=jumps, sound=hum_then_whistle)
+    system = Watched()
+    found = Localizer(system, unchanged=unchanged)(video)
+    assert [len(second) for second in system.looked] == counts
+    assert [second[0] < 100 for second in system.looked] == [True, True, False]
+    assert system.looked[1][-1] > 100
+    assert len(found.times_s) == 12
+    assert all(len(waveforms) == 4 for waveforms in system.waveforms)  # each answer has its own sound
+
+
 def test_a_stream_answers_before_it_has_read_on(party):
     system = TwoTones()
     next(iter(Localizer(system).stream(party)))

@@ -39,6 +39,25 @@ def test_they_predict_the_same_of_frames_of_any_shape(both):
         np.testing.assert_allclose(getattr(found, part), getattr(wanted, part), atol=MOST_APART)
 
 
+def test_a_picture_with_several_sounds_is_looked_at_once_and_means_the_same(both):
+    _, fast = both
+    one, other = (NOISE.integers(0, 256, (60, 80, 3), np.uint8) for _ in range(2))
+    sounds = NOISE.normal(0, 0.1, (3, 16_000)).astype(np.float32)
+    looked = []
+
+    class Session:
+        def run(self, names, inputs):
+            looked.append(len(inputs["pictures"]))
+            return fast.file.session.run(names, inputs)
+
+    watched = ExportedSystem(fast.file._replace(session=Session()), fast.card)
+    together = watched.predict([one, other, one], sounds, ["a", "b", "c"])
+    apart = watched.predict([one, other, one.copy()], sounds, ["a", "b", "c"])
+    assert looked == [2, 3]
+    for part in outputs_of(fast.card):
+        np.testing.assert_allclose(getattr(together, part), getattr(apart, part), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_graph_is_small_and_all_of_a_model_is_at_most_25_megabytes(name):
     weights, graph = (SHIPPED / f"{name}.{ending}" for ending in ("safetensors", "onnx"))

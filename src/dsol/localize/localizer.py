@@ -160,7 +160,7 @@ class Localizer:
     def _localized(self, video: str | Path, info: VideoInfo, second: Second, waveforms: np.ndarray) -> Localization:
         name = name_of(video)
         keys = [f"{name}@{t:.3f}" for t in second.times_s]
-        pictures = small(second.frames)
+        pictures = thumbnails(second.frames)
         frames = list(second.frames)
         looked_at = [frames[n] for n in looks(pictures, self.unchanged)]
         answer = _silenced(self.system.predict(looked_at, waveforms, keys), is_silent(waveforms))
@@ -256,7 +256,7 @@ def _silent(answer: Maps, sounding: np.ndarray) -> np.ndarray:
     return found
 
 
-def small(frames: np.ndarray) -> np.ndarray:
+def thumbnails(frames: np.ndarray) -> np.ndarray:
     """(T, …, 3) frames with at most `SMALL` rows and columns, every so many of the original ones."""
     step = max(1, -(-max(frames.shape[1:3]) // SMALL))
     return np.ascontiguousarray(frames[:, step // 2 :: step, step // 2 :: step])

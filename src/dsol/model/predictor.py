@@ -74,10 +74,7 @@ class Predictor(nn.Module):
         views = self.encode_pictures(pictures)
         if rows is not None:
             views = [view.take(rows) for view in views]
-        return self.predict(views, self.encode_sounds(waveforms))
-
-    def predict(self, views: list[VisualFeatures], audio: AudioFeatures) -> Prediction:
-        """As `forward`, from the features of both."""
+        audio = self.encode_sounds(waveforms)
         return self.decoder(views, audio, self.audible(audio))
 
     def object_maps(self, views: list[VisualFeatures]) -> Tensor:
