@@ -18,7 +18,7 @@ from dsol.page import write_page
 
 MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 CHART = (520, 220)  # width and height in the units of the drawing
-MARGIN = (46, 14, 14, 28)  # left, top, right, bottom
+MARGIN = (66, 14, 14, 28)  # left, top, right, bottom
 
 
 def write_report(
@@ -127,7 +127,7 @@ def evaluation_table(evaluation: Mapping) -> str:
     metrics, intervals = evaluation["metrics"], evaluation.get("ci95", {})
     floors = {name: baseline for name, baseline in evaluation.get("floors", {}).items() if baseline}
     ahead = {name: edges or {} for name, edges in evaluation.get("ahead", {}).items()}
-    head = "".join(f'<th class="number">{words(name)}</th>' for name in floors)
+    head = "".join(f'<th class="number">{words(SPOKEN.get(name, name))}</th>' for name in floors)
     known = {name: value for name, value in metrics.items() if _known(value)}
     rows = "".join(_row(name, value, intervals.get(name), floors, ahead) for name, value in known.items())
     table = (
