@@ -8,6 +8,7 @@ import pytest
 
 from dsol.data.boxes import Boxes
 from tests.browser import CHROMIUM, Browser
+from tests.serve.systems import until
 from tests.serve.visiting import LIMIT_MB, running
 from tests.videos import BROKEN, write_video
 
@@ -67,7 +68,7 @@ def test_a_visit(visitor, party, tmp_path):
         browser.wait("!document.querySelector('#empty').hidden && document.querySelector('#visit').hidden")
         assert browser.run("document.querySelector('#problem').hidden")
         assert browser.run("localStorage.length") == 1, "corrections go with their video"
-        assert not list(visitor.jobs.folder.iterdir())
+        until(lambda: not list(visitor.jobs.folder.iterdir()))  # the page does not wait for the server's answer
 
 
 def check_result(browser: Browser) -> None:
