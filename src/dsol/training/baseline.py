@@ -8,7 +8,7 @@ One pass is the unit of resuming.
 from collections.abc import Iterator
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from dsol.baselines.base import BaselineNetwork

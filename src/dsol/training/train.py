@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric, seed_everything
+from lightning_fabric import Fabric, seed_everything
 
 import dsol
 from dsol.baselines.base import BaselineNetwork
