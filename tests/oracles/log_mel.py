@@ -1,9 +1,6 @@
 """The paper's sound features by librosa, as its released code computes them."""
 
-import os
 import warnings
-
-os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # compiling librosa takes fifteen seconds, and saves none here
 
 import librosa
 import numpy as np
