@@ -1,12 +1,15 @@
 """Work on a Ray cluster of two nodes, processes of this machine: as here, to the byte, also where a node is lost."""
 
+import json
 import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dsol.data.engines import run
@@ -14,8 +17,11 @@ from dsol.data.prepare import prepare
 from dsol.data.scenes import compose
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.evaluation import score_files
 from dsol.evaluation.evaluate import evaluate
 from dsol.localize import Wanted, localize_videos
+from dsol.model.maps import MapsWriter
+from tests.evaluation.scenes import boxes_of, maps_of
 from tests.items import Halting, Noting, kill_for_one, refuse, wait_for, within
 from tests.videos import write_text, write_video
 
@@ -163,3 +169,18 @@ def test_stores_scenes_and_figures_are_the_same(two, shapes, trained, tmp_path):
     here, there = content(tmp_path / "local"), content(tmp_path / "ray")
     assert list(here) == list(there)
     assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_maps_are_scored_to_the_same_figures(two, tmp_path):
+    rng = np.random.default_rng(0)
+    boxes = boxes_of(rng, frames=600)
+    boxes.save(tmp_path / "boxes.json")
+    maps = maps_of(rng, boxes, (4, 4))
+    for name, shown in (("own", maps.maps), ("swapped", maps.maps[:, ::-1])):
+        with MapsWriter(tmp_path / f"{name}.npz") as writer:
+            writer.add(replace(maps, maps=shown).take(slice(0, 300)))
+            writer.add(replace(maps, maps=shown[..., :3]).take(slice(300, None)))  # of another shape
+    files = {"maps": tmp_path / "own.npz", "swapped": tmp_path / "swapped.npz", "boxes": tmp_path / "boxes.json"}
+    here, there = (score_files(**files, protocol="duet", size=24, engine=engine) for engine in ("local", "ray"))
+    assert here.per_category
+    assert json.dumps(there.to_json()) == json.dumps(here.to_json())

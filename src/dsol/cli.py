@@ -318,11 +318,14 @@ def score(parser, words: Words) -> Work:
     parser.add_argument("--noise", type=path, default=None, help="robust: maps of the same frames with noise")
     parser.add_argument("--published", action="store_true", help=PUBLISHED)
     parser.add_argument("--json", type=output, default=None, help="write the figures to this JSON file")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="what scores the maps")
+    parser.add_argument("--workers", type=whole_number, default=0, help="on Ray: processes; 0: one a core")
 
     def run(args):
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
+        args.workers = args.workers if args.engine == "ray" else 1
         _show(score_files(**_without(args, "json", "published"), strict=not args.published), args.json)
 
     return run

@@ -8,12 +8,16 @@ Maps ─▶ tally ─▶│  mismatched sound ─▶ tally   baselines ─▶ ta
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dsol.data.boxes import Boxes
+from dsol.data.engines import run
 from dsol.errors import DsolError
 from dsol.evaluation import blind
 from dsol.evaluation.bootstrap import (
@@ -31,9 +35,9 @@ from dsol.evaluation.metrics import area_under_success, frame_means, success
 from dsol.evaluation.protocols import Protocol, protocol_named
 from dsol.evaluation.resize import Size
 from dsol.evaluation.result import BASELINES, METRICS, NSA_NOTE, SCENES_NOTE, SPOKEN, Evaluation, Figures
-from dsol.evaluation.tally import Tally, tally
+from dsol.evaluation.tally import Part, Tally, add_up, part_of
 from dsol.evaluation.truth import Truth, truth_of
-from dsol.model.maps import Maps, read_maps
+from dsol.model.maps import Maps, MapsFile
 
 SOURCES = {  # what errors call maps and boxes that are in no file
     "maps": "maps", "boxes": "boxes", "swapped": "maps with mismatched sound", "silence": "maps with silence",
@@ -42,20 +46,22 @@ SOURCES = {  # what errors call maps and boxes that are in no file
 
 
 def score(
-    batches: Iterable[Maps],
+    batches: Iterable[Maps] | MapsFile,
     boxes: Boxes,
     protocol: str,
     *,
     strict: bool = True,
-    swapped: Iterable[Maps] | None = None,
-    silence: Iterable[Maps] | None = None,
-    noise: Iterable[Maps] | None = None,
+    swapped: Iterable[Maps] | MapsFile | None = None,
+    silence: Iterable[Maps] | MapsFile | None = None,
+    noise: Iterable[Maps] | MapsFile | None = None,
     nmi: float | None = None,
     nsa: bool = True,
     bootstrap: int = 1000,
     seed: int = 0,
     size: Size | None = None,
     sources: Mapping[str, str] = SOURCES,
+    engine: str = "local",
+    workers: int = 1,
 ) -> Evaluation:
     """Score maps against boxes.
 
@@ -72,6 +78,7 @@ def score(
         seed: of these draws and of the random baseline.
         size: pixels that maps are upscaled to; the protocol's own where None.
         sources: what errors call the maps and boxes, see `SOURCES`.
+        engine, workers: what scores the maps of a `MapsFile`, see `dsol.data.engines.run`; all others this process.
 
     Raises:
         DsolError: nothing to score, an unknown protocol, or a frame that cannot be scored, by name.
@@ -91,9 +98,10 @@ def score(
     truth = truth_of(boxes, size, united=plan.united, empty_too=plan.empty_too, consensus=plan.consensus)
     if not len(truth.object_frame):
         raise DsolError(sources["boxes"], "no frame has a box of a sounding object", "give annotations with boxes")
-    found = _tally(batches, truth, plan, sources["maps"])
+    add = partial(_tally, truth=truth, plan=plan, engine=engine, workers=workers)
+    found = add(batches, source=sources["maps"])
     mismatched = zip(WRONG_SOUNDS, (silence, noise, swapped), ("silence", "noise", "swapped"), strict=True)
-    wrong = {kind: _tally(maps, truth, plan, sources[name]) for kind, maps, name in mismatched if maps is not None}
+    wrong = {kind: add(maps, source=sources[name]) for kind, maps, name in mismatched if maps is not None}
     add_wrong_sounds(found, wrong, plan)
     for each in (found, *wrong.values()) if not nsa else ():
         each.without_nsa()
@@ -132,6 +140,8 @@ def score_files(
     bootstrap: int = 1000,
     seed: int = 0,
     size: Size | None = None,
+    engine: str = "local",
+    workers: int = 1,
 ) -> Evaluation:
     """Score a maps file of any method.
 
@@ -141,7 +151,7 @@ def score_files(
         protocol, strict: see `score`.
         format: of the boxes; recognised by itself where "auto".
         swapped, silence, noise: maps files of the same frames with the sound of another clip, with silence and noise.
-        bootstrap, seed, size: see `score`.
+        bootstrap, seed, size, engine, workers: see `score`.
 
     Raises:
         DsolError: a file that cannot be read, or as `score`.
@@ -150,22 +160,34 @@ def score_files(
 
     protocol_named(protocol)
     truth = read_boxes(boxes, format)
-    wrong = {"swapped": swapped, "silence": silence, "noise": noise}
-    sources = {name: str(file) for name, file in {"maps": maps, "boxes": boxes, **wrong}.items()}
-    how: dict[str, Any] = {name: file and read_maps(file) for name, file in wrong.items()}
-    how |= {"strict": strict, "bootstrap": bootstrap, "seed": seed, "size": size, "sources": sources}
-    return score(read_maps(maps), truth, protocol, **how)
+    files = {"maps": maps, "swapped": swapped, "silence": silence, "noise": noise}
+    sources = {name: str(file) for name, file in {**files, "boxes": boxes}.items()}
+    how: dict[str, Any] = {"strict": strict, "bootstrap": bootstrap, "seed": seed, "size": size, "sources": sources}
+    with ExitStack() as opened:
+        how |= {name: opened.enter_context(MapsFile(file)) for name, file in files.items() if file}
+        return score(how.pop("maps"), truth, protocol, **how, engine=engine, workers=workers)
 
 
-def _tally(batches: Iterable[Maps], truth: Truth, plan: Protocol, source: str) -> Tally:
-    """`tally`, whose errors also name the source of the maps and not the frame alone."""
+def _tally(
+    batches: Iterable[Maps] | MapsFile, truth: Truth, plan: Protocol, engine: str, workers: int, source: str
+) -> Tally:
+    """`tally`, on an engine, whose errors also name the source of the maps and not the frame alone."""
+    scored = partial(_scored, truth=truth, plan=plan)
     try:
-        return tally(batches, truth, plan)
+        if isinstance(batches, MapsFile):
+            parts = run(scored, batches, engine, workers)
+        else:
+            parts = map(scored, ([batch] for batch in batches))
+        return add_up(chain.from_iterable(parts), truth)
     except DsolError as error:
-        if error.where.startswith(source):
+        if error.where.startswith((source, "--engine")):
             raise
         where = source if error.where == "maps" else f"{source}, frame {error.where}"
         raise DsolError(where, error.what, error.remedy) from None
+
+
+def _scored(batches: list[Maps], truth: Truth, plan: Protocol) -> list[Part | None]:
+    return [part_of(batch, truth, plan) for batch in batches]
 
 
 def _blind(truth: Truth, plan: Protocol, seed: int, kinds: Iterable[str]) -> dict[str, Tally]:

@@ -3,6 +3,8 @@
 batches of Maps ──check──▶ the annotated frames ──┬─ maps of what sounds ──▶ IoU of every object
                                                   ├─ maps of what is silent ─▶ share of quiet pixels (NSA)
                                                   └─ maps of every box ──────▶ mean inside it (silent AUROC)
+                                                             │
+Tally ◀── in the order of the batches ── Part: of one batch ◀┘
 """
 
 from collections.abc import Iterable
@@ -46,6 +48,28 @@ class Tally:
         self.quiet_of.clear()
 
 
+@dataclass
+class Part:
+    """What one batch adds to a `Tally`.
+
+    Attributes:
+        frames, objects, boxes: indices of the scored frames, their sounding objects and their boxes in the truth.
+        iou, quiet, inside: of these, as in `Tally`; `quiet` is None in a protocol without NSA.
+        quiet_of: as in `Tally`.
+        frame_columns, object_columns: what the protocol adds, a row for each of these.
+    """
+
+    frames: np.ndarray
+    objects: np.ndarray
+    boxes: np.ndarray
+    iou: np.ndarray
+    inside: np.ndarray
+    quiet: np.ndarray | None = None
+    quiet_of: dict[str, np.ndarray] = field(default_factory=dict)
+    frame_columns: dict[str, np.ndarray] = field(default_factory=dict)
+    object_columns: dict[str, np.ndarray] = field(default_factory=dict)
+
+
 def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
     """Score maps as they come.
 
@@ -58,44 +82,83 @@ def tally(batches: Iterable[Maps], truth: Truth, protocol: Protocol) -> Tally:
         DsolError: an annotated frame is missing or comes twice, or its map is not finite, has a wrong shape or
             lacks an annotated category. The frame is named, and nothing further is read.
     """
-    place = {key: n for n, key in enumerate(truth.keys)}
+    return add_up((part_of(batch, truth, protocol) for batch in batches), truth)
+
+
+def add_up(parts: Iterable[Part | None], truth: Truth) -> Tally:
+    """The tally of all batches from their parts. Their order decides the last digit of a sum; where they were made
+    decides nothing.
+
+    Args:
+        parts: results of `part_of`.
+        truth: what they were made with.
+
+    Raises:
+        DsolError: an annotated frame is missing or comes twice.
+    """
     seen = np.zeros(len(truth.keys), dtype=bool)
     iou, quiet, inside = (np.full(len(of), np.nan) for of in (truth.object_frame, truth.keys, truth.box_frame))
     result = Tally(iou, quiet, inside)
-    for batch in batches:
-        _check_shape(batch)
-        rows = np.array([row for row, key in enumerate(batch.keys) if key in place], dtype=int)
-        if not len(rows):
-            continue
-        frames = np.array([place[batch.keys[row]] for row in rows])
-        _check_once(frames, seen, truth)
-        maps = batch.area if protocol.united or batch.maps is None else batch.maps
-        maps = maps if len(rows) == len(maps) else maps[rows]
-        _check_finite(maps, frames, truth)
-        _add(result, maps, frames, batch.categories if maps.ndim == 4 else None, truth, protocol)
-        seen[frames] = True
+    for part in filter(None, parts):
+        _check_once(part.frames, seen, truth)
+        seen[part.frames] = True
+        _add(result, part)
     _check_all(seen, truth)
     return result
 
 
-def _add(result: Tally, maps: np.ndarray, frames: np.ndarray, categories, truth: Truth, protocol: Protocol) -> None:
+def _add(result: Tally, part: Part) -> None:
+    result.iou[part.objects], result.inside[part.boxes] = part.iou, part.inside
+    if part.quiet is not None:
+        result.quiet[part.frames] = part.quiet
+    for name, values in part.quiet_of.items():
+        result.quiet_of[name] = result.quiet_of.get(name, 0) + values
+    _put(result, part.frame_columns, part.frames, len(result.quiet))
+    _put(result, part.object_columns, part.objects, len(result.iou))
+
+
+def _put(result: Tally, columns: dict[str, np.ndarray], rows: np.ndarray, length: int) -> None:
+    for name, column in columns.items():
+        if name not in result.columns:
+            result.columns[name] = np.full((length, *column.shape[1:]), np.nan)
+        result.columns[name][rows] = column
+
+
+def part_of(batch: Maps, truth: Truth, protocol: Protocol) -> Part | None:
+    """Score one batch, see `tally`; None where none of its frames is annotated."""
+    _check_shape(batch)
+    rows = np.array([row for row, key in enumerate(batch.keys) if key in truth.place], dtype=int)
+    if not len(rows):
+        return None
+    frames = np.array([truth.place[batch.keys[row]] for row in rows])
+    maps = batch.area if protocol.united or batch.maps is None else batch.maps
+    maps = maps if len(rows) == len(maps) else maps[rows]
+    _check_finite(maps, frames, truth)
+    return _scored(maps, frames, batch.categories if maps.ndim == 4 else None, truth, protocol)
+
+
+def _scored(maps: np.ndarray, frames: np.ndarray, categories, truth: Truth, protocol: Protocol) -> Part:
     columns = None  # the index of each annotated category in the maps, -1 where they lack it
     if categories is not None:
         columns = np.array([categories.index(k) if k in categories else -1 for k in truth.categories], dtype=int)
     objects, row = members(truth.object_frame, frames)
     theirs = _pick(maps, row, truth.object_category[objects], columns, frames, truth)
-    result.iou[objects] = protocol.measure(theirs, masks_of(objects, truth), truth.size)
-    add_object_columns(result, theirs, objects, truth, protocol)
-    add_frame_columns(result, maps, frames, truth, protocol)
     boxes, box_row = members(truth.box_frame, frames)
-    theirs = _pick(maps, box_row, truth.box_category[boxes], columns, frames, truth)
-    result.inside[boxes] = mean_inside(theirs, truth.box_rect[boxes], truth.size)
+    boxed = _pick(maps, box_row, truth.box_category[boxes], columns, frames, truth)
+    part = Part(
+        frames, objects, boxes,
+        iou=protocol.measure(theirs, masks_of(objects, truth), truth.size),
+        inside=mean_inside(boxed, truth.box_rect[boxes], truth.size),
+        frame_columns=_frame_columns(maps, truth, protocol),
+        object_columns=_object_columns(theirs, objects, truth, protocol),
+    )  # fmt: skip
     if not protocol.united:
         names = truth.categories if categories is None else categories
         place = np.arange(len(names)) if columns is None else columns
         sounding = np.zeros((len(frames), len(names)), dtype=bool)
         sounding[row, place[truth.object_category[objects]]] = True
-        _add_quiet(result, maps, frames, ~sounding, names, truth.size)
+        _add_quiet(part, maps, ~sounding, names, truth.size)
+    return part
 
 
 def masks_of(objects: np.ndarray, truth: Truth) -> Masks:
@@ -106,25 +169,31 @@ def masks_of(objects: np.ndarray, truth: Truth) -> Masks:
 
 def add_frame_columns(result: Tally, maps: np.ndarray, frames: np.ndarray, truth: Truth, protocol: Protocol) -> None:
     """What a protocol adds for frames (F,) and their maps (F, H, W), or one map (1, H, W) for all of them."""
+    _put(result, _frame_columns(maps, truth, protocol), frames, len(truth.keys))
+
+
+def _frame_columns(maps: np.ndarray, truth: Truth, protocol: Protocol) -> dict[str, np.ndarray]:
     if protocol.extension is None or protocol.extension.of_frames is None:
-        return
-    for name, column in protocol.extension.of_frames(maps, truth.size).items():
-        result.columns.setdefault(name, np.full(len(truth.keys), np.nan))[frames] = column
+        return {}
+    return protocol.extension.of_frames(maps, truth.size)
 
 
 def add_object_columns(result: Tally, maps: np.ndarray, objects: np.ndarray, truth: Truth, protocol: Protocol) -> None:
-    """What a protocol adds for objects (O,) and their maps (O, H, W), a frame at a time."""
+    """What a protocol adds for objects (O,) and their maps (O, H, W)."""
+    _put(result, _object_columns(maps, objects, truth, protocol), objects, len(truth.object_frame))
+
+
+def _object_columns(maps: np.ndarray, objects: np.ndarray, truth: Truth, protocol: Protocol) -> dict[str, np.ndarray]:
+    """A frame at a time: every pixel of it is looked at."""
     if protocol.extension is None or protocol.extension.of_objects is None or not len(objects):
-        return
+        return {}
     of_frame = np.flatnonzero(np.diff(truth.object_frame[objects], prepend=-1))
+    found = []
     for mine in np.split(np.arange(len(objects)), of_frame[1:]):
         masks = np.stack([truth.mask(n) for n in objects[mine]])
         pixels, frame = resize(maps[mine], truth.size), truth.object_frame[objects[mine]]
-        found = protocol.extension.of_objects(pixels, masks, frame)
-        for name, column in found.items():
-            if name not in result.columns:
-                result.columns[name] = np.full((len(truth.object_frame), *column.shape[1:]), np.nan)
-            result.columns[name][objects[mine]] = column
+        found.append(protocol.extension.of_objects(pixels, masks, frame))
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
 def members(group: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +228,7 @@ def _pick(maps, row, category, columns, frames, truth: Truth) -> np.ndarray:
     return maps[row, columns[category]]
 
 
-def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, categories, size: Size) -> None:
+def _add_quiet(part: Part, maps: np.ndarray, silent: np.ndarray, categories, size: Size) -> None:
     """NSA, the right half of equation 9, of maps (B, K, H, W), or of one map (B, H, W) that counts for every silent
     category. A map whose cells are all quiet is quiet everywhere."""
     if maps.ndim == 3:
@@ -168,9 +237,9 @@ def _add_quiet(result: Tally, maps: np.ndarray, frames, silent: np.ndarray, cate
         loud = silent & (maps.max(axis=(2, 3)) > QUIET)
         share = silent.astype(np.float64)
         share[loud] -= shares_above(maps[loud], QUIET, size)
-    result.quiet[frames] = ratio(share.sum(axis=1), silent.sum(axis=1))
+    part.quiet = ratio(share.sum(axis=1), silent.sum(axis=1))
     for name, total, many in zip(categories, share.sum(axis=0), silent.sum(axis=0), strict=True):
-        result.quiet_of[name] = result.quiet_of.get(name, 0) + np.array([total, many])
+        part.quiet_of[name] = np.array([total, many])
 
 
 def _check_shape(batch: Maps) -> None:

@@ -71,6 +71,11 @@ class Truth:
         return self.members.shape[1] > 1
 
     @cached_property
+    def place(self) -> dict[str, int]:
+        """Name of a frame -> its index."""
+        return {key: n for n, key in enumerate(self.keys)}
+
+    @cached_property
     def object_area(self) -> np.ndarray:
         """(O,) pixels of an object's mask, each by its weight."""
         return np.bincount(self.rect_object, areas(self.rects) * self.rect_weight, minlength=len(self.object_frame))

@@ -10,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from mmap import ACCESS_READ, mmap
@@ -184,28 +184,60 @@ def read_maps(path: str | Path, batch: int = 256) -> Iterator[Maps]:
         >>> sum(len(maps) for maps in read_maps("maps.npz"))                    # doctest: +SKIP
         12356
     """
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            yield from _batches(_Members(path, file, archive), batch)
-    except OSError as error:
-        raise DsolError(path, f"cannot be read: {error.strerror or error}", "give the path of a maps file") from None
-    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError) as error:
-        raise DsolError(path, f"is not a whole .npz: {error}", REMEDY) from None
+    with MapsFile(path, batch) as file:
+        for part in file:
+            yield from part
 
 
-def _batches(members: "_Members", batch: int) -> Iterator[Maps]:
-    categories = members.categories()
-    keys: list[str] = []
-    arrays: list[np.ndarray] = []
-    for key in members.keys:
-        array = _checked(members, key, categories)
-        if arrays and (array.shape != arrays[0].shape or array.dtype != arrays[0].dtype or len(arrays) == batch):
-            yield _as_maps(keys, arrays, categories)
-            keys, arrays = [], []
-        keys.append(key)
-        arrays.append(array)
-    if arrays:
-        yield _as_maps(keys, arrays, categories)
+class MapsFile(Sequence[list[Maps]]):
+    """A maps file in parts, each read when it is asked for; a context. See `read_maps`.
+
+    Part n has the frames n · batch to (n + 1) · batch of the file: one `Maps`, or several where their shapes differ.
+    """
+
+    def __init__(self, path: str | Path, batch: int = 256):
+        self.path, self.batch = path, batch
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "MapsFile":
+        with self._explained(), ExitStack() as opening:
+            file = opening.enter_context(open(self.path, "rb"))
+            self._members = _Members(self.path, file, opening.enter_context(zipfile.ZipFile(file)))
+            self._categories = self._members.categories()
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def __len__(self) -> int:
+        return -(-len(self._members.keys) // self.batch)
+
+    def __getitem__(self, n: int) -> list[Maps]:  # type: ignore[override]
+        keys = self._members.keys[n * self.batch : (n + 1) * self.batch]
+        if not keys:
+            raise IndexError(n)
+        with self._explained():
+            arrays = [_checked(self._members, key, self._categories) for key in keys]
+        starts = [i for i in range(len(keys)) if not i or not _alike(arrays[i - 1], arrays[i])]
+        return [
+            _as_maps(keys[i:end], arrays[i:end], self._categories)
+            for i, end in zip(starts, [*starts[1:], len(keys)], strict=True)
+        ]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            what = f"cannot be read: {error.strerror or error}"
+            raise DsolError(self.path, what, "give the path of a maps file") from None
+        except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError) as error:
+            raise DsolError(self.path, f"is not a whole .npz: {error}", REMEDY) from None
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
 
 
 def _as_maps(keys: Sequence[str], arrays: Sequence[np.ndarray], categories: tuple[str, ...]) -> Maps:
