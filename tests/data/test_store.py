@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
@@ -309,3 +311,17 @@ def test_a_store_of_before_there_were_extras_is_read(tmp_path, store):
     np.testing.assert_array_equal(found.sound(4), store.waveform(4))
     assert found.mask(4) is None
     assert inspect(old)["extras"] == {}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by Linux")
+def test_reading_an_index_starts_no_thread_that_could_end_the_process_with_an_abort(store):
+    code = f"""
+import os, pyarrow.parquet
+from pathlib import Path
+from dsol.data.store.index import read_index
+before = len(os.listdir("/proc/self/task"))
+assert len(read_index(Path({str(store.path / "index.parquet")!r})))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"

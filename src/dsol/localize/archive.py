@@ -227,7 +227,8 @@ def read_archive(index: str | Path) -> Iterator[Found]:
     path = path / INDEX if path.is_dir() else path
     try:
         with open(path, "rb") as file:
-            for batch in pq.ParquetFile(file).iter_batches(columns=_schema().names, use_threads=False):
+            there = pq.ParquetFile(file, pre_buffer=False)
+            for batch in there.iter_batches(columns=_schema().names, use_threads=False):
                 yield from (Found(**row) for row in batch.to_pylist())
     except OSError as error:
         raise DsolError(path, f"cannot be read: {error.strerror or error}", REMEDY) from None

@@ -101,11 +101,11 @@ def read_index(path: Path) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Not by its path, whose bytes need not be UTF-8. In this thread alone: Arrow's threads may still hold a file of
-    # Python's when the interpreter ends, and then end the process with an abort.
+    # Not by its path, whose bytes need not be UTF-8. In this thread alone, so without reading ahead: Arrow's threads
+    # may still hold a file of Python's when the interpreter ends, and then end the process with an abort.
     try:
         with open(path, "rb") as file:
-            there = pq.ParquetFile(file).read(use_threads=False)
+            there = pq.ParquetFile(file, pre_buffer=False).read(use_threads=False)
         table = pa.table([_column(there, field) for field in schema()], schema=schema())
         table.validate(full=True)  # its text is UTF-8
     except NotImplementedError as error:  # a kind of column that Arrow cannot read or convert
