@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from dsol.data.media import VideoWriter, find_videos, probe, read_frames, read_seconds
+from dsol.data.media.waveform import read_sound
 from dsol.errors import DsolError
+from tests.pointers import POINTERS, listening
 from tests.videos import (
     BROKEN,
     CODECS,
@@ -302,11 +304,25 @@ def test_no_reader_lets_another_error_out(tmp_path, read, kind):
         read(BROKEN[kind](tmp_path / "a.mp4"))
 
 
-def test_a_playlist_that_calls_itself_a_video_is_not_followed(tmp_path):
+@pytest.mark.parametrize("kind", POINTERS)
+def test_a_list_that_calls_itself_a_video_opens_no_other_file_and_no_connection(kind, tmp_path):
     write_video(tmp_path / "real.mp4")
-    (tmp_path / "a.mp4").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nreal.mp4\n#EXT-X-ENDLIST\n")
-    with pytest.raises(DsolError):
-        probe(tmp_path / "a.mp4")
+    with listening() as (address, callers):
+        for place in ("real.mp4", f"file://{tmp_path}/real.mp4", f"http://{address}/real.mp4"):
+            for name in ("a.mp4", "a" + kind):
+                (tmp_path / name).write_text(POINTERS[kind](place))
+                for read in (probe, read_sound):
+                    with pytest.raises(DsolError, match=r"^[^\n]*(cannot be opened|is no recording)[^\n]*$"):
+                        read(tmp_path / name)
+        assert not callers()
+
+
+def test_a_careless_reader_would_follow_such_a_list(tmp_path):
+    with listening() as (address, callers):
+        (tmp_path / "a.mp4").write_text(POINTERS[".ffconcat"](f"http://{address}/real.mp4"))
+        with pytest.raises(av.FFmpegError):
+            av.open(str(tmp_path / "a.mp4"), options={"protocol_whitelist": "file,http,tcp", "safe": "0"})
+        assert callers(), "else the test above shows nothing"
 
 
 def test_a_name_that_looks_like_an_address_is_a_name(tmp_path, monkeypatch):

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
 import time
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from tests.two_tones import TwoTones
 
@@ -45,6 +48,21 @@ class Full(TwoTones):
 
     def predict(self, frames, waveforms, keys):
         raise OSError(28, "No space left on device")
+
+
+class Caller(TwoTones):
+    """A system that has been taken over: it calls home, and fills the disk."""
+
+    def __init__(self, address: str):
+        super().__init__()
+        self.host, _, self.port = address.partition(":")
+
+    def predict(self, frames, waveforms, keys):
+        with suppress(PermissionError):
+            socket.create_connection((self.host, int(self.port)), 1)
+        with TemporaryFile() as file:
+            file.write(bytes(4_000_000))
+        return super().predict(frames, waveforms, keys)
 
 
 class Greedy(TwoTones):

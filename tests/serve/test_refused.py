@@ -1,9 +1,12 @@
 """What does not go well: each a line, and the others go on."""
 
 import os
+import platform
 import re
+import sys
 import threading
 import time
+from dataclasses import replace
 from http.client import HTTPConnection
 
 import numpy as np
@@ -11,10 +14,12 @@ import pytest
 
 from dsol.errors import DsolError
 from dsol.serve.app import _state
+from dsol.serve.confined import CALLS
 from dsol.serve.jobs import Job, Jobs
 from dsol.serve.worker import Worker, check_apart
-from tests.serve.systems import PATIENCE_S, Full, Mistaken, until
-from tests.serve.visiting import LIMIT_MB, running, visiting
+from tests.pointers import POINTERS, listening
+from tests.serve.systems import PATIENCE_S, Caller, Full, Gated, Mistaken, until
+from tests.serve.visiting import LIMIT_MB, LIMITS, running, visiting
 from tests.two_tones import TwoTones
 from tests.videos import BROKEN, write_truncated, write_video
 
@@ -27,6 +32,16 @@ def test_bad_videos_are_refused_by_name_and_harm_no_other(visitor, short, tmp_pa
         assert str(visitor.jobs.folder) not in line
     assert not list(visitor.jobs.folder.iterdir())
     assert visitor.finished(visitor.give(short)["id"])["state"] == "done"
+
+
+def test_a_list_of_other_places_is_refused_and_none_of_them_is_opened(visitor):
+    with listening() as (address, callers):
+        for kind, write in POINTERS.items():
+            for place in (f"http://{address}/a.mp4", "/etc/passwd"):
+                line = visitor.refused(422, "POST", f"/api/videos?name=a{kind}", content=write(place).encode())
+                assert line.startswith(f"a{kind}: cannot be opened as a video")
+        assert not callers()
+    assert not list(visitor.jobs.folder.iterdir())
 
 
 def test_a_video_that_breaks_off_later_fails_with_its_line(visitor, short, tmp_path):
@@ -155,6 +170,22 @@ def test_reading_that_takes_for_ever_is_a_line(monkeypatch, short):
     monkeypatch.setattr("dsol.serve.worker.CHECK_S", 0.2)
     with pytest.raises(DsolError, match=r"takes longer than 0 s to read its first second"):
         check_apart(short, 1, 0)
+
+
+def test_work_that_takes_for_ever_is_a_line(folder, short, tmp_path, monkeypatch):
+    monkeypatch.setattr("dsol.serve.worker.LEAST_S", 0.2)
+    with visiting(Gated(tmp_path), folder, replace(LIMITS, minutes=0.05)) as visitor:
+        monkeypatch.setattr("dsol.serve.worker.SLOWEST", 0)
+        assert visitor.finished(visitor.give(short)["id"])["error"] == "short.mp4: takes longer than 0 minutes (cut it)"
+
+
+@pytest.mark.skipif(platform.machine() not in CALLS or sys.platform != "linux", reason="Linux on x86-64 and ARM")
+def test_the_process_that_localises_has_no_network_and_writes_no_vast_file(folder, short):
+    with listening() as (address, callers), visiting(Caller(address), folder, replace(LIMITS, disk_mb=3)) as visitor:
+        failed = visitor.finished(visitor.give(short)["id"])
+        assert visitor.jobs.worker.offline
+        assert not callers()
+    assert failed["error"].startswith("short.mp4: cannot be written: File too large")
 
 
 def sleep(*_):

@@ -56,7 +56,7 @@ class Visitor(TestClient):
 
 @contextmanager
 def visiting(system, folder: Path, limits: Limits = LIMITS):
-    with Jobs(Worker(partial(Localizer, system), limits.memory_mb), folder, limits) as jobs:
+    with Jobs(Worker(partial(Localizer, system), limits), folder, limits) as jobs:
         yield Visitor(jobs)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dsol.errors import DsolError, check_installed
 from dsol.localize import Localizer
+from dsol.progress import say
 from dsol.serve.limits import Limits
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ def _run(
     from dsol.serve.jobs import Jobs
     from dsol.serve.worker import Worker
 
-    worker = Worker(partial(Localizer.load, model), limits.memory_mb)
+    worker = Worker(partial(Localizer.load, model), limits)
     try:
         worker.start()
+        if not worker.offline:
+            say("dsol serve: this system leaves the network to the process that reads videos, see SECURITY.md")
         with Jobs(worker, folder, limits) as jobs:
             print(f"dsol: open {address} in a browser; Ctrl-C stops", flush=True)
             app = make_app(jobs, model, names)

@@ -3,7 +3,8 @@
     server ──order──▶ work: Localizer ──localize_video──▶ found/   what was found, as `dsol localize` writes it
            ◀──dict of what changed──┘        └─ shown.Shown ─▶ parts.jsonl, timeline.npz, poster.jpg   for the page
 
-A process has a limit of memory. It may be killed at any moment: the server sees that, and starts another.
+A process has no network, and limits of memory, time and files (confined.py). It may be killed at any moment: the
+server sees that, and starts another.
 """
 
 import signal
@@ -19,7 +20,8 @@ from dsol.data.media import probe, read_seconds
 from dsol.errors import DsolError
 from dsol.localize import Localizer, localize_video
 from dsol.localize.palette import colours_of
-from dsol.serve.limits import MB, TooLarge
+from dsol.serve.confined import limit, take_network
+from dsol.serve.limits import TooLarge
 from dsol.serve.shown import Shown
 from dsol.serve.watching import kind_of
 
@@ -45,19 +47,11 @@ class Stopped(Exception):
     """The video was removed while it was worked on."""
 
 
-def limit_memory(memory_mb: int) -> None:
-    """What needs more gets an error, not the machine's last memory; where the system can do that."""
-    if memory_mb:
-        with suppress(ImportError, AttributeError, ValueError, OSError):
-            import resource
-
-            resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MB, memory_mb * MB))
-
-
-def check(connection: Connection, video: Path, minutes: float, memory_mb: int) -> None:
-    """Read the first second of a video, and send home its facts or the `DsolError`."""
+def check(connection: Connection, video: Path, minutes: float, memory_mb: int, cpu_s: int) -> None:
+    """Read the first second of a video, and send home its facts or the `DsolError`; write nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    limit_memory(memory_mb)
+    limit(memory_mb, cpu_s, file_mb=0)
+    take_network()
     try:
         connection.send(first_second(video, minutes))
     except DsolError as error:
@@ -96,24 +90,24 @@ def _is_tight(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "allocate memory" in str(error).lower()
 
 
-def work(connection: Connection, load: Callable[[], Localizer], memory_mb: int) -> None:
+def work(connection: Connection, load: Callable[[], Localizer], memory_mb: int, disk_mb: int) -> None:
     """Localise videos until the server is gone.
 
     Args:
         connection: gives `Order`s; gets a dict of what changed in the job, the last of an order has "outcome": None,
             a `DsolError`, or the text of a traceback.
         load: makes the localizer.
-        memory_mb: see `Limits`.
+        memory_mb, disk_mb: see `Limits`.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this process
-    limit_memory(memory_mb)
+    limit(memory_mb, file_mb=disk_mb)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             localizer = load()
         except DsolError as error:
             return connection.send({"outcome": error})
-        categories = sorted(set(localizer.system.categories))
-        connection.send({"categories": categories, "threshold": float(localizer.threshold), "outcome": None})
+        model = {"categories": sorted(set(localizer.system.categories)), "threshold": float(localizer.threshold)}
+        connection.send({**model, "offline": take_network(), "outcome": None})
         while True:
             order = connection.recv()
             if isinstance(order, Order):  # a late STOP is of an order that has ended meanwhile

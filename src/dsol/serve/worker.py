@@ -15,11 +15,13 @@ from typing import Any
 
 from dsol.errors import DsolError
 from dsol.localize import Localizer
+from dsol.serve.limits import Limits
 from dsol.serve.work import STOP, Order, check, work
 
 CHECK_S = 60.0  # seconds in which the first second of a video must be read
 LOAD_S = 300.0  # seconds in which a model must be loaded
 QUIET_S = 300.0  # seconds without a word after which work hangs
+LEAST_S, SLOWEST = 600.0, 10.0  # work on a video may take so many seconds, and so many times the longest one's length
 STOPPING_S = 3.0  # seconds that a removed video's work gets to end by itself
 TICK_S = 0.1
 PRELOADED = ["dsol.serve.work"]  # what the clean process has read
@@ -47,7 +49,7 @@ def check_apart(video: Path, minutes: float, memory_mb: int) -> dict[str, Any]:
     """
     context = _context()
     ours, theirs = context.Pipe()
-    process = context.Process(target=check, args=(theirs, video, minutes, memory_mb), daemon=True)
+    process = context.Process(target=check, args=(theirs, video, minutes, memory_mb, int(CHECK_S)), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -74,19 +76,20 @@ class Worker:
 
     Args:
         load: makes the localizer, there; it is sent there by pickle.
-        memory_mb: see `Limits`.
+        limits: of memory, of the disk, and of the length of a video, by which the time for one is limited.
 
     Attributes:
         categories, threshold: of the model, once it is started.
+        offline: the process has no network.
         deaths: how many processes have ended by themselves or were killed.
     """
 
-    def __init__(self, load: Callable[[], Localizer], memory_mb: int = 0):
-        self._load, self._memory_mb = load, memory_mb
+    def __init__(self, load: Callable[[], Localizer], limits: Limits | None = None):
+        self._load, self._limits = load, limits or Limits()
         self._process: Any = None
         self._line: Connection | None = None
         self.categories: list[str] = []
-        self.threshold = 0.0
+        self.threshold, self.offline = 0.0, False
         self.deaths = 0
 
     @property
@@ -105,7 +108,8 @@ class Worker:
         self.kill()
         context = _context()
         self._line, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, self._load, self._memory_mb), daemon=True)
+        limits = self._limits.memory_mb, self._limits.disk_mb
+        self._process = context.Process(target=work, args=(theirs, self._load, *limits), daemon=True)
         self._process.start()
         theirs.close()
         try:
@@ -115,7 +119,7 @@ class Worker:
         if told["outcome"] is not None:
             self.kill()
             raise told["outcome"]
-        self.categories, self.threshold = told["categories"], told["threshold"]
+        self.categories, self.threshold, self.offline = told["categories"], told["threshold"], told["offline"]
 
     def do(self, order: Order, tell: Callable[[dict[str, Any]], None], stopped: Callable[[], bool]) -> str:
         """Localise a video.
@@ -143,7 +147,8 @@ class Worker:
         return outcome or ""
 
     def _listen(self, order: Order, line: Connection, tell: Callable, stopped: Callable) -> DsolError | str | None:
-        heard_at, stopping_at = time.monotonic(), 0.0
+        begun = heard_at = time.monotonic()
+        most_s, stopping_at = LEAST_S + SLOWEST * 60 * self._limits.minutes, 0.0
         while True:
             now = time.monotonic()
             if line.poll(TICK_S):
@@ -161,6 +166,9 @@ class Worker:
             if now - heard_at > QUIET_S:
                 self.kill()
                 return DsolError(order.folder / "video", f"hangs: nothing has come of it for {QUIET_S:.0f} s", WHOLE)
+            if now - begun > most_s:
+                self.kill()
+                return DsolError(order.folder / "video", f"takes longer than {most_s / 60:.0f} minutes", "cut it")
 
     def _died(self, order: Order) -> DsolError:
         self._process.join(1)

@@ -37,7 +37,7 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
         raise DsolError(path, "no such file", "check the path")
     if not Path(path).stat().st_size:
         raise DsolError(path, "is empty, 0 bytes", REPAIR)
-    options = {"format_whitelist": CONTAINERS, "max_pixels": str(MOST_PIXELS)}
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file", "max_pixels": str(MOST_PIXELS)}
     try:
         container = av.open(f"file:{os.fspath(path)}", options=options, metadata_errors="ignore")
     except PermissionError:

@@ -135,7 +135,8 @@ def read_sound(path: str | Path) -> np.ndarray:
         DsolError: it cannot be read, or holds no sound.
     """
     try:
-        with av.open(f"file:{path}", options={"format_whitelist": RECORDINGS}, metadata_errors="ignore") as container:
+        options = {"format_whitelist": RECORDINGS, "protocol_whitelist": "file"}
+        with av.open(f"file:{path}", options=options, metadata_errors="ignore") as container:
             stream = container.streams.audio[0]
             mono = Mono()
             parts = [mono(floats(frame), stream.rate) for frame in container.decode(stream)]
