@@ -319,6 +319,16 @@ def test_a_damaged_resume_point_is_named(shapes, tmp_path):
         train(shapes.path, run, load_recipe("tiny"), resume=True)
 
 
+def test_a_run_that_was_stopped_before_its_first_resume_point_logs_nothing_twice(tmp_path):
+    run = Run.start(tmp_path / "run", load_recipe("tiny"))
+    run.log(stage="one", step=0, loss=1.0)
+    run.save_state("stage_one", {})
+    run.log(stage="two", step=0, loss=2.0)
+    again = Run(tmp_path / "run")
+    assert again.load_state("stage_two") is None
+    assert [line["stage"] for line in again.metrics()] == ["one"]
+
+
 def test_too_few_clips_or_videos_are_said(shapes):
     config = load_recipe("tiny")
     with pytest.raises(DsolError, match="fewer than 99 clusters"):

@@ -71,7 +71,7 @@ def _rules(mark: int, socket: int, socketpair: int, io_uring: int) -> list[tuple
     ]  # fmt: skip
     places = {None: 0, "family": 7, "allow": len(tests), "deny": len(tests) + 1}
     rules = [
-        (what, *(max(places[place] - at - 1, 0) for place in (so, not_so)), value)
+        (what, max(places[so] - at - 1, 0), max(places[not_so] - at - 1, 0), value)
         for at, (what, so, not_so, value) in enumerate(tests)
     ]
     return [*rules, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, DENY)]

@@ -115,23 +115,27 @@ class Run:
             torch.save({"version": STATE_VERSION, "lines": lines, **state}, partial)
 
     def load_state(self, stage: str) -> dict[str, Any] | None:
-        """The newest state of a stage, None at its start; metrics written after it are dropped.
+        """The newest state of a stage, None at its start; metrics that the stage wrote after it are dropped.
 
         Raises:
             DsolError: the state is damaged or of another version.
         """
         file = self.path / "resume" / f"{stage}.pt"
         if not file.is_file():
+            self._keep([line for line in self.metrics() if line["stage"] != stage.removeprefix("stage_")])
             return None
         remedy = "delete it to start the stage again"
         with explained(file, "is damaged: {}", remedy, Exception):  # a damaged file fails in many ways
             state = torch.load(file, map_location="cpu", weights_only=True)
         if state["version"] != STATE_VERSION:
             raise DsolError(file, f"is of version {state['version']}", remedy)
-        if self.writes:
-            lines = self.metrics()[: state["lines"]]
-            self._write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+        self._keep(self.metrics()[: state["lines"]])
         return state
+
+    def _keep(self, lines: list[dict[str, Any]]) -> None:
+        """Drop all other lines of metrics.jsonl, and what was left of one."""
+        if (self.path / "metrics.jsonl").is_file():
+            self._write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
 
     def save_checkpoint(self, stage: str, done: int, **parts: Any) -> None:
         """Save how many passes are done, and the state of networks and optimizers by name; tensors as they are."""
