@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 DEMO ?=
+LOCK ?=
+UV ?=
 PIP := --quiet --disable-pip-version-check --no-compile  # Python compiles what it imports, when it first does
 
-.PHONY: demo test setup lint docs audit clean
+.PHONY: demo test setup lint docs audit lock clean
 
 demo: setup
 	$(BIN)/dsol demo --out $(OUT) $(DEMO)
@@ -29,11 +31,20 @@ audit:  # a list of all pinned parts, sbom.json, and their known weaknesses; --s
 	$(VENV)/audit/bin/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml -o sbom.json
 	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
+lock:  # hashes of the pinned parts; torch has none: each kind of machine has a build of its own, from another index
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install $(PIP) uv
+	(sed '/^[^#]/,$$d' .ci/requirements.lock; $(VENV)/audit/bin/uv pip compile --quiet $(UV) --generate-hashes \
+		--no-annotate --no-header --python-version 3.11.7 --python-platform linux --no-emit-package torch \
+		-c constraints.txt --extra dev pyproject.toml) > $(VENV)/lock
+	mv $(VENV)/lock .ci/requirements.lock
+
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dsol needs Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)")'
 	$(PYTHON) -m venv $(VENV)
+	$(if $(LOCK),$(BIN)/pip install $(PIP) --require-hashes --no-deps -r $(LOCK))
 	$(BIN)/pip install $(PIP) -c constraints.txt torch
 	$(BIN)/pip install $(PIP) -c constraints.txt -e '.[dev]'
 	touch $@

@@ -29,8 +29,12 @@ def test_nothing_else_is_served(done):
 
 def test_videos_are_not_listed(visitor):
     assert visitor.get("/api/videos").headers["allow"] == "POST"
-    visitor.refused(405, "GET", "/api/videos")
-    visitor.refused(405, "PUT", "/api/videos/x")
+    for method, path, allowed in (
+        ("GET", "/api/videos", "POST"), ("GET", "/api/sample", "POST"), ("PUT", "/api/videos/x", "DELETE, GET, HEAD")
+    ):  # fmt: skip
+        visitor.refused(405, method, path)
+        assert visitor.request(method, path).headers["allow"] == allowed
+    visitor.refused(404, "GET", "/api/nothing")
 
 
 @pytest.mark.parametrize("headers", [

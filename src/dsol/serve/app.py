@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
@@ -32,6 +33,7 @@ HERE = Path(__file__).parent
 PAGE, SAMPLE = HERE / "page", HERE / "sample.mp4"
 SAMPLE_NAME = "guitar and flute, drawn.mp4"
 RETRY_S = 20  # seconds after which a client may ask again for a place in the queue
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 BODY = {  # FastAPI cannot see from a function that it reads the body as it comes
     "requestBody": {
         "required": True,
@@ -129,6 +131,7 @@ def make_app(jobs: Jobs, model: str, names: Collection[str] | None = LOOPBACK) -
     _add_following(app, jobs)
     _add_results(app, jobs)
     _add_about(app, jobs, Path(model).name)
+    _add_the_rest(app)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 
@@ -148,6 +151,18 @@ def _add_about(app: FastAPI, jobs: Jobs, model: str) -> None:
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response, responses=refusals())
     def figures() -> Response:
         return Response(jobs.metrics.text(), media_type=metrics.MEDIA_TYPE)
+
+
+def _add_the_rest(app: FastAPI) -> None:
+    """What no route takes: a method that an address does not have, or no address; else the files of the page would."""
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+
+    @app.api_route("/api/{path:path}", methods=METHODS, include_in_schema=False)
+    def no_route(request: Request) -> None:
+        there = [route.methods for route in routes if route.path_regex.match(request.url.path)]
+        if not there:
+            raise HTTPException(404)
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(set().union(*there)))})
 
 
 def _add_uploading(app: FastAPI, jobs: Jobs) -> None:
@@ -237,11 +252,6 @@ def _finder(jobs: Jobs) -> Callable[[str], Job]:
 
 def _add_following(app: FastAPI, jobs: Jobs) -> None:
     found = _finder(jobs)
-
-    @app.get("/api/videos", include_in_schema=False)
-    def no_list() -> None:
-        line = DsolError("/api/videos", "is not listed", "ask for one video by its id")
-        raise HTTPException(405, str(line), {"Allow": "POST"})
 
     @app.head("/api/videos/{id}", include_in_schema=False)
     @app.get("/api/videos/{id}", summary="How far a video is", responses=refusals(404))
