@@ -8,7 +8,7 @@ LOCK ?=
 UV ?=
 PIP := --quiet --disable-pip-version-check --no-compile  # Python compiles what it imports, when it first does
 
-.PHONY: demo test setup lint docs audit lock clean
+.PHONY: demo test setup lint docs sbom audit lock clean
 
 demo: setup
 	$(BIN)/dsol demo --out $(OUT) $(DEMO)
@@ -25,10 +25,13 @@ docs: setup
 	$(BIN)/mkdocs build --quiet
 	@echo 'open build/site/index.html'
 
-audit:  # a list of all pinned parts, sbom.json, and their known weaknesses; --strict: what cannot be asked fails
+sbom:  # a list of all pinned parts in CycloneDX's form
 	$(PYTHON) -m venv $(VENV)/audit
-	$(VENV)/audit/bin/pip install $(PIP) pip-audit cyclonedx-bom
+	$(VENV)/audit/bin/pip install $(PIP) cyclonedx-bom
 	$(VENV)/audit/bin/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml -o sbom.json
+
+audit: sbom  # their known weaknesses; --strict: what cannot be asked fails
+	$(VENV)/audit/bin/pip install $(PIP) pip-audit
 	$(VENV)/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
 lock:  # hashes of the pinned parts; torch has none: each kind of machine has a build of its own, from another index
