@@ -14,7 +14,7 @@ import numpy as np
 from dsol.data.states import OFF_SCREEN, SEEN, SILENT, STATES, UNKNOWN
 from dsol.localize.formats.captions import captions_of
 from dsol.localize.localization import Timeline
-from dsol.localize.palette import NIGHT, SNOW, Colour, font, mixed, spoken
+from dsol.localize.palette import NIGHT, SNOW, Colour, font, mixed, spoken, width_of
 from dsol.localize.pen import Pen
 from dsol.localize.show import Show
 from dsol.localize.tracks import Track
@@ -54,25 +54,25 @@ class Marks:
         self.places = sorted(colours)
         self.hidden = timeline.states[:, self.places] == OFF_SCREEN
         self.captions = captions_of(timeline) if show.subtitles else []
-        self.sounding = {track.id: self._does(track, SEEN, UNKNOWN) for track in timeline.tracks}
-        self.silent = {track.id: self._does(track, SILENT) & show.silent for track in timeline.tracks}
-        self.tracks = [t for t in timeline.tracks if (self.sounding[t.id] | self.silent[t.id]).any()]
-        boxes = np.zeros((len(timeline.times_s), len(self.tracks), 4))
-        shown = np.zeros(boxes.shape[:2], bool)
-        for n, track in enumerate(self.tracks):
-            boxes[:, n], shown[:, n] = track.xywh, self.sounding[track.id] | self.silent[track.id]
-        self.xywh = _steady(boxes, shown)
+        does = [(t, self._does(t, SEEN, UNKNOWN), self._does(t, SILENT) & show.silent) for t in timeline.tracks]
+        does = [(track, sounds, silent) for track, sounds, silent in does if (sounds | silent).any()]
+        self.tracks = [track for track, *_ in does]
+        boxes = np.zeros((len(timeline.times_s), len(does), 4))
+        self.sounding, self.silent = (np.zeros(boxes.shape[:2], bool) for _ in range(2))
+        for n, (track, *states) in enumerate(does):
+            boxes[:, n], (self.sounding[:, n], self.silent[:, n]) = track.xywh, states
+        self.xywh = _steady(boxes, self.sounding | self.silent)
 
     def draw(self, draw: Pen, time_s: float) -> None:
         """Draw them as they are at a time."""
         taken: list[Plaque] = []
-        for n, track in enumerate(self.tracks):
-            box = self._at(self.xywh[:, n], time_s) * np.array(self.picture * 2)
-            sounds, silent = (float(self._at(each[track.id], time_s)) for each in (self.sounding, self.silent))
-            if self.show.boxes and sounds > VISIBLE:
-                taken.append(self._draw_object(draw, track, box, time_s, sounds, taken))
-            if silent > VISIBLE:
-                taken.append(self._draw_silent(draw, track, box, silent, taken))
+        sounds, silent = (self._at(each, time_s) for each in (self.sounding, self.silent))
+        for n in np.flatnonzero(np.maximum(sounds, silent) > VISIBLE).tolist():
+            track, box = self.tracks[n], self._at(self.xywh[:, n], time_s) * np.array(self.picture * 2)
+            if self.show.boxes and sounds[n] > VISIBLE:
+                taken.append(self._draw_object(draw, track, box, time_s, float(sounds[n]), taken))
+            if silent[n] > VISIBLE:
+                taken.append(self._draw_silent(draw, track, box, float(silent[n]), taken))
         if self.show.off_screen:
             self._draw_rim(draw, time_s)
         self._draw_caption(draw, time_s)
@@ -129,7 +129,7 @@ class Marks:
         """A plaque on top of the box, moved into the picture and off the plaques that are there already."""
         name, score = words
         letters, pad = self.letters, round(0.45 * self.letters)
-        name_wide, score_wide = font(letters, name).getlength(name), font(letters).getlength(score)
+        name_wide, score_wide = width_of(letters, name), width_of(letters, score)
         wide, high = name_wide + score_wide + 3.2 * pad + letters * 0.9, round(1.6 * letters)
         left = min(max(corner[0], 2), max(self.picture[0] - wide - 2, 2))
         top = min(max(corner[1] - high - 2, 2), self.picture[1] - high - 2)
@@ -137,6 +137,7 @@ class Marks:
             for other in taken:
                 if left < other[2] and other[0] < left + wide and top < other[3] and other[1] < top + high:
                     top = other[3] + 2
+        left, top = round(left), round(top)  # letters that stand in one way to whole pixels are drawn once
         alpha, middle, dot = round(235 * visible), top + high / 2, letters * 0.32
         draw.rounded_rectangle((left, top, left + wide, top + high), high * 0.3, fill=(*NIGHT, round(0.82 * alpha)))
         draw.ellipse((left + pad, middle - dot, left + pad + 2 * dot, middle + dot), fill=(*colour, alpha))

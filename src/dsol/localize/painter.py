@@ -7,9 +7,9 @@ boxes, and how visible a category is.
 import numpy as np
 from PIL import Image
 
-from dsol.data.media.planes import BT709, Planes, ToPlanes, even, in_planes, planes_of
+from dsol.data.media.planes import BT709, Planes, ToPlanes, even, planes_of
 from dsol.data.states import SEEN, UNKNOWN
-from dsol.localize.heat import with_heat
+from dsol.localize.heat import glow_of
 from dsol.localize.localization import Timeline
 from dsol.localize.marks import VISIBLE, Marks, glide
 from dsol.localize.palette import NIGHT, colours_of
@@ -19,7 +19,6 @@ from dsol.localize.strip import Strip, lanes_of
 
 SMALLEST_SIDE = 320  # pixels; smaller pictures are doubled (or more), or labels would cover them
 LARGEST_SIDE = 4096  # pixels up to which a small picture is enlarged, however thin it is
-BLACK = (0, 0, 0)
 USUAL = Show()
 
 
@@ -66,7 +65,7 @@ class Painter:
         self._paint_picture(canvas, planes, time_s, maps)
         if canvas.below != (moment := self.strip.moment(time_s)):
             strip = np.asarray(self.strip.at(time_s))
-            canvas.put(planes_of(ToPlanes(canvas.matrix)(strip)), self.picture[1])
+            canvas.put(planes_of(canvas.to_planes(strip)), self.picture[1])
             canvas.below = moment
 
     def paint_picture(self, frame: np.ndarray, time_s: float, maps: np.ndarray) -> Image.Image:
@@ -81,10 +80,10 @@ class Painter:
         visible = glide(self.timeline.times_s, self.sounding, time_s)  # fades within the time between two answers
         shown = [n for n in range(len(self.places)) if visible[n] > VISIBLE]
         if shown and self.show.heat:
-            colours = [in_planes(self.colours[int(self.places[n])], canvas.matrix) for n in shown]
-            heats = [(maps[n], colour, visible[n]) for n, colour in zip(shown, colours, strict=True)]
-            planes = with_heat(planes, heats, in_planes(BLACK, canvas.matrix))
-        canvas.put(planes)
+            heats = [(maps[n], self.colours[int(self.places[n])], float(visible[n])) for n in shown]
+            canvas.put_glow(planes, glow_of(heats, self.picture))
+        else:
+            canvas.put(planes)
         self.marks.draw(Pen(canvas, self.picture), time_s)
 
 

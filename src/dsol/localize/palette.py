@@ -1,7 +1,7 @@
 """Colours and letters: the same for a category in the picture, the strip below it and the figure."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from PIL import ImageFont
 
@@ -46,6 +46,12 @@ def colours_of(places: Iterable[int]) -> dict[int, Colour]:
 def font(size: int, text: str = "") -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Letters that come with Pillow, so that a picture looks the same everywhere; others where `text` needs them."""
     return _font(size, font_file(text))
+
+
+@lru_cache(maxsize=1024)
+def width_of(size: int, text: str) -> float:
+    """How wide a line of letters is, in pixels."""
+    return font(size, text).getlength(text)
 
 
 @cache
