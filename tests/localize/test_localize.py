@@ -1,7 +1,9 @@
 """Localizing: what is answered for which moment, and what is written of it."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dsol.data.media import read_seconds
 from dsol.data.states import SEEN, SILENT
 from dsol.errors import DsolError
 from dsol.localize import Localization, Localizer, Timeline, localize_videos, render
@@ -373,3 +376,24 @@ def test_a_silent_object_of_a_silent_video_has_its_box(tmp_path):
     assert track.xywh[2].tolist() == [0, 0, 1, 0.5]
     assert found.segments() == []
     assert found.boxes().frames[2].boxes == ()
+
+
+def test_the_next_second_is_read_while_one_is_looked_at(tmp_path, monkeypatch):
+    """Looking at the first second ends only when the third has been read; the second is around the first's sound."""
+    was_read, in_time = defaultdict(Event), []
+
+    def reading(*args, **how):
+        for second in read_seconds(*args, **how):
+            was_read[second.index].set()
+            yield second
+
+    class Patient(TwoTones):
+        def predict(self, frames, waveforms, keys) -> Maps:
+            index = int(float(keys[0].rsplit("@", 1)[1]))
+            in_time.append(index > 2 or was_read[index + 2].wait(10))
+            return super().predict(frames, waveforms, keys)
+
+    monkeypatch.setattr("dsol.localize.localizer.read_seconds", reading)
+    video = write_video(tmp_path / "a.mp4", seconds=5, sound=hum_then_whistle)
+    assert [part.times_s[0] for part in Localizer(Patient()).stream(video)] == [0, 1, 2, 3, 4]
+    assert in_time == [True] * 5

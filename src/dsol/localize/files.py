@@ -11,12 +11,13 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from dsol.data.ahead import ahead
 from dsol.data.media import probe
 from dsol.data.media.subtitles import add_subtitles
 from dsol.data.store.alone import locked
@@ -184,9 +185,9 @@ def _write_pictures(
 def _spool(localizer: Localizer, video: Path, maps: Path, name: str, track: Track) -> Timeline:
     """Localise the video; its maps go to a file as half floats, what is small is kept."""
     parts = []
-    with maps.open("wb") as file:
+    with maps.open("wb") as file, closing(ahead(localizer.stream(video), most=1)) as found:
         seconds = math.ceil(probe(video).duration_s)
-        for part in track(localizer.stream(video), f"Listening to {name}", seconds, "seconds"):
+        for part in track(found, f"Listening to {name}", seconds, "seconds"):
             parts.append(part.timeline())
             for each in part.maps:
                 np.save(file, each.astype(np.float16))

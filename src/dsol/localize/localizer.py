@@ -1,10 +1,13 @@
 """Video in, localization out, a second at a time.
 
 video ─read_seconds─▶ 4 frames + the second of sound round each ─system─▶ Maps ─▶ Localization
+
+One second is read while the one before it is looked at.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from dsol.data.ahead import ahead
 from dsol.data.clip import FRAMES_PER_SECOND, SAMPLE_RATE
 from dsol.data.levels import is_silent, rms
 from dsol.data.media import Moment, Second, VideoInfo, is_live, probe, read_live, read_seconds
@@ -122,7 +126,7 @@ class Localizer:
         return joined(list(parts))
 
     def stream(self, video: str | Path) -> Iterator[Localization]:
-        """The video second by second, in the memory of three seconds; of a live source one answer a second.
+        """The video second by second, in the memory of four seconds; of a live source one answer a second.
 
         Args:
             video: the file; or the URL of a stream, a camera, "-": what `dsol.data.media.is_live` says.
@@ -140,9 +144,9 @@ class Localizer:
             return
         info = probe(video, self.audio_track)
         how = {"frames_per_second": self.frames_per_second, "audio_track": self.audio_track}
-        seconds = read_seconds(video, whole_only=False, **how)
-        for second, waveforms in _with_sound_around(seconds, info.duration_s):
-            yield self._localized(video, info, second, waveforms)
+        with closing(ahead(read_seconds(video, whole_only=False, **how), most=1)) as seconds:
+            for second, waveforms in _with_sound_around(seconds, info.duration_s):
+                yield self._localized(video, info, second, waveforms)
 
     def at(self, name: str, moment: Moment) -> Localization:
         """One moment of a stream.
