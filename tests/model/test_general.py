@@ -71,6 +71,20 @@ def test_what_is_heard_of_a_family_lifts_its_members(system, monkeypatch):
     assert audible[names.index("Dog")] == LEAST_AUDIBLE
 
 
+@pytest.mark.parametrize(("surer", "other"), [("Guitar", "Acoustic guitar"), ("Acoustic guitar", "Guitar")])
+def test_of_a_category_and_one_below_it_the_surer_is_said(system, monkeypatch, surer, other):
+    words = vocabulary()
+    tags = torch.full((1, len(words.tags)), -9.0)
+    for category, logit in ((surer, 6.0), (other, 4.0), ("Dog", 1.0)):  # Guitar, a group, is heard one logit less
+        tags[0, words.tags.index(category)] = logit
+    monkeypatch.setattr(system.network.ear.head, "forward", lambda embedding: tags)
+    monkeypatch.setattr(system.predictor, "visible", lambda view: torch.zeros(1, len(words.entries)))
+    found = system.predict(*_question(1))
+    order = np.array(found.categories)[np.argsort(-found.heard[0], kind="stable")].tolist()
+    assert order[:2] == [surer, "Dog"]
+    assert other in order[2:4]
+
+
 def test_no_picture_tells_of_a_category_without_a_class(system):
     found = system.predict(*_question(1))
     k = found.categories.index("Helicopter")

@@ -28,6 +28,7 @@ BORNE_OUT = 0.7  # logits that a category gains for each standard deviation in w
 STRIKING, BEYOND = 4.0, 0.25  # standard deviations beyond the first count by the second: rare classes have many
 BROAD = 1.0  # logits less for each level of groups below a category: "Percussion" gathers "Drum", a group itself
 RIVAL = 0.6  # of what a category has less than the surest of its family, it loses this share once more
+SAID = 3.0  # logits less for a category whose parent or child is surer: of "Guitar" and "Acoustic guitar" one is said
 AUDIBLE = (0.7, -1.0)  # steepness, and logits at which its probability is one half
 VISIBLE = (1.0, 1.5)  # steepness, and standard deviations at which its probability is one half
 COUNTS = 0.6  # power with which it enters the score how likely picture and sound belong together
@@ -50,6 +51,7 @@ class Categories:
             [tags.index(tag) + len(tags) * (tag in entry.weak) for tag in entry.audible] for entry in entries
         ]  # a second time those that are weak
         self.classes = [list(entry.visible) for entry in entries]
+        self.near = [_near(name, words) for name in words.categories]
         self.root = [names.index(words.root(name)) for name in names]
         self.people = {k: WHOLE if words.root(name) == ACTIONS else HEAD_AND_CHEST
                        for k, name in enumerate(names) if words.root(name) in (VOICES, ACTIONS)}  # fmt: skip
@@ -58,6 +60,13 @@ class Categories:
         self.roots = sorted({self.root[k] for k in self.answers})
         self.families = [[k for k in self.answers if self.root[k] == root] for root in self.roots]
         self.family = [self.roots.index(root) for root in self.root]
+
+
+def _near(category: str, words: Vocabulary) -> list[int]:
+    """Places of the parent and of the children of a category among what can be predicted; its own where it has none."""
+    names, parent = words.categories, words.entries[category].parent
+    near = [k for k, name in enumerate(names) if name == parent or words.entries[name].parent == category]
+    return near or [names.index(category)]
 
 
 def _levels_below(category: str, words: Vocabulary) -> int:
@@ -120,7 +129,7 @@ class GeneralPredictor(nn.Module):
         self.network, self.places = network, (places := Categories(network.words))
         self.eye, self.size = folded(network.eye) if fold else network.eye, SIZE
         self.best_class, self.best_tag = Groups(places.classes), Groups(places.tags)
-        self.best_member = Groups(places.families)
+        self.best_member, self.best_near = Groups(places.families), Groups(places.near)
         told = {k: bool(mine) for k, mine in enumerate(places.classes)}
         lists = {
             "answers": places.answers,
@@ -163,7 +172,10 @@ class GeneralPredictor(nn.Module):
 
     def audible_logits(self, embedding: Tensor) -> Tensor:
         """How audible each entry is, (B, E) logits, from the sound alone: embeddings (B, 1024)."""
-        tags = self.network.ear.head(embedding)
+        return self.audible_logits_of(self.network.ear.head(embedding))
+
+    def audible_logits_of(self, tags: Tensor) -> Tensor:
+        """The same, from the logits of tags (B, T)."""
         own = self.best_tag(torch.cat([tags, tags - WEAK_TAG], 1)).clamp(min=LEAST_AUDIBLE)
         short = (own[:, self.roots] - LIFT - self.best_member(own)).clamp(min=0)
         return own + self._to_members(short) - self.broad
@@ -176,10 +188,19 @@ class GeneralPredictor(nn.Module):
         heads = view.people[:, HEAD_AND_CHEST].flatten(1).topk(PEOPLE_CELLS, 1).values.mean(1).clamp(1e-4, 1 - 1e-4)
         return torch.where(self.channel >= 0, (heads.logit() / 1.5).clamp(-2.5, 2.5)[:, None], found)
 
+    def ranked(self, audible: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """By ear and eye together, (B, E) logits, and how far each is behind the surest of its family."""
+        logits = audible + BORNE_OUT * visible
+        return logits, self._to_members(self.best_member(logits)) - logits
+
+    def said(self, borne_out: Tensor) -> Tensor:
+        """The logits (B, K) of the answers, with only the surest of a category, its parent and its children as it
+        was."""
+        return borne_out - SAID * (self.best_near(borne_out) > borne_out)
+
     def _prediction(self, views: list[View], audible: Tensor, visible: Tensor) -> GeneralPrediction:
         """That of B sounds with B pictures, from how audible and how visible each entry is, (B, E)."""
-        logits = audible + BORNE_OUT * visible
-        behind = self._to_members(self.best_member(logits)) - logits
+        logits, behind = self.ranked(audible, visible)
         heard, seen = _likely(audible, *AUDIBLE), _likely(visible, *VISIBLE)
         score = heard * torch.where(self.untold, NEVER_SEEN, seen) * (-behind).exp()  # one sound, one name: equation 6
         seen = torch.where(self.untold, torch.nan, seen)
@@ -191,7 +212,7 @@ class GeneralPredictor(nn.Module):
         maps = shapes.new_zeros(1).expand(*score.shape, *shapes.shape[2:])
         maps = maps.scatter(1, surest[:, :, None, None].expand_as(shapes), shapes)
         area = area * heard.amax(1)[:, None, None]
-        return GeneralPrediction(area, maps, score, _likely(borne_out, *AUDIBLE), seen)
+        return GeneralPrediction(area, maps, score, _likely(self.said(borne_out), *AUDIBLE), seen)
 
     def _drawn(self, views: list[View], sure: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
         """Localisation maps (B, H, W) and shapes (B, D, H, W) of D entries (B, D) in B pictures, the surest first."""
