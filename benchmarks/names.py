@@ -1,6 +1,6 @@
 """Are names right, and what would make more of them right? Trials around the names of `general`.
 
-    DSOL_DATA=... python benchmarks/names.py [--cache DIR]
+    DSOL_DATA=... python benchmarks/names.py [--model FILE] [--cache DIR]
 
 By ear alone: the loudest second of recordings that the vocabulary has a name for, $DSOL_DATA/sounds (at most 12 of a
 label) and stills/sounds (at most 40), two of a recording, the mean over labels. By ear and eye: the labelled second of
@@ -277,9 +277,10 @@ class Names:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, default=Path("names"), help="folder for what is computed once")
+    parser.add_argument("--model", default="general", help="its model file")
+    parser.add_argument("--cache", type=Path, default=Path("names"), help="folder for what is computed once of a model")
     args = parser.parse_args()
-    system = load_system("general", exact=True)
+    system = load_system(args.model, exact=True)
     assert isinstance(system, GeneralSystem), "exact means torch"
     system.network.requires_grad_(False)
     names = Names(system, measured(system, Path(os.environ["DSOL_DATA"]), args.cache))
