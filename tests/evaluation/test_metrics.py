@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from dsol.evaluation.bootstrap import difference_of, draws_of, draws_of_groups, interval, mean_of, ranking_of, value
-from dsol.evaluation.metrics import area_under_success, frame_means, iou, nmi, outranked, success
+from dsol.evaluation.metrics import area_under_success, frame_means, iou, nmi, success
 from tests.oracles import evaluation as oracle
 
 
@@ -31,11 +31,23 @@ def test_frames_without_objects_have_no_mean():
     assert np.isnan(found[1])
 
 
-def test_the_share_that_is_outranked_is_scikit_learns_auroc_with_ties():
+@pytest.mark.parametrize("at_once", [1, 7, 4096])  # a score that many have, or all, goes on from piece to piece
+def test_a_ranking_is_scikit_learns_auroc_with_ties(monkeypatch, at_once):
+    monkeypatch.setattr("dsol.evaluation.bootstrap.AT_ONCE", at_once)
     rng = np.random.default_rng(1)
-    scores, labels = rng.integers(0, 6, 60) / 5, rng.random(60) < 0.6
-    won = outranked(scores[labels], scores[~labels]).sum() / (labels.sum() * (~labels).sum())
-    assert won == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    scores, labels, group = rng.integers(0, 6, 60) / 5, rng.random(60) < 0.6, rng.integers(0, 9, 60)
+    assert value(ranking_of(scores, labels, group, 9), 9) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+    assert value(ranking_of(0 * scores, labels, group, 9), 9) == 0.5
+
+
+def test_many_draws_are_kept_small_and_give_the_same_interval(monkeypatch):
+    video, values = np.arange(200) % 7, np.random.default_rng(5).random(200)
+    whole = draws_of_groups(draws_of(7, 300, 0), np.arange(7)[:, None])
+    monkeypatch.setattr("dsol.evaluation.bootstrap.MOST", 0)
+    small = draws_of_groups(draws_of(7, 300, 0), np.arange(7)[:, None])
+    assert small.dtype == np.uint16
+    assert np.array_equal(small, whole)
+    assert interval(mean_of(values, video, 7), small) == pytest.approx(interval(mean_of(values, video, 7), whole))
 
 
 def test_nmi_does_not_care_for_the_names_of_clusters():

@@ -15,10 +15,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dsol.evaluation.metrics import outranked, ratio
+from dsol.evaluation.metrics import ratio
 
 LEVEL = 0.95
 DRAWS = 64  # at a time, where every draw ranks all frames anew
+AT_ONCE = 4096  # objects that are ranked at a time
+MOST = 2**27  # counts, a gigabyte; where there are more they are kept small, and made numbers of DRAWS draws at a time
 
 
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -45,18 +47,31 @@ def largest_mean_of(values: np.ndarray, group: np.ndarray, groups: int) -> Stati
 def ranking_of(score: np.ndarray, label: np.ndarray, group: np.ndarray, groups: int) -> Statistic:
     """How well a score separates two kinds (area under the ROC): of scores (X,), labels (X,) bool, and groups (X,).
 
-    A draw is a quadratic form of `won` (G, G): pairs of an object of the one kind in group a and one of the other kind
-    in group b, of which the first has the higher score.
+    From the lowest score up, an object of the one kind wins against all objects of the other kind below it, and half
+    against those of its own score.
     """
-    ones, others = (np.bincount(group[kind], minlength=groups).astype(float) for kind in (label, ~label))
-    won = np.zeros((groups, groups)) if ones.any() and others.any() else np.zeros((groups, 0))
-    for b in np.flatnonzero(others[: won.shape[1]]):
-        theirs = score[~label & (group == b)]
-        won[:, b] = np.bincount(group[label], outranked(score[label], theirs), minlength=groups)
+    order = np.argsort(score, kind="stable")
+    label, group, rises = label[order, None], group[order], np.diff(score[order], prepend=-np.inf) > 0
 
     def of(draws: np.ndarray) -> np.ndarray:
-        won_in = ((draws @ won) * draws[:, : won.shape[1]]).sum(axis=1)
-        return ratio(won_in, (draws @ ones) * (draws @ others))
+        counts = np.ascontiguousarray(draws.T)
+        won, ones, others = np.zeros((3, len(draws)))
+        level = np.zeros((2, 1, len(draws)))  # how often objects of either kind have the score that is due
+        for start in range(0, len(group), AT_ONCE):
+            piece = slice(start, start + AT_ONCE)
+            many = counts[group[piece]]
+            cuts = np.flatnonzero(np.append(True, rises[piece][1:]))
+            found = np.stack([np.add.reduceat(many * kind, cuts) for kind in (label[piece], ~label[piece])])
+            if rises[start]:
+                found = np.concatenate([level, found], axis=1)
+            else:
+                found[:, 0] += level[:, 0]
+            below = others + found[1].cumsum(axis=0) - found[1]
+            won += (found[0] * (below + found[1] / 2))[:-1].sum(axis=0)
+            ones, others = (total + kind[:-1].sum(axis=0) for total, kind in zip((ones, others), found, strict=True))
+            level = found[:, -1:]
+        won += level[0, 0] * (others + level[1, 0] / 2)
+        return ratio(won, (ones + level[0, 0]) * (others + level[1, 0]))
 
     return of
 
@@ -124,7 +139,13 @@ def value(statistic: Statistic, groups: int) -> float | None:
 
 def draws_of(videos: int, bootstrap: int, seed: int) -> np.ndarray:
     """(bootstrap, videos) how often each video is drawn; the same for every figure, so that they compare."""
-    return np.random.default_rng(seed).multinomial(videos, np.full(videos, 1 / videos), size=bootstrap).astype(float)
+    kind = np.uint16 if videos * bootstrap > MOST else float
+    random, odds = np.random.default_rng(seed), np.full(videos, 1 / videos)
+    parts = [
+        random.multinomial(videos, odds, size=min(DRAWS, bootstrap - start)).astype(kind)
+        for start in range(0, bootstrap, DRAWS)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, videos))
 
 
 def draws_of_groups(draws: np.ndarray, members: np.ndarray) -> np.ndarray:
@@ -141,8 +162,19 @@ def draws_of_groups(draws: np.ndarray, members: np.ndarray) -> np.ndarray:
         >>> draws_of_groups(np.array([[2.0, 3.0, 0.0]]), np.array([[0, 1], [0, 2], [1, -1]]))
         array([[6., 0., 3.]])
     """
-    counts = np.concatenate([draws, np.ones((len(draws), 1))], axis=1)  # the last one, -1, changes no product
-    return np.prod([counts[:, column] for column in members.T], axis=0)
+    ones = np.ones((len(draws), 1), draws.dtype)
+    counts = np.concatenate([draws, ones], axis=1)  # the last one, -1, changes no product
+    return np.prod([counts[:, column] for column in members.T], axis=0, dtype=draws.dtype)
+
+
+def sampled(statistic: Statistic, draws: np.ndarray) -> np.ndarray:
+    """The figure in every draw (R,), of (R, G) from `draws_of_groups`; none where one group or no draws say nothing."""
+    if not draws.size or draws.shape[1] == 1:
+        return np.zeros(0)
+    if draws.dtype == float:
+        return statistic(draws)
+    parts = (draws[start : start + DRAWS].astype(float) for start in range(0, len(draws), DRAWS))
+    return np.concatenate([statistic(part) for part in parts])
 
 
 def interval(statistic: Statistic, draws: np.ndarray) -> list[float] | None:
@@ -154,7 +186,11 @@ def interval(statistic: Statistic, draws: np.ndarray) -> list[float] | None:
     Returns:
         [low, high], or None where one group, no draws or an undefined figure say nothing.
     """
-    found = statistic(draws) if draws.size and draws.shape[1] > 1 else np.zeros(0)
+    return edges(sampled(statistic, draws))
+
+
+def edges(found: np.ndarray) -> list[float] | None:
+    """`interval`, from the figure in every draw (R,)."""
     found = found[~np.isnan(found)]
     if not len(found):
         return None

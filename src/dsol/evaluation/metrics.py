@@ -82,12 +82,6 @@ def success(values: np.ndarray, step: float) -> np.ndarray:
     return np.where(np.isnan(values), np.nan, (np.asarray(values) >= step).astype(float))
 
 
-def outranked(score: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(X,) how many of the others (Y,) each score exceeds; ties count half."""
-    others = np.sort(others)
-    return (np.searchsorted(others, score) + np.searchsorted(others, score, side="right")) / 2
-
-
 def nmi(labels: Sequence | np.ndarray, clusters: Sequence | np.ndarray) -> float:
     """Normalised mutual information between clusters and categories, scikit-learn's.
 

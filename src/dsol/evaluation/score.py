@@ -22,12 +22,12 @@ from dsol.errors import DsolError
 from dsol.evaluation import blind
 from dsol.evaluation.bootstrap import (
     Statistic,
-    difference_of,
     draws_of,
     draws_of_groups,
-    interval,
+    edges,
     mean_of,
     ranking_of,
+    sampled,
     value,
 )
 from dsol.evaluation.extensions import PREDICTED, WRONG_SOUNDS, wrong_share
@@ -111,6 +111,7 @@ def score(
     if "other_sound" in wrong:
         tallies["swapped_sound"] = wrong["other_sound"]
     beside = {name: statistics_of(baseline, truth, plan) for name, baseline in tallies.items()}
+    own = {name: sampled(statistic, draws) for name, statistic in statistics.items()}
     names = [*METRICS, *(name for name in statistics if name not in METRICS)]  # those of every protocol, and its own
     return Evaluation(
         protocol=plan.name,
@@ -118,10 +119,9 @@ def score(
         frames=len(truth.keys),
         videos=truth.videos,
         metrics=_figures(statistics, names, truth) | {"nmi": nmi},
-        ci95={name: interval(statistics[name], draws) if name in statistics else None for name in names},
+        ci95={name: edges(own[name]) if name in own else None for name in names},
         floors=dict.fromkeys(BASELINES) | {baseline: _figures(of, names, truth) for baseline, of in beside.items()},
-        ahead=dict.fromkeys(BASELINES)
-        | {baseline: _ahead(statistics, of, names, draws) for baseline, of in beside.items()},
+        ahead=dict.fromkeys(BASELINES) | {baseline: _ahead(own, of, names, draws) for baseline, of in beside.items()},
         per_category=_per_category(found, truth, plan),
         notes=tuple(_notes(statistics, truth, plan)),
     )
@@ -228,14 +228,11 @@ def _figures(statistics: dict[str, Statistic], names: Iterable[str], truth: Trut
 
 
 def _ahead(
-    statistics: dict[str, Statistic], baseline: dict[str, Statistic], names: Iterable[str], draws: np.ndarray
+    own: dict[str, np.ndarray], baseline: dict[str, Statistic], names: Iterable[str], draws: np.ndarray
 ) -> dict[str, list[float] | None]:
-    """The interval of each figure minus the baseline's, over the same draws."""
-    both = statistics.keys() & baseline.keys()
-    return {
-        name: interval(difference_of(statistics[name], baseline[name]), draws) if name in both else None
-        for name in names
-    }
+    """The interval of each figure (R,) minus the baseline's, over the same draws."""
+    both = own.keys() & baseline.keys()
+    return {name: edges(own[name] - sampled(baseline[name], draws)) if name in both else None for name in names}
 
 
 def _notes(statistics: dict[str, Statistic], truth: Truth, plan: Protocol) -> Iterator[str]:
