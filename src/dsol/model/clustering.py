@@ -4,9 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MOST = 50_000  # points that every start of K-means goes over
+
 
 def cluster(points: Tensor, clusters: int, *, starts: int, seed: int, weights: Tensor | None = None) -> Tensor:
     """Pseudo-labels of N objects.
+
+    Of more than `MOST` points the starts see a sample, and the best of them goes on with all points.
 
     Args:
         points: (N, C) of length 1.
@@ -22,7 +26,14 @@ def cluster(points: Tensor, clusters: int, *, starts: int, seed: int, weights: T
 
     means = KMeans(clusters, n_init=starts, random_state=seed)  # pyright: ignore[reportArgumentType] it takes numbers
     each = None if weights is None else weights.double().numpy()
-    return torch.from_numpy(means.fit_predict(points.double().cpu().numpy(), sample_weight=each).astype(np.int64))
+    if len(points) <= MOST:
+        labels = means.fit_predict(points.double().cpu().numpy(), sample_weight=each)
+    else:
+        some = np.sort(np.random.default_rng(seed).choice(len(points), MOST, replace=False))
+        means.fit(points[some].double().cpu().numpy(), sample_weight=None if each is None else each[some])
+        means.set_params(init=means.cluster_centers_.astype(np.float32), n_init=1)
+        labels = means.fit_predict(points.float().cpu().numpy(), sample_weight=each)
+    return torch.from_numpy(labels.astype(np.int64))
 
 
 def nmi_with(labels: Tensor, categories: list[str | None]) -> float | None:

@@ -174,7 +174,7 @@ def group_means(values: Tensor, groups: Tensor) -> Tensor:
         >>> group_means(torch.tensor([[0.0], [2.0], [5.0]]), torch.tensor([0, 0, 1])).tolist()
         [[1.0], [5.0]]
     """
-    sums = torch.zeros(int(groups.max()) + 1, values.shape[1]).index_add_(0, groups, values)
+    sums = values.new_zeros(int(groups.max()) + 1, values.shape[1]).index_add_(0, groups, values)
     return sums / torch.bincount(groups)[:, None]
 
 
