@@ -28,7 +28,7 @@ def released_step(encoders: Encoders, pictures: Tensor, log_mel: Tensor, negativ
     sounds = torch.cat([log_mel, log_mel])
     seen = encoders.encode_pictures(torch.cat([pictures, pictures[negatives]]))
     heard = encoders.encode_sounds(sounds)
-    logits = encoders.logits(seen, heard)
+    logits = encoders.logits(seen.embedding, heard.embedding)
     return correspondence_loss(logits[: len(pictures)], logits[len(pictures) :])
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dsol.config import load_recipe
 from dsol.data.engines import run
 from dsol.data.prepare import prepare
 from dsol.data.scenes import compose
@@ -21,6 +22,8 @@ from dsol.evaluation import score_files
 from dsol.evaluation.evaluate import evaluate
 from dsol.localize import Wanted, localize_videos
 from dsol.model.maps import MapsWriter
+from dsol.training.run import Run
+from dsol.training.train import train
 from tests.evaluation.scenes import boxes_of, maps_of
 from tests.items import Halting, Noting, kill_for_one, refuse, wait_for, within
 from tests.videos import write_text, write_video
@@ -184,3 +187,22 @@ def test_maps_are_scored_to_the_same_figures(two, tmp_path):
     here, there = (score_files(**files, protocol="duet", size=24, engine=engine) for engine in ("local", "ray"))
     assert here.per_category
     assert json.dumps(there.to_json()) == json.dumps(here.to_json())
+
+
+def test_two_nodes_train_one_model_and_one_goes_on_where_the_other_is_lost(two, shapes, trained, tmp_path, monkeypatch):
+    run, told = tmp_path / "run", []
+    monkeypatch.setattr("dsol.training.on_ray.say", told.append)
+
+    def lose_one() -> None:
+        wait_for((run / "resume" / "stage_one.pt").exists)
+        kill_a_node(two)
+
+    loser = threading.Thread(target=lose_one)
+    loser.start()
+    only = {"epochs": 8, "classify_from": 0}  # of which the first two are as in `trained`
+    train(shapes.path, run, load_recipe("tiny", nodes=2, device="cpu", stage_one=only), stage="one", engine="ray")
+    loser.join()
+    assert any("going on from the last pass" in line for line in told)
+    lines, alone = Run(run).metrics(), Run(trained).metrics()
+    assert [line["step"] for line in lines if "loss" in line] == list(range(8))
+    assert [line["loss"] for line in lines[:2]] == pytest.approx([line["loss"] for line in alone[:2]], rel=0.01)

@@ -153,6 +153,7 @@ def train(parser, words: Words) -> Work:
     dsol train store run                                  # the recipe best
     dsol train store run --resume                         # go on after a stop
     dsol train store run --recipe paper --clustering.clusters 22  # needs: a GPU, or days
+    dsol train store run --devices 4                      # needs: four GPUs, or cores; more machines: docs/scale.md
     """
     from dsol.config import SECTIONS, Config, flat
 
@@ -170,6 +171,8 @@ def train(parser, words: Words) -> Work:
     parser.add_argument("--start", type=path, default=None, help=told)
     told = "resume the run in that folder; start one if there is none"
     parser.add_argument("--resume", action="store_true", help=told)
+    told = "what starts --nodes times --devices processes: docs/scale.md"
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help=told)
     for section, kind in {"": Config, **SECTIONS}.items():
         add_section(parser, section, kind)
     parser.set_defaults(**flat(_base_options(words)))
@@ -177,10 +180,11 @@ def train(parser, words: Words) -> Work:
     def run(args):
         from dsol.training.train import train
 
-        _check_device(args.device, args.devices)
+        _check_device(args.device if args.engine == "local" else "auto", args.devices)
         values = {name: value for name, value in nested(vars(args)).items() if name in Config.__dataclass_fields__}
         config = Config.from_dict({**values, "recipe": Path(args.recipe).stem})
         how = {"scenes": args.scene_store, "stage": args.stage, "resume": args.resume, "start": args.start}
+        how["engine"] = args.engine
         train(args.store, args.run, config, **how)
 
     return run

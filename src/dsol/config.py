@@ -247,7 +247,9 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train."""
     devices: int = 1
-    """Processes (CPU) or GPUs to train on."""
+    """Processes (CPU) or GPUs to train on, on each machine; they give the losses of one with the same batches."""
+    nodes: int = 1
+    """Machines to train on: start torchrun on each, or add --engine ray."""
     balance_photos: bool = False
     """Where there are photos among the clips: batches of photos or of videos only, videos three times a pass and
     fifteen times as often in scenes, and both kinds with the same total weight in clustering."""
@@ -313,10 +315,11 @@ def descriptions(kind: type) -> dict[str, str]:
     return {name: " ".join(str(ast.literal_eval(after.value)).split()) for name, after in pairs}
 
 
-RUNTIME = ("workers", "device", "devices")  # do not change what is learned: a run may resume with other values
+RUNTIME = ("workers", "device", "devices", "nodes")  # do not change what is learned: a run may resume with other values
 
 LEAST = {  # where 0 is not possible; no number is negative
     "devices": 1,
+    "nodes": 1,
     "encoders.size": 32,
     "encoders.embedding": 1,
     "stage_one.batch": 2,

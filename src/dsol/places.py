@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from dsol.errors import DsolError, explained
 from dsol.files import write_json
+from dsol.progress import is_first
 
 CACHE = "DSOL_CACHE"  # variable: the folder of copies; ~/.cache/dsol where it is not set
 STATE = ".dsol-remote.json"  # in the cache beside a copy: which state of the files it holds
@@ -212,7 +213,7 @@ def staged(arguments: dict[str, Any]) -> Iterator[None]:
         arguments[name] = local if isinstance(value, list) else local[0]
     yield
     for place, url in outputs:
-        if place.exists():
+        if place.exists() and is_first():
             publish(place, url)
 
 

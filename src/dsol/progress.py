@@ -1,6 +1,7 @@
 """Progress: a bar on a terminal or in a notebook, a plain line now and then elsewhere, on stderr."""
 
 import html
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +12,19 @@ from dsol.text import name_of
 T = TypeVar("T")
 Track = Callable[[Iterable[T], str, int | None, str], Iterator[T]]  # `track`, or a replacement
 PLAIN_EVERY_S = 10.0  # seconds between plain lines
+PLACED = ("RANK", "WORLD_SIZE", "LOCAL_RANK")  # variables of a process that was started with others
 DRAWN_EVERY_S = 0.2  # seconds between two states of the bar in a notebook
+
+
+def is_first() -> bool:
+    """Whether this process writes and speaks: of several that torchrun or dsol started for one training, the first."""
+    return not all(name in os.environ for name in PLACED) or os.environ["RANK"] == "0"
 
 
 def say(message: str) -> None:
     """One line for the user."""
-    print(name_of(message), file=sys.stderr, flush=True)
+    if is_first():
+        print(name_of(message), file=sys.stderr, flush=True)
 
 
 def track(items: Iterable[T], label: str, total: int | None = None, unit: str = "") -> Iterator[T]:
@@ -34,6 +42,9 @@ def track(items: Iterable[T], label: str, total: int | None = None, unit: str = 
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)  # type: ignore[arg-type]
+    if not is_first():
+        yield from items
+        return
     way = _notebook_bar if in_notebook() else _bar if sys.stderr.isatty() else _plain
     yield from way(items, label, total, unit)
 

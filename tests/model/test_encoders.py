@@ -51,7 +51,7 @@ def test_the_released_audioset_variant_takes_inner_products_with_a_bias():
     with torch.inference_mode():
         visual, audio = net(pictures, log_mel)
         cells, sounds = net.vision_head(visual.features), net.sound_head(net.sound_maps(log_mel).amax((2, 3)))
-        found = net.logits(visual, audio)
+        found = net.logits(visual.embedding, audio.embedding)
     for b in range(2):
         for y in range(4):
             for x in range(4):

@@ -31,9 +31,9 @@ def run_on_ray(function: Callable, items: Sequence, workers: int, lost: Callable
         DsolError: ray is not installed, no cluster can be reached, or workers do not start.
         Exception: whatever `function` or `lost` raises.
     """
-    ray, ours = _connected(workers)
+    ray, ours = connected(workers)
     try:
-        share, room = _share(ray, gpu)
+        share, room = share_of_worker(ray, gpu)
         pool = _Pool(ray, function, min(workers or room, len(items)), share)
         try:
             yield from _in_order(pool, items, lost)
@@ -44,8 +44,8 @@ def run_on_ray(function: Callable, items: Sequence, workers: int, lost: Callable
             ray.shutdown()
 
 
-def _connected(workers: int) -> tuple[Any, bool]:
-    """Ray, connected, and whether that is to be undone at the end."""
+def connected(workers: int) -> tuple[Any, bool]:
+    """Ray, connected, and whether that is to be undone at the end; where it starts a cluster, with so many workers."""
     try:
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -63,8 +63,8 @@ def _connected(workers: int) -> tuple[Any, bool]:
     return ray, True
 
 
-def _share(ray, gpu: bool) -> tuple[dict[str, int], int]:
-    """What a worker takes, and for how many there is room."""
+def share_of_worker(ray, gpu: bool) -> tuple[dict[str, int], int]:
+    """What a worker takes, and for how many there is room: a GPU where there are, else a core."""
     there = ray.cluster_resources()
     if gpu and there.get("GPU", 0) >= 1:
         return {"num_cpus": 1, "num_gpus": 1}, int(there["GPU"])

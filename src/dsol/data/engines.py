@@ -30,13 +30,14 @@ def refuse_unguarded() -> None:
     """End a worker process that is about to start the whole work again instead of its part.
 
     Processes begin by importing the script that started them. One without `if __name__ == "__main__":` then does
-    everything once more; who started it says so (`_unguarded`).
+    everything once more; who started it says so (`unguarded`).
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         os._exit(UNGUARDED)
 
 
-def _unguarded() -> DsolError:
+def unguarded() -> DsolError:
+    """What to tell the caller of such a script."""
     script = getattr(sys.modules["__main__"], "__file__", "the script")
     what = "starts processes, and each of them runs the script again"
     return DsolError(script, what, "put the call below: if __name__ == '__main__':  or give workers=1")
@@ -119,7 +120,7 @@ def _pool(function, items, workers):
     except BrokenProcessPool:
         if started.is_set():
             raise
-        raise _unguarded() from None
+        raise unguarded() from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -20,6 +20,8 @@ from dsol.errors import DsolError
 if TYPE_CHECKING:  # torch is imported where it is needed: scenes are mixed without it
     import torch
 
+    from dsol.model.batch import Part
+
 WINDOW = 160  # samples, 10 ms: the Hann window and the FFT
 FLOOR = 1e-10  # smallest magnitude told apart from zero: -100 dB
 RANGE_DB = 80.0  # kept below each clip's own maximum
@@ -99,25 +101,27 @@ def spectrogram(waveform: "torch.Tensor", fine: bool) -> "torch.Tensor":
     return fine_log_mel(waveform) if fine else log_mel(waveform)
 
 
-def sound_view(waveform: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
+def sound_view(waveform: "torch.Tensor", generator: "torch.Generator", part: "Part | None" = None) -> "torch.Tensor":
     """Augmented sounds for training: circular time shift, gain, a little noise.
 
     Args:
         waveform: (B, 16000) in [-1, 1].
         generator: source of the draws, one for each sound.
+        part: the sounds are these of a larger batch, and get the views that they have in it.
 
     Returns:
         (B, 16000).
     """
     import torch
 
-    count, samples = waveform.shape
-    start, gain, noise = torch.rand(3, count, 1, generator=generator)
+    samples = waveform.shape[1]
+    count, mine = (len(waveform), slice(None)) if part is None else (part.count, part.rows)
+    start, gain, noise = torch.rand(3, count, 1, generator=generator)[:, mine]
     place = (torch.arange(samples) + (start * samples).long()) % samples
     moved = waveform.gather(1, place.to(waveform.device))
     level_db = (VIEW_NOISE_DB[0] + (VIEW_NOISE_DB[1] - VIEW_NOISE_DB[0]) * noise).to(waveform.device)
     gain_db = (VIEW_GAIN_DB * (2 * gain - 1)).to(waveform.device)
-    hiss = torch.randn(count, samples, generator=generator).to(waveform.device)
+    hiss = torch.randn(count, samples, generator=generator)[mine].to(waveform.device)
     loudness = moved.square().mean(1, keepdim=True).sqrt()
     return moved * 10 ** (gain_db / 20) + hiss * loudness * 10 ** (level_db / 20)
 

@@ -6,15 +6,34 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Batch:
-    """B clips on the device.
+class Part:
+    """Of the clips of a batch those that one of several processes works on; all of them where there is one process.
 
     Attributes:
-        pictures: (B, 3, S, S) in [0, 1]; with a frozen backbone its features (B, C, H, W).
-        log_mel: (B, T, 64), input of the audio encoder.
-        videos: (B,) number of the video of each clip.
+        count: B, clips of the whole batch.
+        rows: b of them, one after the other.
+    """
+
+    count: int
+    rows: slice
+
+    @property
+    def size(self) -> int:
+        """How many they are, b."""
+        return self.rows.stop - self.rows.start
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B clips, b of them, in order, on the device of this process; b = B where it works alone.
+
+    Attributes:
+        pictures: (b, 3, S, S) in [0, 1]; with a frozen backbone its features (b, C, H, W).
+        log_mel: (b, T, 64), input of the audio encoder.
+        videos: (B,) number of the video of each clip of the whole batch.
         rows: (B,) row of each clip in the store.
-        waveforms: (B, 16000) in [-1, 1], 16 kHz.
+        waveforms: (b, 16000) in [-1, 1], 16 kHz.
+        part: which b of the B.
     """
 
     pictures: Tensor
@@ -22,3 +41,4 @@ class Batch:
     videos: Tensor
     rows: Tensor
     waveforms: Tensor
+    part: Part

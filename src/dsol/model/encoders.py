@@ -49,10 +49,6 @@ class AudioFeatures(NamedTuple):
     embedding: Tensor  # (B, D), length 1
     logits: Tensor  # (B, K) class head; (B, 0) where it was not run
 
-    def take(self, which: Tensor | slice) -> "AudioFeatures":
-        """Some of the sounds."""
-        return AudioFeatures(*(value[which] for value in self))
-
 
 class VisualEncoder(nn.Module):
     """A visual backbone, frozen if so configured, and the adapter on top of it.
@@ -200,19 +196,19 @@ class Encoders(JointEmbedding):
         fast.mixture_encoder = None if self.mixture_encoder is None else folded(self.mixture_encoder)
         return fast
 
-    def logits(self, visual: VisualFeatures, audio: AudioFeatures) -> Tensor:
-        """Scaled cosine of each cell with the sound, or their inner product with scale and bias, (B, H, W): the
-        localisation map before its sigmoid."""
-        logits = self.scale * torch.einsum("bdhw,bd->bhw", visual.embedding, audio.embedding)
+    def logits(self, cells: Tensor, sounds: Tensor) -> Tensor:
+        """Scaled cosine of each cell (B, D, H, W) with its sound (B, D), or their inner product with scale and bias,
+        (B, H, W): the localisation map before its sigmoid."""
+        logits = self.scale * torch.einsum("bdhw,bd->bhw", cells, sounds)
         return logits if self.bias is None else logits + self.bias
 
-    def pair_cosines(self, visual: VisualFeatures, audio: AudioFeatures) -> Tensor:
-        """Cosine of each cell of every picture with every sound: (B sounds, B' pictures, H, W)."""
-        return torch.einsum("bdhw,ad->abhw", visual.embedding, audio.embedding)
+    def pair_cosines(self, cells: Tensor, sounds: Tensor) -> Tensor:
+        """Cosine of each cell of every picture (B', D, H, W) with every sound (B, D): (B, B', H, W)."""
+        return torch.einsum("bdhw,ad->abhw", cells, sounds)
 
     def localization_map(self, visual: VisualFeatures, audio: AudioFeatures) -> Tensor:
         """The localisation map l, (B, H, W) in [0, 1] (equation 1)."""
-        return self.logits(visual, audio).sigmoid()
+        return self.logits(visual.embedding, audio.embedding).sigmoid()
 
     def fresh_class_heads(self, generator: torch.Generator) -> None:
         """Initialise the class heads anew: weights N(0, 0.01), bias 0."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dsol.model.batch import Part
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # red, green, blue in [0, 1]: ResNets
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LITE0_MEAN = (127 / 255,) * 3  # EfficientNet-Lite0 expects (x - 127) / 128 of 0 … 255
@@ -51,7 +53,11 @@ test_view.__test__ = False  # pytest: not a test
 
 
 def training_view(
-    images: Tensor, size: int, generator: torch.Generator, jitter: tuple[float, float] = JITTER
+    images: Tensor,
+    size: int,
+    generator: torch.Generator,
+    jitter: tuple[float, float] = JITTER,
+    part: Part | None = None,
 ) -> Tensor:
     """Random crop, flip, brightness and colour, drawn for every picture on its own.
 
@@ -60,6 +66,7 @@ def training_view(
         size: side of the crop in pixels; 224 in the paper.
         generator: source of the draws, on the CPU or on the pictures' device.
         jitter: range of the factors of brightness and colour.
+        part: the pictures are these of a larger batch, and get the views that they have in it.
 
     Returns:
         (B, 3, size, size) float32 in [0, 1].
@@ -68,8 +75,9 @@ def training_view(
         >>> training_view(torch.rand(8, 3, 256, 256), 224, torch.Generator().manual_seed(0)).shape
         torch.Size([8, 3, 224, 224])
     """
-    draws = torch.rand(5, len(images), generator=generator, device=generator.device).to(images.device)
-    top, left, flip, bright, colour = draws
+    part = part or Part(len(images), slice(0, len(images)))
+    draws = torch.rand(5, part.count, generator=generator, device=generator.device).to(images.device)
+    top, left, flip, bright, colour = draws[:, part.rows]
     low, high = jitter
     images = crop(images, size, top, left)
     images = torch.where(flip.lt(0.5)[:, None, None, None], images.flip(-1), images)

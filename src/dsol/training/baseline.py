@@ -32,7 +32,7 @@ def fit(fabric: Fabric, network: BaselineNetwork, store: Store, run: Run) -> Non
         run: where metrics and checkpoints go.
     """
     config, options = network.config, network.config.baselines
-    picks = Picks(store, options.batch, fabric.global_rank, fabric.world_size)
+    picks = Picks(store, options.batch)
     loss, optimizer = fabric.setup(network, optimizer_of(network, options))
     feed = open_feed(store, network.encoders, fabric.device, config.workers, augment=config.baselines.augment)
     one_each = network.mixes or config.stage_one.negatives != "all"
@@ -44,8 +44,8 @@ def fit(fabric: Fabric, network: BaselineNetwork, store: Store, run: Run) -> Non
             yield (loss(batch.pictures, batch.log_mel, batch.waveforms, pairs),), len(batch.rows)
 
     def one_pass(each: Pass) -> dict[str, float]:
-        network.train()
-        return {"loss": descend(fabric, losses(config.seed * 10_007 + each.number, each.label), [optimizer])[0]}
+        batches = losses(config.seed * 10_007 + each.number, each.label)
+        return {"loss": descend(fabric, network, batches, [optimizer])[0]}
 
     parts = {"network": network, "optimizer": optimizer}
     passes = [
@@ -53,8 +53,7 @@ def fit(fabric: Fabric, network: BaselineNetwork, store: Store, run: Run) -> Non
         for n in range(run.load_checkpoint("fit", **parts)["done"], options.epochs)
     ]
     run_passes(fabric, run, "fit", passes, one_pass, lambda: parts)
-    every_clip = Picks(store, options.batch).in_order()
-    network.eval().finalise(feed.batches(every_clip, None, "Measuring"))
+    network.eval().finalise(feed.batches(picks.in_order(), None, "Measuring"))
 
 
 def mismatched(videos: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

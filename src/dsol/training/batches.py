@@ -3,7 +3,8 @@
     rows of a store ─ read, decode (worker processes) ─▶ uint8 frames, waveforms ─ view, log-mel (device) ─▶ Batch
 
 Which frame of a clip is taken, in which order and under which view depends on the seed and the number of the pass
-only: a resumed run gets the same batches as a run that was never stopped.
+only: a resumed run gets the same batches as a run that was never stopped, and so do several processes, each of which
+reads its part of each batch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,14 +14,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from dsol.data.clip import SAMPLE_RATE
 from dsol.data.store import Store
 from dsol.errors import DsolError
 from dsol.model.audio import sound_view
-from dsol.model.batch import Batch
+from dsol.model.batch import Batch, Part
 from dsol.model.encoders import VisualEncoder
 from dsol.model.images import resize, test_view, to_tensor, training_view
 from dsol.model.pca import Pca
 from dsol.progress import track
+from dsol.training.sharing import ALONE, Share
 
 MARGIN = 256 / 224  # training pictures are resized to this many times the crop size
 MEASURED_ON = 400  # clips whose pictures the principal components are measured on
@@ -29,21 +32,20 @@ Pick = tuple[int, int]  # row of the store, frame of its clip
 
 
 class Picks:
-    """Order and choice of frames, by seed and pass.
+    """Order and choice of frames, by seed and pass; the same in all processes.
 
     Args:
         store: the clips.
         batch: clips a batch, over all processes.
-        rank, world: this process and how many there are; each takes its own part of the same order.
     """
 
-    def __init__(self, store: Store, batch: int, rank: int = 0, world: int = 1):
+    def __init__(self, store: Store, batch: int):
         self.counts = [store.frame_count(i) for i in range(len(store))]
         self.photo = store.photos
-        self.batch, self.rank, self.world = max(1, batch // world), rank, world
+        self.batch = batch
 
     def shuffled(self, seed: int) -> list[list[Pick]]:
-        """All clips once, in random order, with a random frame each; whole batches first, the same number a process."""
+        """All clips once, in random order, with a random frame each; whole batches first."""
         rng = np.random.default_rng(seed)
         return self._drawn(rng.permutation(len(self.counts)), rng)
 
@@ -59,14 +61,11 @@ class Picks:
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def _drawn(self, order: np.ndarray, rng: np.random.Generator) -> list[list[Pick]]:
-        picks = [(int(i), int(rng.integers(self.counts[i]))) for i in order]
-        usable = len(picks) - len(picks) % self.world
-        return self._cut(picks[self.rank : usable : self.world])
+        return self._cut([(int(i), int(rng.integers(self.counts[i]))) for i in order])
 
     def in_order(self) -> list[list[Pick]]:
-        """Every clip once, with its middle frame; the last process takes the remainder."""
-        picks = [(i, count // 2) for i, count in enumerate(self.counts)]
-        return self._cut(picks[self.rank :: self.world])
+        """Every clip once, with its middle frame."""
+        return self._cut([(i, count // 2) for i, count in enumerate(self.counts)])
 
     def other_videos(self, picks: Sequence[Pick], videos: np.ndarray, seed: int) -> list[Pick]:
         """For each pick a random frame of another video."""
@@ -117,32 +116,46 @@ def read(store: Store, picks: Sequence[Sequence[Pick]], workers: int) -> Iterato
         yield batch
 
 
+def log_mels(encoders: VisualEncoder, sounds: Tensor) -> Tensor:
+    """The audio encoder's input (B, T, 64) of sounds (B, 16000); of none, too, which Fourier transforms refuse."""
+    return encoders.spectrogram(sounds if len(sounds) else sounds.new_zeros(1, SAMPLE_RATE))[: len(sounds)]
+
+
 class Feed:
     """Where batches come from: clips read from the store each time, with new augmentation."""
 
     def __init__(
-        self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
+        self,
+        store: Store,
+        encoders: VisualEncoder,
+        device: torch.device,
+        workers: int,
+        size: int,
+        augment: bool,
+        share: Share,
     ):
         self.store, self.encoders, self.device, self.workers, self.size = store, encoders, device, workers, size
-        self.augment = augment
+        self.augment, self.share = augment, share
         self.videos = torch.from_numpy(store.video_numbers)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
         """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""
-        pairs = zip(picks, read(self.store, picks, self.workers), strict=True)
-        for number, (chosen, (frames, waveforms)) in enumerate(track(pairs, label, len(picks), "batches")):
+        parts = [self.share.part(len(chosen)) for chosen in picks]
+        mine = [chosen[part.rows] or chosen[:1] for chosen, part in zip(picks, parts, strict=True)]
+        found = zip(picks, parts, read(self.store, mine, self.workers), strict=True)
+        for number, (chosen, part, (frames, waveforms)) in enumerate(track(found, label, len(picks), "batches")):
             rows = torch.tensor([row for row, _ in chosen])
             generator = None if seed is None else torch.Generator().manual_seed(seed * 100_003 + number)
-            sounds = waveforms.to(self.device)
-            pictures = self._view(to_tensor(frames.to(self.device)), generator)
+            sounds = waveforms[: part.size].to(self.device)
+            pictures = self._view(to_tensor(frames[: part.size].to(self.device)), generator, part)
             if generator is not None and self.augment:
-                sounds = sound_view(sounds, generator)
-            yield Batch(pictures, self.encoders.spectrogram(sounds), self.videos[rows], rows, sounds)
+                sounds = sound_view(sounds, generator, part)
+            yield Batch(pictures, log_mels(self.encoders, sounds), self.videos[rows], rows, sounds, part)
 
-    def _view(self, images: Tensor, generator: torch.Generator | None) -> Tensor:
+    def _view(self, images: Tensor, generator: torch.Generator | None, part: Part) -> Tensor:
         if generator is None:
             return test_view(images, self.size)
-        return training_view(resize(images, round(self.size * MARGIN)), self.size, generator)
+        return training_view(resize(images, round(self.size * MARGIN)), self.size, generator, part=part)
 
 
 class CachedFeed(Feed):
@@ -150,13 +163,21 @@ class CachedFeed(Feed):
 
     Pictures are not cropped at random, since each crop would have to pass the backbone again; with augmentation,
     features are flipped and spectrograms computed anew. Of a clip's frames `encoders.frozen_frames` are cached, evenly
-    spaced; a frame that is not is replaced by the one before it.
+    spaced; a frame that is not is replaced by the one before it. Each process computes its share of the features, and
+    then holds all of them.
     """
 
     def __init__(
-        self, store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int, augment: bool
+        self,
+        store: Store,
+        encoders: VisualEncoder,
+        device: torch.device,
+        workers: int,
+        size: int,
+        augment: bool,
+        share: Share,
     ):
-        super().__init__(store, encoders, device, workers, size, augment)
+        super().__init__(store, encoders, device, workers, size, augment, share)
         self.counts = np.array([store.frame_count(i) for i in range(len(store))])
         self.cached = np.minimum(self.counts, encoders.options.frozen_frames or self.counts)
         self.starts = np.cumsum(self.cached) - self.cached
@@ -164,6 +185,7 @@ class CachedFeed(Feed):
             [(i, j * int(count) // int(cached)) for j in range(cached)]
             for i, (count, cached) in enumerate(zip(self.counts, self.cached, strict=True))
         ]
+        picks = picks[share.part(len(picks)).rows]
         features, mels, sounds = [], [], []
         fast = encoders.for_inference()
         for frames, waveforms in track(read(store, picks, workers), "Caching visual features", len(picks), "clips"):
@@ -172,26 +194,34 @@ class CachedFeed(Feed):
                 features.append(fast.backbone(images).half().cpu())
                 mels.append(encoders.spectrogram(waveforms[:1]))
                 sounds.append(waveforms[:1])
-        self.features, self.mels, self.waveforms = torch.cat(features), torch.cat(mels), torch.cat(sounds)
+        found = (torch.cat(parts) for parts in (features, mels, sounds))
+        self.features, self.mels, self.waveforms = (share.collected(part, device) for part in found)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
         """See `Feed.batches`; the seed matters only with augmentation."""
         for number, chosen in enumerate(picks):
-            rows = torch.tensor([row for row, _ in chosen])
+            part, rows = self.share.part(len(chosen)), torch.tensor([row for row, _ in chosen])
             cells = torch.tensor([self.starts[row] + j * self.cached[row] // self.counts[row] for row, j in chosen])
-            pictures, mels, sounds = self.features[cells].float(), self.mels[rows], self.waveforms[rows]
+            mine = rows[part.rows]
+            pictures, mels, sounds = self.features[cells[part.rows]].float(), self.mels[mine], self.waveforms[mine]
             if seed is not None and self.augment:
                 generator = torch.Generator().manual_seed(seed * 100_003 + number)
-                sounds = sound_view(sounds, generator)
-                mels = self.encoders.spectrogram(sounds)
-                flipped = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
+                sounds = sound_view(sounds, generator, part)
+                mels = log_mels(self.encoders, sounds)
+                flipped = torch.rand(part.count, 1, 1, 1, generator=generator)[part.rows] < 0.5
                 pictures = torch.where(flipped, pictures.flip(3), pictures)
             device = self.device
-            yield Batch(pictures.to(device), mels.to(device), self.videos[rows], rows, sounds.to(device))
+            yield Batch(pictures.to(device), mels.to(device), self.videos[rows], rows, sounds.to(device), part)
 
 
 def open_feed(
-    store: Store, encoders: VisualEncoder, device: torch.device, workers: int, size: int = 0, augment: bool = False
+    store: Store,
+    encoders: VisualEncoder,
+    device: torch.device,
+    workers: int,
+    size: int = 0,
+    augment: bool = False,
+    share: Share = ALONE,
 ) -> Feed:
     """The feed that fits the encoders: cached features for a frozen visual backbone, the store otherwise.
 
@@ -204,11 +234,12 @@ def open_feed(
         workers: processes that read clips.
         size: side of the square picture, pixels; 0: the encoders' own.
         augment: augment the sounds of training views, too, and flip cached features.
+        share: of the processes that train together this one.
     """
     kind = CachedFeed if encoders.options.freeze_vision else Feed
     if isinstance(encoders.pca, Pca) and not encoders.pca.measured:
         measure_pca(store, encoders, device, workers)
-    return kind(store, encoders, device, workers, size or encoders.options.size, augment)
+    return kind(store, encoders, device, workers, size or encoders.options.size, augment, share)
 
 
 def measure_pca(store: Store, encoders: VisualEncoder, device: torch.device, workers: int) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from dsol.progress import say
 from dsol.training.run import Run
+from dsol.training.sharing import Share, shared_statistics
 
 Losses = tuple[Tensor, ...]  # parts of a loss, scalars
 
@@ -66,8 +67,14 @@ def run_passes(
 CHECKPOINTS = {"one": "stage_one", "two": "stage_two", "fit": "fit"}  # stage in the metrics -> file in resume/
 
 
+def share_of(fabric: Fabric) -> Share:
+    """Of the processes that train together this one."""
+    return Share(fabric.global_rank, fabric.world_size)
+
+
 def descend(
     fabric: Fabric,
+    network: nn.Module,
     batches: Iterable[tuple[Losses, int]],
     optimizers: Sequence[torch.optim.Optimizer],
     weights: Sequence[float] = (1.0,),
@@ -76,23 +83,26 @@ def descend(
 
     Args:
         fabric: takes the gradients.
-        batches: losses of each batch, and its size.
+        network: what is trained.
+        batches: losses of each whole batch, and its size.
         optimizers: that step.
         weights: of each loss in the sum; a loss of weight 0 is only reported.
 
     Returns:
-        The mean of each loss over all clips and processes.
+        The mean of each loss over all clips.
     """
     sums, count = torch.zeros(len(weights), dtype=torch.float64), 0
-    for losses, size in batches:
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        fabric.backward(weighted(losses, weights))
-        for optimizer in optimizers:
-            optimizer.step()
-        sums += torch.tensor([loss.item() for loss in losses], dtype=torch.float64) * size
-        count += size
-    return reduced(fabric, sums / max(count, 1), "mean").tolist()
+    network.train()
+    with shared_statistics(network, share_of(fabric)):
+        for losses, size in batches:
+            for optimizer in optimizers:
+                optimizer.zero_grad(set_to_none=True)
+            fabric.backward(weighted(losses, weights))
+            for optimizer in optimizers:
+                optimizer.step()
+            sums += torch.tensor([loss.item() for loss in losses], dtype=torch.float64) * size
+            count += size
+    return (sums / max(count, 1)).tolist()
 
 
 def weighted(losses: Losses, weights: Sequence[float]) -> Tensor:
@@ -106,10 +116,3 @@ def weighted(losses: Losses, weights: Sequence[float]) -> Tensor:
     for loss, weight in zip(losses[1:], weights[1:], strict=True):
         total = total + weight * loss
     return total
-
-
-def reduced(fabric: Fabric, value: Tensor, how: str) -> Tensor:
-    """The "mean" or "sum" of each process's value."""
-    found = fabric.all_reduce(value, reduce_op=how)
-    assert isinstance(found, Tensor), "a tensor goes in"
-    return found

@@ -11,6 +11,7 @@ mixture are known, so the class head (of the mixture encoder, where there is one
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,11 +23,13 @@ from dsol.data.levels import is_silent, mix, noise
 from dsol.data.media import find_sounds, read_sound
 from dsol.data.store import Store
 from dsol.errors import DsolError
+from dsol.model.batch import Part
 from dsol.model.encoders import Encoders
 from dsol.progress import say, track
 from dsol.training.batches import Picks, read
 
 JOINS, ALONE = 1 / 3, 1 / 2  # probability of a distractor beside known sounds, and in place of noise
+SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 LEAST = 0.01  # of a category that is not in a scene, so that its logarithm is finite
 
 
@@ -132,21 +135,30 @@ class Remix:
     ):
         self.sources, self.clips, self.any_number, self.distractors = sources, clips, any_number, distractors
 
-    def __call__(self, rows: Sequence[int], random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Waveforms (B, 16000), logits of p_a (B, K), and 1 for each cluster that sounds (B, K), of some scenes."""
+    def __call__(
+        self, rows: Sequence[int], random: np.random.Generator, part: Part | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Waveforms (B, 16000), logits of p_a (B, K), and 1 for each cluster that sounds (B, K), of some scenes.
+
+        With a part, waveforms (b, 16000) of its scenes: the sounds of the others are drawn and not read.
+        """
         drawn, waveforms = [], []
-        for i in rows:
+        mine = range(len(rows)) if part is None else range(len(rows))[part.rows]
+        for n, i in enumerate(rows):
             clips, count = self.sources.clips[i], sum(self.sources.sounds[i])
             if self.any_number:
                 count = int(random.integers(0, count, endpoint=True))
             on = set(random.choice(len(clips), count, replace=False).tolist())
-            parts = [self.clips.waveform(self.clips.index(clips[j])) for j in sorted(on)]  # type: ignore[arg-type]
+            parts = [self._sound(clips[j]) if n in mine else SILENCE for j in sorted(on)]
             if self.distractors and random.random() < (JOINS if parts else ALONE):
                 parts.append(second_of(self.distractors[int(random.integers(len(self.distractors)))], random))
             waveforms.append(mix(np.stack(parts or [noise(random)]), random))
             drawn.append([j in on for j in range(len(clips))])
-        sounds = torch.from_numpy(np.stack(waveforms))
+        sounds = torch.from_numpy(np.stack(waveforms)[mine.start : mine.stop])
         return sounds, self.sources.teacher(rows, drawn), self.sources.present(rows, drawn)
+
+    def _sound(self, clip: Any) -> np.ndarray:
+        return self.clips.waveform(self.clips.index(clip))  # type: ignore[arg-type]
 
 
 def read_distractors(folder: Path) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ heads, fresh after each clustering, against the pseudo-labels. One pass is the u
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,9 +25,10 @@ from dsol.model.dictionary import group_means, mean_of
 from dsol.model.network import Network
 from dsol.model.pooling import pooled
 from dsol.training.batches import Feed, Picks, open_feed
-from dsol.training.loop import Pass, descend, reduced, run_passes
+from dsol.training.loop import Pass, descend, run_passes, share_of
 from dsol.training.losses import all_pairs_loss, contrastive_loss, correspondence_loss, other_video
 from dsol.training.run import Run
+from dsol.training.sharing import ALONE, Share
 
 WEIGHT_DECAY = 1e-4  # of Adam, class heads included, as released; the paper does not print it
 CLASSIFY_RATE = 1e-3  # of Adam, class heads, which are made fresh for each clustering, as in the released code
@@ -34,11 +36,16 @@ POOL_SHARPNESS = 10.0  # factor on the cosine in the soft maximum: 0 would be th
 
 
 class StageOneLoss(nn.Module):
-    """The two losses of stage one around the network: the whole forward pass, as all processes run it."""
+    """The two losses of stage one around the network: the whole forward pass, as all processes run it.
 
-    def __init__(self, network: Network):
+    Args:
+        network: what is trained.
+        share: of the processes this one; it encodes its part of a batch, and has the loss of the whole batch.
+    """
+
+    def __init__(self, network: Network, share: Share = ALONE):
         super().__init__()
-        self.network = network
+        self.network, self.share = network, share
 
     def forward(
         self,
@@ -56,22 +63,23 @@ class StageOneLoss(nn.Module):
             pictures, log_mel, videos: see `Batch`.
             labels: (B,) pseudo-labels: classify; None: localise.
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
-            negatives: (B, 3, S, S) pictures of other videos, "sampled", instead of `pairs`.
+            negatives: (b, 3, S, S) pictures of other videos, "sampled", instead of `pairs`.
         """
-        encoders = self.network.encoders
+        encoders, gathered = self.network.encoders, partial(self.share.gathered, count=len(videos))
         visual, audio = encoders(pictures, log_mel, classes=labels is not None)
         if labels is not None:
-            return F.cross_entropy(visual.logits, labels) + F.cross_entropy(audio.logits, labels)
+            return F.cross_entropy(gathered(visual.logits), labels) + F.cross_entropy(gathered(audio.logits), labels)
         options = self.network.config.stage_one
         if options.negatives == "all":
-            cosine = pooled(encoders.pair_cosines(visual, audio), options.pool, POOL_SHARPNESS)
+            cosines = encoders.pair_cosines(gathered(visual.embedding), audio.embedding)  # all pictures, own sounds
+            cosine = gathered(pooled(cosines, options.pool, POOL_SHARPNESS))
             return all_pairs_loss(encoders.scale * cosine, videos) + contrastive_loss(cosine, videos[:, None])
         if negatives is not None:
-            mismatched = encoders.logits(encoders.encode_pictures(negatives), audio)
+            mismatched = gathered(encoders.logits(encoders.encode_pictures(negatives).embedding, audio.embedding))
         else:
             sounds, frames = pairs or (slice(0, 0), slice(0, 0))
-            mismatched = encoders.logits(visual.take(frames), audio.take(sounds))
-        return correspondence_loss(encoders.logits(visual, audio), mismatched)
+            mismatched = encoders.logits(gathered(visual.embedding)[frames], gathered(audio.embedding)[sounds])
+        return correspondence_loss(gathered(encoders.logits(visual.embedding, audio.embedding)), mismatched)
 
 
 def schedule(options: StageOneOptions) -> list[tuple[int, str, int]]:
@@ -110,7 +118,7 @@ class StageOne:
     def __init__(self, fabric: Fabric, network: Network, store: Store, run: Run):
         self.fabric, self.network, self.store, self.run = fabric, network, store, run
         self.config, self.options, self.clustering = network.config, network.config.stage_one, network.config.clustering
-        self.picks = Picks(store, self.options.batch, fabric.global_rank, fabric.world_size)
+        self.share, self.picks = share_of(fabric), Picks(store, self.options.batch)
         self.videos = store.video_numbers
         self.labels = torch.zeros(len(store), dtype=torch.long)
         self.weights = kind_weights(store) if self.config.balance_photos else None
@@ -118,7 +126,7 @@ class StageOne:
         inside = {id(p) for p in self.heads}
         body = [p for p in network.encoders.parameters() if p.requires_grad and id(p) not in inside]
         optimizer = torch.optim.Adam(body, self.options.learning_rate, weight_decay=WEIGHT_DECAY)
-        self.loss, self.optimizer = fabric.setup(StageOneLoss(network), optimizer)
+        self.loss, self.optimizer = fabric.setup(StageOneLoss(network, self.share), optimizer)
         self.head_optimizer = self._fresh_head_optimizer()
 
     def train(self) -> None:
@@ -126,7 +134,8 @@ class StageOne:
         state = self.run.load_checkpoint("stage_one", **self._parts())
         self.labels = state.get("labels", self.labels)
         encoders, augment = self.network.encoders, self.options.augment
-        feed = open_feed(self.store, encoders, self.fabric.device, self.config.workers, augment=augment)
+        reading = (self.store, encoders, self.fabric.device, self.config.workers)
+        feed = open_feed(*reading, augment=augment, share=self.share)
         passes = self._passes()[state["done"] :]
         run_passes(self.fabric, self.run, "one", passes, lambda each: self._one_pass(feed, each), self._state)
         self._finalise(feed)
@@ -143,10 +152,9 @@ class StageOne:
         classifies = each.kind == "classify"
         first = classifies and schedule(self.options)[each.number][2] == 1
         nmi = self._cluster(feed, seed) if first else None
-        self.network.train()
         optimizers = [self.optimizer, *([self.head_optimizer] if classifies else [])]
         self.head_optimizer.zero_grad(set_to_none=True)
-        loss = descend(self.fabric, self._losses(feed, each, seed), optimizers)[0]
+        loss = descend(self.fabric, self.network, self._losses(feed, each, seed), optimizers)[0]
         return {"loss": loss, **({} if nmi is None else {"nmi": nmi})}
 
     def _losses(self, feed: Feed, each: Pass, seed: int) -> Iterator[tuple[tuple[Tensor, ...], int]]:
@@ -173,8 +181,9 @@ class StageOne:
             with self.fabric.autocast():
                 visual, audio = self.network.encoders(batch.pictures, batch.log_mel, classes=False)
                 objects, points = self.network.objects(visual, audio)
-            found[0][batch.rows], found[1][batch.rows] = objects.float().cpu(), points.float().cpu()
-        objects, points = (reduced(self.fabric, part.to(self.fabric.device), "sum") for part in found)
+            mine = batch.rows[batch.part.rows]
+            found[0][mine], found[1][mine] = objects.float().cpu(), points.float().cpu()
+        objects, points = (self.share.united(part.to(self.fabric.device)) for part in found)
         if self.clustering.points == "peak" or self.clustering.sound_weight:
             dictionary.origin.copy_(mean_of(points, self._weights_on(points.device)))
         return objects, dictionary.place(points)
@@ -186,7 +195,8 @@ class StageOne:
         weights = None
         if self.weights is not None:
             weights = torch.zeros(len(means)).index_add_(0, groups, self.weights)
-        labels = cluster(means, o.clusters, starts=o.starts, seed=seed, weights=weights)[groups]
+        first, how = self.fabric.is_global_zero, {"starts": o.starts, "seed": seed, "weights": weights}
+        labels = cluster(means, o.clusters, **how)[groups] if first else self.labels
         self.labels = self.fabric.broadcast(labels)
 
     def _cluster(self, feed: Feed, seed: int) -> float | None:

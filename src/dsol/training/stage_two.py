@@ -11,6 +11,7 @@ recipe `best` has these only.
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +24,28 @@ from dsol.data.store import Store
 from dsol.model.audio import sound_view
 from dsol.model.encoders import Encoders
 from dsol.model.network import Network
-from dsol.training.batches import Feed, Picks, open_feed
-from dsol.training.loop import Losses, Pass, descend, run_passes
+from dsol.training.batches import Feed, Picks, log_mels, open_feed
+from dsol.training.loop import Losses, Pass, descend, run_passes, share_of
 from dsol.training.losses import matching_loss, other_video, scene_localization_loss, sigmoid_matching_loss
 from dsol.training.mixtures import Remix, Sources, mixture_loss, predict_mixtures, read_distractors
 from dsol.training.run import Run
+from dsol.training.sharing import ALONE, Share
 
 WEIGHT_DECAY = 1e-4  # of Adam, as released; the paper does not print it
 NO_PAIRS = (torch.zeros(0, dtype=torch.long),) * 2
 
 
 class StageTwoLoss(nn.Module):
-    """L2 = Lc + λ · L1 around the network, in its parts."""
+    """L2 = Lc + λ · L1 around the network, in its parts.
 
-    def __init__(self, network: Network):
+    Args:
+        network: what is trained.
+        share: see `StageOneLoss`.
+    """
+
+    def __init__(self, network: Network, share: Share = ALONE):
         super().__init__()
-        self.network = network
+        self.network, self.share = network, share
 
     def forward(
         self,
@@ -51,29 +58,32 @@ class StageTwoLoss(nn.Module):
         """Lc, L1 and the mixture loss for a batch; a part that is switched off is zero.
 
         Args:
-            pictures, log_mel: see `Batch`; without pictures the audio class head alone is run.
+            pictures, log_mel: see `Batch`, of this process's part; without pictures the audio class head alone is run.
             teacher: (B, K) logits of p_a.
             present: (B, K), 1 for each cluster that sounds.
             pairs: (M,) sounds and (M,) pictures of the batch that do not match.
         """
         config, encoders = self.network.config, self.network.encoders
+        gathered = partial(self.share.gathered, count=len(teacher))
         if pictures is None:
-            mixture = mixture_loss(encoders.sound_logits(log_mel), teacher, present, config.mixtures.audibility)
+            logits = gathered(encoders.sound_logits(log_mel))
+            mixture = mixture_loss(logits, teacher, present, config.mixtures.audibility)
             return mixture * 0, mixture * 0, mixture
         visual, audio, class_maps = self.network(pictures, log_mel)
         matching = localization = mixture = class_maps.sum() * 0
         if config.stage_two.use_matching and config.stage_two.matching == "audioset":
-            matching = sigmoid_matching_loss(class_maps, teacher)
+            matching = sigmoid_matching_loss(gathered(class_maps), teacher)
         elif config.stage_two.use_matching:
-            share = self.network.sounding_maps(visual, audio, class_maps).mean(dim=(2, 3))
+            share = gathered(self.network.sounding_maps(visual, audio, class_maps).mean(dim=(2, 3)))
             p_v = share.clamp(min=1e-6).log() if config.stage_two.similarity == "cosine" else share
             matching = matching_loss(p_v, teacher, config.stage_two.matching)
         if config.stage_two.teacher == "sources":
-            mixture = mixture_loss(audio.logits, teacher, present, config.mixtures.audibility)
+            mixture = mixture_loss(gathered(audio.logits), teacher, present, config.mixtures.audibility)
         if config.stage_two.localization_weight:
             sounds, frames = pairs
-            mismatched = encoders.logits(visual.take(frames), audio.take(sounds))
-            localization = scene_localization_loss(encoders.logits(visual, audio), mismatched)
+            mismatched = encoders.logits(gathered(visual.embedding)[frames], gathered(audio.embedding)[sounds])
+            matched = gathered(encoders.logits(visual.embedding, audio.embedding))
+            localization = scene_localization_loss(matched, mismatched)
         return matching, localization, mixture
 
 
@@ -113,14 +123,20 @@ class StageTwo:
     ):
         self.fabric, self.network, self.scenes, self.run = fabric, network, scenes, run
         self.config, self.options = network.config, network.config.stage_two
-        self.picks = Picks(scenes, self.options.batch, fabric.global_rank, fabric.world_size)
+        self.share, self.picks = share_of(fabric), Picks(scenes, self.options.batch)
         self.remix = self._remix(clips, labels)
         if self.remix is None:
-            reading = (self.options.batch, fabric.device, self.config.workers)
-            self.teacher = predict_mixtures(teacher or network.encoders, scenes, *reading)
+            self.teacher = self._teacher(teacher or network.encoders)
         trained = [p for p in network.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(trained, self.options.learning_rate, weight_decay=WEIGHT_DECAY)
-        self.loss, self.optimizer = fabric.setup(StageTwoLoss(network), optimizer)
+        self.loss, self.optimizer = fabric.setup(StageTwoLoss(network, self.share), optimizer)
+
+    def _teacher(self, encoders: Encoders) -> Tensor:
+        """Logits of p_a (N, K) for all scenes: each process predicts those of its part."""
+        part = self.share.part(len(self.scenes))
+        reading = (self.options.batch, self.fabric.device, self.config.workers)
+        mine = predict_mixtures(encoders, self.scenes.take(range(len(self.scenes))[part.rows]), *reading)
+        return self.share.collected(mine.cpu(), self.fabric.device).to(self.fabric.device)
 
     def _remix(self, clips: Store, labels: dict[str, int]) -> Remix | None:
         if self.options.teacher == "mixture":
@@ -136,13 +152,12 @@ class StageTwo:
         parts = {"network": self.network, "optimizer": self.optimizer}
         done = self.run.load_checkpoint("stage_two", **parts)["done"]
         reading = (self.scenes, self.network.encoders, self.fabric.device, self.config.workers, self.config.scenes.size)
-        feed = open_feed(*reading) if "match" in kinds[done:] else None
+        feed = open_feed(*reading, share=self.share) if "match" in kinds[done:] else None
         passes = [Pass(n, kind, f"Stage two, pass {n + 1} of {len(kinds)}, {kind}") for n, kind in enumerate(kinds)]
         run_passes(self.fabric, self.run, "two", passes[done:], lambda each: self._one_pass(feed, each), lambda: parts)
 
     def _one_pass(self, feed: Feed | None, each: Pass) -> dict[str, float]:
         self._set_learning_rate(each.number / len(schedule(self.config)))
-        self.network.train()
         seed, remixes = self.config.seed * 20_011 + each.number, self.remix is not None
         if each.kind == "mixtures":
             batches, weights = self._mixtures(seed), (1.0, 0.0, 1.0)
@@ -150,7 +165,7 @@ class StageTwo:
             assert feed is not None, "opened for these passes"
             batches = self._matches(feed, seed, each.label)
             weights = (1.0, self.options.localization_weight, 1.0 if remixes else 0.0)
-        matching, localization, mixture = descend(self.fabric, batches, [self.optimizer], weights)
+        matching, localization, mixture = descend(self.fabric, self.network, batches, [self.optimizer], weights)
         if each.kind == "mixtures":
             return {"hearing": mixture}
         found = {"matching": matching, "localization": localization}
@@ -179,10 +194,12 @@ class StageTwo:
             yield self.loss(None, *sound, NO_PAIRS), len(picks)
 
     def _mixed_anew(self, rows: list[int], seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-mel (B, T, 64), logits of p_a and what sounds (B, K both) of scenes whose sound is mixed anew."""
+        """Log-mel (b, T, 64) of this process's part, logits of p_a and what sounds (B, K both) of scenes whose sound is
+        mixed anew."""
         assert self.remix is not None, "only with the teacher 'sources'"
-        waveforms, teacher, present = self.remix(rows, np.random.default_rng([seed, *rows]))
+        part = self.share.part(len(rows))
+        waveforms, teacher, present = self.remix(rows, np.random.default_rng([seed, *rows]), part)
         if self.config.stage_one.augment:
-            waveforms = sound_view(waveforms, torch.Generator().manual_seed(seed * 100_003 + rows[0]))
+            waveforms = sound_view(waveforms, torch.Generator().manual_seed(seed * 100_003 + rows[0]), part)
         device = self.fabric.device
-        return self.network.encoders.spectrogram(waveforms.to(device)), teacher.to(device), present.to(device)
+        return log_mels(self.network.encoders, waveforms.to(device)), teacher.to(device), present.to(device)

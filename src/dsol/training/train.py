@@ -10,11 +10,12 @@ A compared system (`--system`) has one stage: store ─ fit ─▶ RUN/model.saf
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric, seed_everything
+from lightning_fabric import Fabric
 
 import dsol
 from dsol.baselines.base import BaselineNetwork
@@ -33,6 +34,8 @@ from dsol.progress import say
 from dsol.training.baseline import fit
 from dsol.training.calibration import calibrate
 from dsol.training.extend import check_extension, extend, extends
+from dsol.training.on_ray import start_on_ray
+from dsol.training.processes import check_world, companions, launched, open_fabric, start_here, world_of
 from dsol.training.run import Run
 from dsol.training.stage_one import StageOne
 from dsol.training.stage_two import StageTwo
@@ -52,6 +55,7 @@ def train(
     resume: bool = False,
     start: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
+    engine: str = "local",
 ) -> Path:
     """Train a model without labels of the clips.
 
@@ -69,6 +73,8 @@ def train(
         resume: go on with what the folder holds, or begin where it holds nothing; where its model is there already,
             nothing is done.
         options: changed options of a recipe, by their names on the command line: `{"clustering.clusters": 22}`.
+        engine: what starts `nodes` times `devices` processes, where torchrun has not: "local" on this machine, or "ray"
+            on the cluster of RAY_ADDRESS, or one that it starts here.
 
     Returns:
         The model file: RUN/model.safetensors, or RUN/stage_one.safetensors where `stage` is "one".
@@ -81,20 +87,45 @@ def train(
         'model.safetensors'
     """
     config = config if isinstance(config, Config) else load_recipe(str(config), **nested(options or {}))
-    scenes = None if scenes is None else Path(scenes)
+    world = world_of(config, engine)
+    check_world(config, world, stage)
+    shared = None if scenes is None else Path(scenes).resolve()
+    work = partial(_train, Path(store).resolve(), Path(run).resolve(), shared, stage, start)
+    if engine == "ray":
+        start_on_ray(work, config, world, stage, resume)
+    elif world > 1 and not launched():
+        start_here(partial(work, config, resume), world)
+    else:
+        return _train(Path(store), Path(run), None if scenes is None else Path(scenes), stage, start, config, resume)
+    return Path(run) / ("stage_one.safetensors" if stage == "one" else "model.safetensors")
+
+
+@companions()
+def _train(
+    store: Path,
+    run: Path,
+    scenes: Path | None,
+    stage: str,
+    start: str | Path | None,
+    config: Config,
+    resume: bool,
+) -> Path:
+    """`train`, in each of its processes."""
     if start is not None and extends(start):
         if stage != "both" or scenes is not None:
             what = "does not go with --stage and --scenes where categories are added to general"
             raise DsolError("--start", what, "leave them out")
-        return _extend(Store.open(store), Path(run), config, start, resume)
-    found, first = Store.open(store), Path(run) / "stage_one.safetensors"
+        if launched() > 1:
+            raise DsolError("--start", f"adds categories in one process, not {launched()}", "give --devices 1")
+        return _extend(Store.open(store), run, config, start, resume)
+    found, first = Store.open(store), run / "stage_one.safetensors"
     resume = resume and Run.exists(run)  # where there is none yet, it begins: schedulers repeat one command
     continues = resume or (stage == "two" and first.is_file())
     if continues:
-        before, saved = Run.resume(Path(run))
+        before, saved = Run.resume(run)
         refuse_changes(config, saved, run, () if resume else OF_STAGE_TWO)
         scenes = _same_data(before, found, scenes, resume)
-        if stage != "one" and (done := _finished(Path(run), config)):
+        if stage != "one" and (done := _finished(run, config)):
             say(f"{done} is finished, nothing to do")
             return done
     _check_options(config, stage, scenes)
@@ -104,10 +135,12 @@ def train(
     starts = None if start is None or continues else find_start(start, config)
     if stage == "two" and not first.is_file() and starts is None:
         raise DsolError(run, "has no stage_one.safetensors", "run --stage one first, --stage both, or give --start")
-    fabric = _fabric(config)
+    if len(clips) < launched():
+        raise DsolError("--devices", f"{launched()} processes for {len(clips)} clips", "give fewer")
+    fabric = open_fabric(config)
     done = first.is_file() or (starts is not None and stage == "two")
     network = None if done else system_type(config.system).network_type(config)  # before there is a folder
-    folder = _open_run(fabric, Path(run), config, continues)
+    folder = _open_run(fabric, run, config, continues)
     if starts is not None:
         begin(folder, starts, stage)
         fabric.barrier()
@@ -239,18 +272,12 @@ def _finished(run: Path, config: Config) -> Path | None:
     return target if same else None
 
 
-def _fabric(config: Config) -> Fabric:
-    strategy = "ddp_find_unused_parameters_true" if config.devices > 1 else "auto"
-    fabric = Fabric(accelerator=config.device, devices=config.devices, strategy=strategy, precision=config.precision)
-    fabric.launch()
-    seed_everything(config.seed, verbose=False)
-    return fabric
-
-
 def _open_run(fabric: Fabric, path: Path, config: Config, continues: bool) -> Run:
     if fabric.is_global_zero and not continues:
         Run.start(path, config)
     fabric.barrier()
+    if not Run.exists(path):
+        raise DsolError(path, "is not the first process's folder", "give one that all machines share")
     run, saved = Run.resume(path, writes=fabric.is_global_zero)
     if differences(config, saved) and run.began("stage_two"):
         what = "has a stage two with other options"
