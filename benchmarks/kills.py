@@ -17,7 +17,6 @@ import random
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -245,21 +244,15 @@ def served(data: Path, folder: Path, kills: int, most_s: float, seed: int) -> st
 @contextmanager
 def cluster() -> Iterator[None]:
     """A Ray cluster of one node with one worker, which goes on when its clients die."""
-    for _ in range(5):  # a node gives up where a busy machine takes longer than 30 s to start its helpers
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        words = ["start", "--head", "--block", "--port", str(port), "--num-cpus", "1", "--include-dashboard", "false",
-                 "--object-store-memory", "100000000", "--disable-usage-stats"]  # fmt: skip
-        node = subprocess.Popen([str(Path(sys.executable).with_name("ray")), *words], stdout=subprocess.PIPE, text=True)
-        if any("runtime started" in line for line in node.stdout or ()):
-            break
-    threading.Thread(target=node.stdout.read, daemon=True).start()  # type: ignore[union-attr]
-    os.environ["RAY_ADDRESS"] = f"127.0.0.1:{port}"
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+    there = Cluster(initialize_head=True, head_node_args=node)
+    os.environ["RAY_ADDRESS"] = there.address
     try:
         yield
     finally:
-        node.terminate()
-        node.wait(60)
+        there.shutdown()
 
 
 def generate(data: Path) -> None:
