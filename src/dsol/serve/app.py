@@ -159,7 +159,7 @@ def _add_the_rest(app: FastAPI) -> None:
 
     @app.api_route("/api/{path:path}", methods=METHODS, include_in_schema=False)
     def no_route(request: Request) -> None:
-        there = [route.methods for route in routes if route.path_regex.match(request.url.path)]
+        there = [route.methods or set() for route in routes if route.path_regex.match(request.url.path)]
         if not there:
             raise HTTPException(404)
         raise HTTPException(405, headers={"Allow": ", ".join(sorted(set().union(*there)))})
