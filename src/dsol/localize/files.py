@@ -184,9 +184,8 @@ def _write_pictures(
 
 def _spool(localizer: Localizer, video: Path, maps: Path, name: str, track: Track) -> Timeline:
     """Localise the video; its maps go to a file as half floats, what is small is kept."""
-    parts = []
+    parts, seconds = [], math.ceil(probe(video).duration_s)
     with maps.open("wb") as file, closing(ahead(localizer.stream(video), most=1)) as found:
-        seconds = math.ceil(probe(video).duration_s)
         for part in track(found, f"Listening to {name}", seconds, "seconds"):
             parts.append(part.timeline())
             for each in part.maps:

@@ -82,7 +82,7 @@ def test_scenes_are_seen_whole_in_training_however_they_came(trained, shapes, tm
     compose(shapes, tmp_path / "scenes", scenes=4, split="train", tile=32)
     cropped = []
 
-    def crop(images, size, generator):
+    def crop(images, size, generator, part):
         cropped.append(len(images))
         return resize(images, size)
 
