@@ -219,6 +219,8 @@ def test_an_unknown_shell_is_refused(call):
         (["train", "a", "b", "--devices", "0"], "--devices: 0"),
         (["train", "a", "b", "--nodes", "2"], "--nodes: 2 machines, and this process is alone"),
         (["train", "a", "b", "--workers", "-1"], "--workers"),
+        (["score", "a", "b", "--workers", "2"], "--engine ray"),
+        (["evaluate", "a", "b", "--workers", "2"], "--engine ray"),
         (["train", "a", "b", "--seed", "-1"], "--seed"),
         (["evaluate", "a", "b", "--size", "0"], "0 pixels"),
     ],

@@ -291,7 +291,7 @@ def evaluate(parser, words: Words) -> Work:
         if args.labels is not None:
             raise DsolError("--labels", f"is of no use to the protocol {args.protocol}", f"give --protocol {WILD}")
         how = {"strict": not args.published, "inference": _given_inference(args)}
-        args.workers = args.workers if args.engine == "ray" else 1
+        _check_workers(args)
         _show(evaluate(**_without(args, "json", "labels", "published"), **how), args.json)
 
     return run
@@ -329,7 +329,7 @@ def score(parser, words: Words) -> Work:
         from dsol.evaluation import score_files
 
         _make_room_for(args.json)
-        args.workers = args.workers if args.engine == "ray" else 1
+        _check_workers(args)
         _show(score_files(**_without(args, "json", "published"), strict=not args.published), args.json)
 
     return run
@@ -477,6 +477,13 @@ def _localize_live(args, default: Callable[[str], Any]) -> None:
     _refuse(args, default, OF_FILES, "is not for a live source")
     how = Live(args.every, args.timeout, args.sound)
     localize_live(args.videos[0], Localizer.load(args.model, **_how_to_load(args)), how)
+
+
+def _check_workers(args) -> None:
+    """Of verbs that share out work on Ray and have one process here."""
+    if args.engine == "local" and args.workers > 1:
+        raise DsolError("--workers", "is for --engine ray: here one process works", "leave it out")
+    args.workers = args.workers if args.engine == "ray" else 1
 
 
 def _refuse(args, default: Callable[[str], Any], options: Sequence[str], what: str) -> None:
@@ -658,14 +665,8 @@ VERBS = {
         serve, export,
     )
 }  # fmt: skip
-OF_TRAINING = (
-    "torch",
-    "lightning_fabric",
-    "sklearn",
-    "scipy",
-    "pyarrow",
-    "tensorboard",
-)  # packages of the extra `train`
+# Packages of the extra `train`.
+OF_TRAINING = ("torch", "lightning_fabric", "sklearn", "scipy", "pyarrow", "tensorboard")
 EXTRAS = {  # verb -> the extra that it needs, and its packages
     **dict.fromkeys(
         ("demo", "toyband", "prepare", "compose", "train", "name", "evaluate", "report", "table"),
