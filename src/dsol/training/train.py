@@ -90,7 +90,8 @@ def train(
     world = world_of(config, engine)
     check_world(config, world, stage)
     shared = None if scenes is None else Path(scenes).resolve()
-    work = partial(_train, Path(store).resolve(), Path(run).resolve(), shared, stage, start)
+    model = start if start is None or not Path(start).exists() else Path(start).resolve()  # else a shipped one's name
+    work = partial(_train, Path(store).resolve(), Path(run).resolve(), shared, stage, model)
     if engine == "ray":
         start_on_ray(work, config, world, stage, resume)
     elif world > 1 and not launched():
