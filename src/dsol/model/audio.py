@@ -114,14 +114,15 @@ def sound_view(waveform: "torch.Tensor", generator: "torch.Generator", part: "Pa
     """
     import torch
 
-    samples = waveform.shape[1]
-    count, mine = (len(waveform), slice(None)) if part is None else (part.count, part.rows)
-    start, gain, noise = torch.rand(3, count, 1, generator=generator)[:, mine]
+    from dsol.model.batch import Part
+
+    samples, part = waveform.shape[1], part or Part.whole(len(waveform))
+    start, gain, noise = torch.rand(3, part.count, 1, generator=generator)[:, part.rows]
     place = (torch.arange(samples) + (start * samples).long()) % samples
     moved = waveform.gather(1, place.to(waveform.device))
     level_db = (VIEW_NOISE_DB[0] + (VIEW_NOISE_DB[1] - VIEW_NOISE_DB[0]) * noise).to(waveform.device)
     gain_db = (VIEW_GAIN_DB * (2 * gain - 1)).to(waveform.device)
-    hiss = torch.randn(count, samples, generator=generator)[mine].to(waveform.device)
+    hiss = torch.randn(part.count, samples, generator=generator)[part.rows].to(waveform.device)
     loudness = moved.square().mean(1, keepdim=True).sqrt()
     return moved * 10 ** (gain_db / 20) + hiss * loudness * 10 ** (level_db / 20)
 

@@ -17,6 +17,11 @@ class Part:
     count: int
     rows: slice
 
+    @classmethod
+    def whole(cls, count: int) -> "Part":
+        """All of so many clips."""
+        return cls(count, slice(0, count))
+
     @property
     def size(self) -> int:
         """How many they are, b."""

@@ -75,7 +75,7 @@ def training_view(
         >>> training_view(torch.rand(8, 3, 256, 256), 224, torch.Generator().manual_seed(0)).shape
         torch.Size([8, 3, 224, 224])
     """
-    part = part or Part(len(images), slice(0, len(images)))
+    part = part or Part.whole(len(images))
     draws = torch.rand(5, part.count, generator=generator, device=generator.device).to(images.device)
     top, left, flip, bright, colour = draws[:, part.rows]
     low, high = jitter

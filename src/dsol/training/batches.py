@@ -8,6 +8,7 @@ reads its part of each batch.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -121,22 +122,20 @@ def log_mels(encoders: VisualEncoder, sounds: Tensor) -> Tensor:
     return encoders.spectrogram(sounds if len(sounds) else sounds.new_zeros(1, SAMPLE_RATE))[: len(sounds)]
 
 
+@dataclass
 class Feed:
-    """Where batches come from: clips read from the store each time, with new augmentation."""
+    """Where batches come from: clips read from the store each time, with new augmentation. See `open_feed`."""
 
-    def __init__(
-        self,
-        store: Store,
-        encoders: VisualEncoder,
-        device: torch.device,
-        workers: int,
-        size: int,
-        augment: bool,
-        share: Share,
-    ):
-        self.store, self.encoders, self.device, self.workers, self.size = store, encoders, device, workers, size
-        self.augment, self.share = augment, share
-        self.videos = torch.from_numpy(store.video_numbers)
+    store: Store
+    encoders: VisualEncoder
+    device: torch.device
+    workers: int
+    size: int
+    augment: bool
+    share: Share
+
+    def __post_init__(self) -> None:
+        self.videos = torch.from_numpy(self.store.video_numbers)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
         """Batches of these clips and frames, in this order; training views by `seed`, test views where None."""
@@ -167,35 +166,26 @@ class CachedFeed(Feed):
     then holds all of them.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        encoders: VisualEncoder,
-        device: torch.device,
-        workers: int,
-        size: int,
-        augment: bool,
-        share: Share,
-    ):
-        super().__init__(store, encoders, device, workers, size, augment, share)
-        self.counts = np.array([store.frame_count(i) for i in range(len(store))])
-        self.cached = np.minimum(self.counts, encoders.options.frozen_frames or self.counts)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.counts = np.array([self.store.frame_count(i) for i in range(len(self.store))])
+        self.cached = np.minimum(self.counts, self.encoders.options.frozen_frames or self.counts)
         self.starts = np.cumsum(self.cached) - self.cached
         picks = [
             [(i, j * int(count) // int(cached)) for j in range(cached)]
             for i, (count, cached) in enumerate(zip(self.counts, self.cached, strict=True))
         ]
-        picks = picks[share.part(len(picks)).rows]
+        picks = picks[self.share.part(len(picks)).rows]
         features, mels, sounds = [], [], []
-        fast = encoders.for_inference()
-        for frames, waveforms in track(read(store, picks, workers), "Caching visual features", len(picks), "clips"):
+        fast, clips = self.encoders.for_inference(), read(self.store, picks, self.workers)
+        for frames, waveforms in track(clips, "Caching visual features", len(picks), "clips"):
             with torch.inference_mode():
-                images = test_view(to_tensor(frames.to(device)), size)
+                images = test_view(to_tensor(frames.to(self.device)), self.size)
                 features.append(fast.backbone(images).half().cpu())
-                mels.append(encoders.spectrogram(waveforms[:1]))
+                mels.append(self.encoders.spectrogram(waveforms[:1]))
                 sounds.append(waveforms[:1])
         found = (torch.cat(parts) for parts in (features, mels, sounds))
-        self.features, self.mels, self.waveforms = (share.collected(part, device) for part in found)
+        self.features, self.mels, self.waveforms = (self.share.collected(part, self.device) for part in found)
 
     def batches(self, picks: Sequence[Sequence[Pick]], seed: int | None, label: str) -> Iterator[Batch]:
         """See `Feed.batches`; the seed matters only with augmentation."""
